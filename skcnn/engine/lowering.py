@@ -1,0 +1,113 @@
+"""Convolution as matrix products, without im2col.
+
+Lowering along the height only (after Cho & Brand, *MEC: Memory-efficient Convolution for Deep
+Neural Network*, ICML 2017) copies each pixel `size` times instead of `size` squared times. In the
+lowered array ::
+
+    L[t, y, x, i, c] = image[t, y + i - before, x, c]        (t, out_h, w, size * c)
+
+the patches of output column `x` are `size * size * c` *adjacent* numbers of each row ``(t, y)``:
+a plain strided matrix, which BLAS takes as it is. One batched product over overlapping views makes
+all output columns; nothing is copied for them. Columns whose patch leaves the image multiply a
+shorter slice, so no product with padding is computed.
+
+Axes: t images of a tile, y and x rows and columns, i and j rows and columns of a filter,
+c channels in, k filters. Filters are stored ``(j, i, c, k)``, the order of a patch in `L`.
+
+Contains `Window` (the geometry of one axis), `runs` and the strided views that the products take.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Window:
+    """A filter of `size` sliding along an axis of `n_in` pixels, `before` and `after` of padding."""
+
+    size: int
+    n_in: int
+    before: int
+    after: int
+
+    @classmethod
+    def along(cls, size: int, n_in: int, padding: str) -> Window:
+        """"same": as many positions as pixels (an even filter looks further ahead than back)."""
+        if padding == "same":
+            return cls(size, n_in, (size - 1) // 2, size // 2)
+        return cls(size, n_in, 0, 0)
+
+    @property
+    def n_out(self) -> int:
+        return self.n_in + self.before + self.after - self.size + 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """Positions ``first ... last - 1`` of one axis that all meet taps ``lo ... hi - 1``.
+
+    Position p meets, with tap q, the element ``p + q - before`` of the other axis.
+    """
+
+    first: int
+    last: int
+    lo: int
+    hi: int
+    before: int
+
+    @property
+    def start(self) -> int:
+        """The element that position `first` meets with tap `lo`."""
+        return self.first + self.lo - self.before
+
+
+def runs(n_positions: int, n_elements: int, size: int, before: int) -> list[Run]:
+    """Cut the positions into runs that meet the same taps; the middle is one long run."""
+    found: list[Run] = []
+    for position in range(n_positions):
+        lo = max(0, before - position)
+        hi = min(size, n_elements + before - position)
+        if hi <= lo:  # a filter far larger than the image: this position sees only padding
+            lo = hi = 0
+        if found and (found[-1].lo, found[-1].hi) == (lo, hi):
+            found[-1] = Run(found[-1].first, position + 1, lo, hi, before)
+        else:
+            found.append(Run(position, position + 1, lo, hi, before))
+    return found
+
+
+def sliding_rows(array: NDArray, run: Run) -> NDArray:
+    """Overlapping matrices, one a position of `run`: ``(positions, t * y, taps * depth)``.
+
+    `array` is C-contiguous ``(t, y, elements, depth)``; matrix p holds, of each row ``(t, y)``,
+    the elements that position p meets.
+    """
+    t, y, n_elements, depth = array.shape
+    item = array.itemsize
+    return as_strided(
+        array[:, :, run.start :] if run.hi > run.lo else array,
+        (run.last - run.first, t * y, (run.hi - run.lo) * depth),
+        (depth * item, n_elements * depth * item, item),
+    )
+
+
+def column_matrices(array: NDArray, run: Run) -> NDArray:
+    """The columns of `run` as matrices ``(positions, t * y, depth)`` of ``(t, y, x, depth)``."""
+    t, y, x, depth = array.shape
+    return array.reshape(t * y, x, depth)[:, run.first : run.last].transpose(1, 0, 2)
+
+
+def patches_along_height(transposed: NDArray, size: int) -> NDArray:
+    """What the lowered array copies: a view ``(t, out_h, w, size * c)``.
+
+    `transposed` is C-contiguous ``(t, w, padded_h, c)``: rows of one column are neighbours, so
+    that `size` rows by c channels are one piece of memory.
+    """
+    t, w, h, c = transposed.shape
+    st, sx, sy, sc = transposed.strides
+    return as_strided(transposed, (t, h - size + 1, w, size * c), (st, sy, sx, sc))

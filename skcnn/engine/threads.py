@@ -1,0 +1,137 @@
+"""Threads that share the tasks of a step, and BLAS held to one thread meanwhile.
+
+Contains `Threads` and `single_threaded_blas`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+
+import threadpoolctl
+
+
+class Threads:
+    """`n_threads` threads, the caller's among them, that run numbered tasks.
+
+    ``run(task, n_tasks)`` calls ``task(thread, index)`` for each index, in the order of the
+    indices but side by side, and returns when all are done. `thread` tells which thread's private
+    memory a task may use. What is computed must not depend on it.
+
+    Examples
+    --------
+    >>> from skcnn.engine.threads import Threads
+    >>> squares = [0] * 5
+    >>> def task(thread, index):
+    ...     squares[index] = index**2
+    >>> with Threads(2) as threads:
+    ...     threads.run(task, 5)
+    >>> squares
+    [0, 1, 4, 9, 16]
+    """
+
+    def __init__(self, n_threads: int) -> None:
+        self.n_threads = n_threads
+        # Bare locks as signals: the cheapest way in Python to wake one waiting thread.
+        self._go = [threading.Lock() for _ in range(n_threads - 1)]
+        self._done = [threading.Lock() for _ in range(n_threads - 1)]
+        for lock in (*self._go, *self._done):
+            lock.acquire()
+        self._task: Callable[[int, int], None] | None = None
+        self._indices: Iterator[int] = iter(())
+        self._error: BaseException | None = None
+        self._workers = [
+            threading.Thread(target=self._wait_and_work, args=(i + 1,), daemon=True)
+            for i in range(n_threads - 1)
+        ]
+        for worker in self._workers:
+            worker.start()
+
+    def __enter__(self) -> Threads:
+        return self
+
+    def __exit__(self, *exc_info) -> None:
+        self._task = None
+        for go in self._go:
+            go.release()
+        for worker in self._workers:
+            worker.join()
+
+    def run(self, task: Callable[[int, int], None], n_tasks: int) -> None:
+        """Run the tasks; an exception in one is raised here after the others have stopped."""
+        n_helpers = min(n_tasks, self.n_threads) - 1
+        if n_helpers < 1:
+            for index in range(n_tasks):
+                task(0, index)
+            return
+        self._task, self._error = task, None
+        # next() on a range iterator is one step under the interpreter's lock: no index twice
+        self._indices = iter(range(n_tasks))
+        for go in self._go[:n_helpers]:
+            go.release()
+        try:
+            self._work(0)
+        finally:
+            # also when interrupted from the keyboard: nobody may still be writing afterwards
+            self._indices = itertools.chain(())
+            for done in self._done[:n_helpers]:
+                done.acquire()
+        if self._error is not None:
+            raise self._error
+
+    def _work(self, thread: int) -> None:
+        for index in self._indices:
+            self._task(thread, index)
+
+    def _wait_and_work(self, thread: int) -> None:
+        while True:
+            self._go[thread - 1].acquire()
+            if self._task is None:
+                return
+            try:
+                self._work(thread)
+            except BaseException as error:
+                self._error = error
+                self._indices = itertools.chain(())
+            self._done[thread - 1].release()
+
+
+@functools.cache
+def _blas() -> threadpoolctl.ThreadpoolController:
+    # Looking for the loaded libraries takes milliseconds, hence once.
+    return threadpoolctl.ThreadpoolController().select(user_api="blas")
+
+
+_holders_lock = threading.Lock()
+_holders = 0
+_limit = None
+
+
+@contextlib.contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Hold BLAS to one thread until the last of several concurrent holders leaves.
+
+    BLAS's thread count belongs to the whole process: were each fit to restore it on its own, the
+    first to end would let the others' products run on other kernels.
+    """
+    global _holders, _limit
+    with _holders_lock:
+        if _holders == 0:
+            _limit = _blas().limit(limits=1)
+        _holders += 1
+    try:
+        yield
+    finally:
+        with _holders_lock:
+            _holders -= 1
+            if _holders == 0:
+                _limit.restore_original_limits()
+
+
+def blas_threads() -> int | None:
+    """How many threads BLAS may use here; None while it is held, or unknown."""
+    counts = [library["num_threads"] for library in _blas().info()]
+    return max(counts) if counts and not _holders else None

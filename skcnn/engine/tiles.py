@@ -1,0 +1,282 @@
+"""Tiles over threads: one training step, or the prediction of many images.
+
+A mini-batch is cut into tiles of a few images. Threads take tiles; each goes forward and backward
+through all layers in the thread's own memory and leaves its gradients in a lane of its own. Then
+the threads share the blocks of the parameter vector: the lanes are added in tile order, and the
+optimizer moves the block while it is in the cache. Neither tiles nor blocks depend on the number
+of threads, so neither do the results, to the last bit.
+
+Contains `tile_size`, `Trainer` and `predict`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skcnn.engine.network import Network
+from skcnn.engine.optimizers import PIECE, Optimizer
+from skcnn.engine.source import ImageSource
+from skcnn.engine.threads import Threads
+from skcnn.engine.workspace import Workspace
+
+MOST_IMAGES_AT_ONCE = 1024  # larger mini-batches are taken in several goes
+BLOCK = 1 << 15  # parameters that one task updates, about
+PREDICTION_TILE = 32
+FEW_IMAGES = 64  # up to so many are predicted one by one
+
+
+def tile_size(network: Network) -> int:
+    """Images in a tile: few enough for the cache, enough to make the calls worth their price."""
+    return 16
+
+
+class Trainer:
+    """Everything that one training step needs, laid out once.
+
+    Parameters
+    ----------
+    network : Network
+        Its parameters are moved in place.
+    loss : SoftmaxCrossEntropy or SigmoidSquaredError
+    optimizer : Optimizer
+    moments : sequence of ndarray of shape (n_parameters,)
+        The optimizer's memory.
+    source : ImageSource
+    targets : ndarray of shape (n_classes, n_classes)
+        Row c is what the network should say for an image of class c.
+    labels : ndarray of shape (n,)
+        Class of each image of the source, 0 ... n_classes - 1.
+    weights : ndarray of shape (n,) or None
+        How much each image counts.
+    l2 : float
+        Strength of ``0.5 * l2 * sum(weights ** 2)`` per mini-batch, biases left out.
+    batch_size : int
+    seed : int
+        Of the random streams of dropout and augmentation.
+    threads : Threads
+    augment : callable or None
+        ``augment(images, rng)`` changes images (t, h, w, channels) in place.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        loss,
+        optimizer: Optimizer,
+        moments: Sequence[NDArray],
+        source: ImageSource,
+        targets: NDArray,
+        labels: NDArray[np.intp],
+        weights: NDArray | None,
+        *,
+        l2: float,
+        batch_size: int,
+        seed: int,
+        threads: Threads,
+        augment: Callable | None = None,
+    ) -> None:
+        self.network, self.loss, self.optimizer, self.moments = network, loss, optimizer, moments
+        self.source, self.targets, self.labels, self.weights = source, targets, labels, weights
+        self.l2, self.seed, self.threads, self.augment = l2, seed, threads, augment
+        dtype = network.dtype
+        self.tile = tile_size(network)
+        at_once = min(batch_size, MOST_IMAGES_AT_ONCE)
+        n_lanes = -(-at_once // self.tile)
+        self.gradient = np.zeros(network.n_parameters, dtype)
+        # whole-batch gradients do not pass through the lanes
+        self.lanes = np.zeros((n_lanes, network.n_parameters - network.n_whole_batch), dtype)
+        self.lane_views = [self._lane_views(lane) for lane in self.lanes]
+        self.losses = np.zeros(n_lanes)
+        self.stores = [
+            SimpleNamespace(
+                x=np.zeros((at_once, *network.shapes[i]), dtype),
+                dy=np.zeros((at_once, *plan.out_shape), dtype),
+            )
+            if plan.whole_batch
+            else None
+            for i, plan in enumerate(network.plans)
+        ]
+        self.parameters = network.views(network.parameters)
+        for p, plan in zip(self.parameters, network.plans, strict=True):
+            for name, shape in plan.derived.items():
+                setattr(p, name, np.zeros(shape, dtype))
+        self.blocks = self._cut_into_blocks()
+        self.spaces: list[dict[int, SimpleNamespace]] = [{} for _ in range(threads.n_threads)]
+        self.scratch = [np.empty(PIECE, dtype) for _ in range(threads.n_threads)]
+        self.block_scratch = [np.empty(0, dtype) for _ in range(threads.n_threads)]
+        self.random = augment is not None or any("factor" in plan.kept for plan in network.plans)
+
+    def _lane_views(self, lane: NDArray) -> list[SimpleNamespace]:
+        views = [SimpleNamespace() for _ in self.network.layers]
+        skip = self.network.n_whole_batch
+        for (index, name), slot in self.network.slots.items():
+            if slot.start >= skip:
+                shape = self.network.plans[index].parameters[name].shape
+                part = lane[slot.start - skip : slot.stop - skip]
+                setattr(views[index], name, part.reshape(shape))
+        return views
+
+    def _cut_into_blocks(self) -> list[tuple[slice, int | None, slice | None]]:
+        """(slice of the vector, layer of a whole-batch gradient or None, its rows)."""
+        blocks: list = []
+        network = self.network
+        for (index, _), slot in network.slots.items():
+            if slot.stop > network.n_whole_batch:
+                continue
+            n_in, n_out = network.shapes[index][0], network.plans[index].out_shape[0]
+            step = max(1, BLOCK // n_out)
+            for row in range(0, n_in, step):
+                rows = slice(row, min(row + step, n_in))
+                first = slot.start + rows.start * n_out
+                blocks.append((slice(first, slot.start + rows.stop * n_out), index, rows))
+        for start in range(network.n_whole_batch, network.n_parameters, BLOCK):
+            blocks.append((slice(start, min(start + BLOCK, network.n_parameters)), None, None))
+        return blocks
+
+    def _space(self, thread: int, n_images: int) -> SimpleNamespace:
+        spaces = self.spaces[thread]
+        if n_images not in spaces:
+            dtype = self.network.dtype
+            n_classes = len(self.targets)
+            spaces[n_images] = SimpleNamespace(
+                net=Workspace(self.network, n_images, training=True),
+                raw=self.source.scratch(n_images),
+                targets=np.empty((n_images, n_classes), dtype),
+                weights=np.empty((n_images, 1), dtype),
+            )
+        return spaces[n_images]
+
+    def step(self, indices: NDArray[np.intp], *, step: int, rate: float, momentum: float) -> float:
+        """One step of the optimizer on the images of `indices`; returns their mean loss.
+
+        `step` counts from 1. If all weights are zero there is nothing to learn: 0 is returned.
+        """
+        if self.weights is None:
+            total_weight = float(len(indices))
+        else:
+            total_weight = float(self.weights[indices].sum())
+            if total_weight <= 0:
+                return 0.0
+        for layer, p in zip(self.network.layers, self.parameters, strict=True):
+            layer.derive(p)
+        loss = 0.0
+        n = len(indices)
+        for start in range(0, n, MOST_IMAGES_AT_ONCE):
+            part = indices[start : start + MOST_IMAGES_AT_ONCE]
+            n_tiles = -(-len(part) // self.tile)
+            first_tile = start // self.tile
+
+            def run_tile(thread, lane, part=part, first_tile=first_tile):
+                self._run_tile(thread, lane, part, (step, first_tile + lane), total_weight)
+
+            self.threads.run(run_tile, n_tiles)
+            loss += math.fsum(self.losses[:n_tiles])
+            first, last = start == 0, start + len(part) == n
+
+            def update(thread, index, n_images=len(part), n_tiles=n_tiles, first=first, last=last):
+                block, layer, rows = self.blocks[index]
+                self._sum_gradient(thread, block, layer, rows, n_images, n_tiles, not first)
+                if last:
+                    self._move(thread, block, total_weight, step, rate, momentum)
+
+            self.threads.run(update, len(self.blocks))
+        return loss / total_weight
+
+    def _run_tile(self, thread, lane, part, stream, total_weight) -> None:
+        rows = slice(lane * self.tile, min((lane + 1) * self.tile, len(part)))
+        indices = part[rows]
+        space = self._space(thread, len(indices))
+        net = space.net
+        self.source.read(indices, net.input, space.raw)
+        if self.random:
+            # counter-based: a stream for every tile of every step, whoever runs it
+            rng = np.random.Generator(np.random.Philox(key=self.seed, counter=(0, 0, *stream)))
+            net.seed(rng)
+            if self.augment is not None:
+                self.augment(net.input, rng)
+        net.forward(self.parameters)
+        np.take(self.targets, self.labels[indices], axis=0, out=space.targets, mode="clip")
+        if self.weights is None:
+            space.weights.fill(1 / total_weight)
+        else:
+            space.weights[:, 0] = self.weights[indices]
+            space.weights /= total_weight
+        loss = self.loss.loss(net.output, space.targets, space.weights, net.doutput)
+        self.losses[lane] = loss * total_weight
+        net.backward(self.parameters, self.lane_views[lane], self.stores, rows)
+
+    def _sum_gradient(self, thread, block, layer, rows, n_images, n_tiles, accumulate) -> None:
+        gradient = self.gradient[block]
+        out = gradient
+        if accumulate:
+            if len(self.block_scratch[thread]) < len(gradient):
+                self.block_scratch[thread] = np.empty_like(gradient)
+            out = self.block_scratch[thread][: len(gradient)]
+        if layer is None:
+            skip = self.network.n_whole_batch
+            lanes = self.lanes[:n_tiles, block.start - skip : block.stop - skip]
+            np.add.reduce(lanes, axis=0, out=out)
+        else:
+            store = self.stores[layer]
+            x, dy = store.x[:n_images, rows], store.dy[:n_images]
+            np.matmul(x.T, dy, out=out.reshape(-1, dy.shape[1]))
+        if accumulate:
+            np.add(gradient, out, out=gradient)
+
+    def _move(self, thread, block, total_weight, step, rate, momentum) -> None:
+        parameters, gradient = self.network.parameters[block], self.gradient[block]
+        n_weights = min(len(parameters), self.network.n_weights - block.start)
+        if self.l2 and n_weights > 0:
+            strength = self.l2 / total_weight
+            scratch = self.scratch[thread]
+            for start in range(0, n_weights, PIECE):
+                piece = slice(start, min(start + PIECE, n_weights))
+                decay = scratch[: piece.stop - piece.start]
+                np.multiply(parameters[piece], strength, out=decay)
+                np.add(gradient[piece], decay, out=gradient[piece])
+        self.optimizer.step(
+            parameters,
+            gradient,
+            [moment[block] for moment in self.moments],
+            self.scratch[thread],
+            step=step,
+            rate=rate,
+            momentum=momentum,
+        )
+
+
+def predict(
+    network: Network,
+    source: ImageSource,
+    threads: Threads,
+    write: Callable[[slice, Workspace], None],
+    indices: NDArray[np.intp] | None = None,
+) -> None:
+    """Run images forward; ``write(rows, workspace)`` collects a tile's first ``len(rows)`` results.
+
+    `indices` names the images in the source; None: all of them.
+
+    A few images go one by one: the answer to a single image comes soon, and does not depend in its
+    last bits on the images beside it. In larger tiles it does, as a BLAS kernel rounds a row by
+    where the row stands (OpenBLAS's for AVX2, by the remainder modulo twelve).
+    """
+    n = len(source) if indices is None else len(indices)
+    tile = 1 if n <= FEW_IMAGES else PREDICTION_TILE
+    spaces = {}
+
+    def run_tile(thread: int, index: int) -> None:
+        if thread not in spaces:
+            spaces[thread] = (Workspace(network, tile, training=False), source.scratch(tile))
+        space, raw = spaces[thread]
+        rows = slice(index * tile, min((index + 1) * tile, n))
+        numbers = np.minimum(np.arange(index * tile, (index + 1) * tile), n - 1)
+        source.read(numbers if indices is None else indices[numbers], space.input, raw)
+        space.forward(network.layer_parameters)
+        write(rows, space)
+
+    threads.run(run_tile, -(-n // tile))

@@ -1,0 +1,170 @@
+"""`Workspace`: the memory of one tile, in one buffer, and the two ways through the layers.
+
+From the front of the buffer: what lies between the layers; what layers keep from forward to
+backward; two areas for the gradients of what lies between the layers, used in turns (a layer reads
+one and writes the other); one area of scratch, as large as the layer that wants most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skcnn.engine.layers import Plan, Shape
+from skcnn.engine.memory import Array, aligned_zeros, carve
+
+if TYPE_CHECKING:
+    from skcnn.engine.network import Network
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """What lies between two layers, or between several that work in place.
+
+    With `padding` (rows of zeros before and after, for the convolution that reads it) images are
+    stored column by column, ``(t, w, before + h + after, c)``, which is what lowering wants.
+    """
+
+    index: int
+    shape: Shape
+    padding: tuple[int, int] | None
+
+    def stored(self, padding: tuple[int, int] = (0, 0)) -> Array:
+        if self.padding is None:
+            return Array(self.shape)
+        h, w, c = self.shape
+        return Array((w, h + sum(padding), c))
+
+    def as_images(self, stored: NDArray, before: int = 0) -> NDArray:
+        """The view (t, h, w, c) without padding, or (t, features)."""
+        if self.padding is None:
+            return stored
+        return stored[:, :, before : before + self.shape[0]].transpose(0, 2, 1, 3)
+
+
+def find_boundaries(plans: Sequence[Plan], shapes: Sequence[Shape], training: bool):
+    """Before the first layer, ..., behind the last: the same object where memory is shared."""
+    owners = [0]
+    for i, plan in enumerate(plans):
+        shared = plan.in_place or (plan.idle_in_prediction and not training)
+        owners.append(owners[-1] if shared else i + 1)
+    padding = dict.fromkeys(owners)
+    for owner, plan in zip(owners, plans, strict=False):
+        if plan.input_padding is not None:
+            padding[owner] = plan.input_padding
+    found = {owner: Boundary(owner, shapes[owner], padding[owner]) for owner in padding}
+    return [found[owner] for owner in owners]
+
+
+class Workspace:
+    """The memory of one tile of `n_images`.
+
+    Attributes
+    ----------
+    input : ndarray of shape (n_images, h, w, channels)
+        To be filled before `forward`.
+    output, doutput : ndarray of shape (n_images, classes)
+        Output of the last layer; the gradient to be filled before `backward` (training only).
+    memories : list of namespaces, one a layer
+    n_bytes : int
+    """
+
+    def __init__(self, network: Network, n_images: int, *, training: bool) -> None:
+        self.layers = network.layers
+        plans, dtype = network.plans, network.dtype
+        at = find_boundaries(plans, network.shapes, training)
+        distinct = list(dict.fromkeys(at))
+
+        lasting = {("y", b.index): b.stored(b.padding or (0, 0)) for b in distinct}
+        passing = []
+        for i, plan in enumerate(plans):
+            own = dict(plan.scratch)
+            if training:
+                own |= plan.backward_scratch
+                lasting |= {(i, name): array for name, array in plan.kept.items()}
+            else:
+                own |= plan.kept
+            passing.append({(i, name): array for name, array in own.items()})
+        turns: list[list[Boundary]] = [[], []]
+        if training:
+            for position, boundary in enumerate(distinct[1:]):  # nobody asks for the input's
+                turns[position % 2].append(boundary)
+
+        def lay_out(buffer):
+            views, end = carve(lasting, n_images, dtype, buffer=buffer)
+            for turn in turns:
+                ends = [end]
+                for b in turn:
+                    one = {("dy", b.index): b.stored()}
+                    found, stop = carve(one, n_images, dtype, start=end, buffer=buffer)
+                    views |= found
+                    ends.append(stop)
+                end = max(ends)
+            ends = [end]
+            for own in passing:
+                found, stop = carve(own, n_images, dtype, start=end, buffer=buffer)
+                views |= found
+                ends.append(stop)
+            return views, max(ends)
+
+        _, self.n_bytes = lay_out(None)
+        views, _ = lay_out(aligned_zeros(self.n_bytes))
+
+        def output_of(b: Boundary) -> NDArray:
+            return b.as_images(views["y", b.index], b.padding[0] if b.padding else 0)
+
+        def gradient_of(b: Boundary) -> NDArray | None:
+            stored = views.get(("dy", b.index))
+            return None if stored is None else b.as_images(stored)
+
+        self.memories = []
+        for i, layer in enumerate(self.layers):
+            m = SimpleNamespace(
+                x=output_of(at[i]),
+                x_stored=views["y", at[i].index],
+                transposed=at[i].padding is not None,
+                y=output_of(at[i + 1]),
+                dx=gradient_of(at[i]),
+                dy=gradient_of(at[i + 1]),
+                rng=None,
+                **{key[1]: view for key, view in views.items() if key[0] == i},
+            )
+            layer.bind(m)
+            self.memories.append(m)
+        self.input = output_of(at[0])
+        self.output = output_of(at[-1])
+        self.doutput = gradient_of(at[-1])
+
+    def forward(self, parameters: Sequence[SimpleNamespace]) -> None:
+        """From `input` to `output`."""
+        for layer, p, m in zip(self.layers, parameters, self.memories, strict=True):
+            layer.forward(p, m)
+
+    def backward(
+        self,
+        parameters: Sequence[SimpleNamespace],
+        gradients: Sequence[SimpleNamespace],
+        stores: Sequence[SimpleNamespace | None],
+        rows: slice,
+    ) -> None:
+        """From `doutput` to the tile's gradients.
+
+        Layers whose gradient is one product over the mini-batch leave the factors of that product,
+        ``x`` and ``dy``, in the tile's `rows` of their store instead.
+        """
+        for i in range(len(self.layers) - 1, -1, -1):
+            m, store = self.memories[i], stores[i]
+            if store is not None:
+                np.copyto(store.x[rows], m.x)
+                np.copyto(store.dy[rows], m.dy)
+            self.layers[i].backward(parameters[i], m, gradients[i])
+
+    def seed(self, rng: np.random.Generator) -> None:
+        """Give the layers the tile's random stream."""
+        for m in self.memories:
+            m.rng = rng

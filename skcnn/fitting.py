@@ -1,0 +1,383 @@
+"""What `fit` and `partial_fit` do: check everything, then build or go on, then train.
+
+Contains `fit` (the checks and the course of a fit), `outputs` (of a network for many images), and
+the checks' result, `Problem`. Nothing of the estimator is changed until all checks have passed.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state, compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    assert_all_finite,
+    check_consistent_length,
+    column_or_1d,
+)
+
+from skcnn.architecture import build_layers
+from skcnn.engine.layers import Flatten
+from skcnn.engine.losses import LOSSES
+from skcnn.engine.network import Network
+from skcnn.engine.optimizers import SCHEDULES, SGD, Adam
+from skcnn.engine.source import ImageSource, mean_and_scale
+from skcnn.engine.threads import Threads, single_threaded_blas
+from skcnn.engine.tiles import Trainer, predict
+from skcnn.engine.training import TrainingState, run_epochs
+from skcnn.images import ImageShape, validate_images
+from skcnn.monitor import EpochMonitor
+from skcnn.parallel import n_threads
+
+AUTO_BATCH = 64
+AUTO_IMAGES = 480_000  # images seen in all with max_iter="auto"...
+AUTO_EPOCHS = (8, 100)  # ... within these numbers of epochs...
+AUTO_STEPS = 300  # ... but at least so many steps
+
+
+@dataclass
+class Problem:
+    """Checked input of one call: images (n, h, w, c), encoded labels, weights (n,) or None."""
+
+    images: NDArray
+    shape: ImageShape
+    classes: NDArray
+    labels: NDArray[np.intp]
+    weights: NDArray | None  # with class weights
+    sample_weight: NDArray | None  # without
+    validation: tuple[NDArray, NDArray[np.intp], NDArray | None] | None
+
+
+def fit(
+    estimator, X, y, *, classes=None, sample_weight=None, validation=None, incremental: bool
+) -> None:
+    """Fit a `ConvNetClassifier`; `incremental` is `partial_fit`.
+
+    `validation` is None or ``(X_val, y_val, sample_weight_val)``.
+    """
+    go_on = hasattr(estimator, "network_") and (incremental or estimator.warm_start)
+    probe = copy.copy(estimator)  # receives n_features_in_ and the like while all may yet fail
+    problem = _check(probe, X, y, classes, sample_weight, validation, incremental, go_on)
+    layers = _layers(estimator, problem)
+    threads = n_threads(estimator.n_jobs)
+    if go_on and tuple(layers) != estimator.network_.layers:
+        raise ValueError(
+            "The parameters describe another network than the one that was fitted, "
+            f"{estimator.network_!r}, so it cannot be trained further. "
+            "Set warm_start=False or make a new estimator to begin anew."
+        )
+    train, held_out = _split(estimator, problem)
+
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(probe, name):
+            setattr(estimator, name, getattr(probe, name))
+        elif hasattr(estimator, name):
+            delattr(estimator, name)
+    optimizer = _optimizer(estimator)
+    if not go_on:
+        _begin(estimator, problem, layers, train)
+    if not (go_on and incremental):
+        random_state = check_random_state(estimator.random_state)
+        rng = np.random.default_rng(random_state.randint(2**31 - 1, size=4))
+        if not go_on:
+            estimator.network_.initialize(rng, estimator.weight_init)
+        estimator._state = TrainingState.new(estimator.network_, optimizer, rng)
+    with single_threaded_blas(), Threads(threads) as pool:
+        _train(estimator, problem, train, held_out, optimizer, pool, incremental)
+
+
+def _check(probe, X, y, classes, sample_weight, validation, incremental, go_on) -> Problem:
+    name = type(probe).__name__
+    if y is None:
+        raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+    images, shape = validate_images(
+        probe,
+        X,
+        image_shape=probe.image_shape_ if go_on else probe.image_shape,
+        reset=not go_on,
+    )
+    y = _check_labels(y)
+    check_consistent_length(images, y)
+    fitted = probe.classes_ if go_on else None
+    classes = _check_classes(name, y, classes, fitted, incremental)
+    labels = _encode(y, classes, "y")
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(
+            sample_weight, images, dtype=np.float64, ensure_non_negative=True
+        )
+        if not sample_weight.any():
+            raise ValueError("sample_weight is zero for every image; nothing can be learned.")
+    weights = sample_weight
+    if probe.class_weight is not None:
+        if incremental and probe.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' needs all labels at once and cannot be used with "
+                "partial_fit. Pass the weights as a dict, from "
+                "sklearn.utils.compute_class_weight('balanced', classes=classes, y=y)."
+            )
+        by_class = compute_class_weight(
+            probe.class_weight, classes=classes, y=y, sample_weight=sample_weight
+        )
+        weights = by_class[labels] * (1.0 if sample_weight is None else sample_weight)
+    if validation is not None:
+        X_val, y_val, weight_val = validation
+        images_val, _ = validate_images(probe, X_val, image_shape=shape, reset=False)
+        y_val = _check_labels(y_val)
+        check_consistent_length(images_val, y_val)
+        if weight_val is not None:
+            weight_val = _check_sample_weight(
+                weight_val, images_val, dtype=np.float64, ensure_non_negative=True
+            )
+        validation = (images_val, _encode(y_val, classes, "y_val"), weight_val)
+    return Problem(images, shape, classes, labels, weights, sample_weight, validation)
+
+
+def _check_labels(y) -> NDArray:
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
+    return y
+
+
+def _check_classes(name, y, classes, fitted, incremental) -> NDArray:
+    present = np.unique(y)
+    if classes is not None:
+        classes = np.unique(column_or_1d(classes))
+    if fitted is not None:
+        if incremental and classes is not None and not np.array_equal(classes, fitted):
+            raise ValueError(
+                f"classes is {classes.tolist()}, but at the first call of partial_fit it was "
+                f"{fitted.tolist()}. Pass the same classes, or none."
+            )
+        if not incremental and not np.array_equal(present, fitted):
+            raise ValueError(
+                f"With warm_start=True y needs the same classes as before, {fitted.tolist()}; "
+                f"it has {present.tolist()}."
+            )
+        return fitted
+    if incremental and classes is None:
+        raise ValueError(
+            "classes must be passed on the first call to partial_fit: "
+            "an array of all labels that will ever come."
+        )
+    classes = present if classes is None else classes
+    if len(classes) < 2:
+        raise ValueError(
+            f"{name} needs labels of at least 2 classes; got 1 class: {classes.tolist()}."
+        )
+    return classes
+
+
+def _encode(y, classes, what: str) -> NDArray[np.intp]:
+    labels = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    unknown = classes[labels] != y
+    if np.any(unknown):
+        raise ValueError(
+            f"{what} has labels {np.unique(y[unknown]).tolist()} that are not among the classes "
+            f"{classes.tolist()}."
+        )
+    return labels
+
+
+def _layers(estimator, problem: Problem):
+    return build_layers(
+        problem.shape,
+        len(problem.classes),
+        n_filters=estimator.n_filters,
+        filter_size=estimator.filter_size,
+        padding=estimator.padding,
+        pool_size=estimator.pool_size,
+        pool_regions=estimator.pool_regions,
+        pooling=estimator.pooling,
+        hidden_layer_sizes=estimator.hidden_layer_sizes,
+        activation=estimator.activation,
+        dropout=estimator.dropout,
+    )
+
+
+def _split(estimator, problem: Problem) -> tuple[NDArray[np.intp], NDArray[np.intp] | None]:
+    """Numbers of the images to train on, and of those set aside for early stopping."""
+    usable = np.arange(len(problem.images))
+    if problem.sample_weight is not None:
+        usable = np.flatnonzero(problem.sample_weight)  # weight zero is as good as not there
+    if not estimator.early_stopping or problem.validation is not None:
+        return usable, None
+    try:
+        return train_test_split(
+            usable,
+            test_size=estimator.validation_fraction,
+            stratify=problem.labels[usable],
+            random_state=estimator.random_state,
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"early_stopping could not set aside validation_fraction="
+            f"{estimator.validation_fraction} of {len(usable)} images, with every class in both "
+            f"parts ({error}) Give more images, another validation_fraction, or X_val and y_val."
+        ) from error
+
+
+def _optimizer(estimator):
+    if estimator.solver == "adam":
+        return Adam()
+    return SGD(nesterov=estimator.nesterovs_momentum)
+
+
+def _begin(estimator, problem: Problem, layers, train) -> None:
+    """The fitted attributes as they stand before the first step."""
+    estimator.classes_ = problem.classes
+    estimator.image_shape_ = problem.shape
+    estimator.network_ = Network(layers, problem.shape)
+    estimator.mean_, estimator.scale_ = 0.0, 1.0
+    if estimator.standardize:
+        counts = np.zeros(len(problem.images))
+        counts[train] = 1 if problem.sample_weight is None else problem.sample_weight[train]
+        estimator.mean_, estimator.scale_ = mean_and_scale(problem.images, counts)
+    estimator.n_iter_ = estimator.t_ = 0
+    estimator.loss_curve_ = []
+    estimator.validation_scores_ = None
+    estimator.best_validation_score_ = None
+
+
+def _train(estimator, problem: Problem, train, held_out, optimizer, pool, incremental) -> None:
+    network, state = estimator.network_, estimator._state
+    n = len(train)
+    batch_size = AUTO_BATCH if estimator.batch_size == "auto" else estimator.batch_size
+    batch_size = n if estimator.solver == "gd" else min(n, batch_size)
+    n_epochs = 1 if incremental else _n_epochs(estimator.max_iter, n, batch_size)
+
+    source = ImageSource(problem.images, estimator.mean_, estimator.scale_)
+    validation_score = None
+    if problem.validation is not None:
+        images, labels, weights = problem.validation
+        validation_source, rows = ImageSource(images, estimator.mean_, estimator.scale_), None
+    elif held_out is not None:
+        validation_source, rows, labels = source, held_out, problem.labels[held_out]
+        weights = None if problem.sample_weight is None else problem.sample_weight[held_out]
+    if problem.validation is not None or held_out is not None:
+        estimator.validation_scores_ = estimator.validation_scores_ or []
+
+        def validation_score() -> float:
+            z = outputs(network, validation_source, pool, rows)
+            return float(np.average(z.argmax(axis=1) == labels, weights=weights))
+
+    watch_loss = (
+        not incremental
+        and not estimator.early_stopping
+        and estimator.learning_rate in ("constant", "invscaling")
+    )
+    monitor = EpochMonitor(
+        network.parameters,
+        validation_score,
+        estimator.loss_curve_,
+        estimator.validation_scores_,
+        tol=estimator.tol,
+        n_iter_no_change=estimator.n_iter_no_change,
+        watch_score=estimator.early_stopping and validation_score is not None,
+        watch_loss=watch_loss,
+        verbose=bool(estimator.verbose),
+        n_epochs=n_epochs,
+    )
+    trainer = Trainer(
+        network,
+        LOSSES[estimator.output_activation],
+        optimizer,
+        state.moments,
+        source,
+        np.eye(len(problem.classes), dtype=network.dtype),
+        problem.labels,
+        problem.weights,
+        l2=estimator.alpha,
+        batch_size=batch_size,
+        seed=state.seed,
+        threads=pool,
+    )
+    momentum = estimator.momentum if callable(estimator.momentum) else lambda _: estimator.momentum
+    seen_before = state.n_seen
+    try:
+        run_epochs(
+            trainer,
+            state,
+            train,
+            n_epochs=n_epochs,
+            batch_size=batch_size,
+            shuffle=estimator.shuffle,
+            rate=_rate(estimator, incremental),
+            momentum=momentum,
+            max_time=None if incremental else estimator.max_time,
+            after_epoch=monitor.after_epoch,
+        )
+    except KeyboardInterrupt:
+        warnings.warn(
+            f"Training was interrupted in epoch {monitor.epoch + 1} of {n_epochs}; "
+            "what was learned so far is kept.",
+            stacklevel=5,
+        )
+    monitor.restore_best()
+    estimator.n_iter_ += monitor.epoch
+    estimator.t_ += state.n_seen - seen_before
+    estimator.loss_ = estimator.loss_curve_[-1] if estimator.loss_curve_ else math.inf
+    if estimator.validation_scores_:
+        estimator.best_validation_score_ = max(estimator.validation_scores_)
+    if watch_loss and not monitor.converged and monitor.epoch == n_epochs > 1:
+        warnings.warn(
+            f"The training loss still improved when max_iter={n_epochs} epochs were over.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+
+
+def _n_epochs(max_iter, n_images: int, batch_size: int) -> int:
+    if max_iter != "auto":
+        return max_iter
+    fewest, most = AUTO_EPOCHS
+    epochs = min(max(AUTO_IMAGES // n_images, fewest), most)
+    return max(epochs, -(-AUTO_STEPS // -(-n_images // batch_size)))
+
+
+def _rate(estimator, incremental: bool):
+    """``(step, progress) -> rate``."""
+    setting, highest = estimator.learning_rate, estimator.learning_rate_init
+    if callable(setting):
+        return lambda step, progress: setting(step)
+    if incremental and setting == "one_cycle":
+        setting = "constant"
+    schedule = SCHEDULES[setting]
+    return lambda step, progress: highest * schedule(step, progress)
+
+
+def outputs(
+    network: Network, source: ImageSource, pool: Threads, rows=None, *, features: bool = False
+) -> NDArray:
+    """The last layer's output (n, classes) in float64, or the pooled features (n, f) in float32.
+
+    `rows` names the images in the source; None: all.
+    """
+    n = len(source) if rows is None else len(rows)
+    flatten = _flatten_index(network)
+    width = n_features(network) if features else network.shapes[-1][0]
+    result = np.empty((n, width), network.dtype if features else np.float64)
+
+    def write(where: slice, space) -> None:
+        found = space.memories[flatten].y if features else space.output
+        result[where] = found[: where.stop - where.start]
+
+    predict(network, source, pool, write, rows)
+    return result
+
+
+def n_features(network: Network) -> int:
+    """How many pooled features an image has."""
+    return network.shapes[_flatten_index(network) + 1][0]
+
+
+def _flatten_index(network: Network) -> int:
+    return next(i for i, layer in enumerate(network.layers) if isinstance(layer, Flatten))
