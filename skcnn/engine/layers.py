@@ -303,26 +303,32 @@ class BiasActivation:
     function: str
 
     def plan(self, in_shape: Shape) -> Plan:
-        scratch = {}
+        backward_scratch = {}
         if self.function == "relu":
-            scratch = {"positive": Array(in_shape, bool)}
+            backward_scratch = {"positive": Array(in_shape, bool)}
         elif self.function != "identity":
-            scratch = {"slope": Array(in_shape)}
+            backward_scratch = {"slope": Array(in_shape)}
+        longest = max(in_shape[:2]) if len(in_shape) == 3 else 1
         return Plan(
             out_shape=in_shape,
             parameters={"bias": Parameter((in_shape[-1],))},
-            backward_scratch=scratch,
+            scratch={"tiled": Array((longest, in_shape[-1]), fixed=True)},
+            backward_scratch=backward_scratch,
             in_place=True,
         )
 
     def bind(self, m):
+        # In memory order, and a whole row (or column) of pixels in one run: numpy pays by the run.
+        order = (0, 2, 1, 3) if m.transposed else range(m.y.ndim)
+        m.y_stored = m.y.transpose(*order)
+        channels = m.y.shape[-1]
+        pixels = m.y_stored.shape[2] if m.y.ndim == 4 else 1
+        m.tiled = m.tiled[:pixels]
+        m.tiled_run = m.tiled.reshape(pixels * channels)
+        m.y_runs = m.y_stored.reshape(*m.y_stored.shape[:2], -1) if m.y.ndim == 4 else m.y
         if m.dy is None:
             return
-        # In memory order, so that numpy sees long runs: both are stored alike.
-        order = (0, 2, 1, 3) if m.transposed else range(m.dy.ndim)
         m.dy_stored = m.dy.transpose(*order)
-        m.y_stored = m.y.transpose(*order)
-        channels = m.dy.shape[-1]
         m.dy_rows = m.dy_stored.reshape(-1, channels)
         m.ones = np.ones(len(m.dy_rows), m.dy.dtype)
         for name in ("positive", "slope"):
@@ -333,8 +339,9 @@ class BiasActivation:
         pass
 
     def forward(self, p, m):
-        y = m.y
-        np.add(y, p.bias, out=y)
+        y = m.y_runs
+        np.copyto(m.tiled, p.bias)
+        np.add(y, m.tiled_run, out=y)
         if self.function == "relu":
             np.maximum(y, 0, out=y)
         elif self.function == "tanh":
