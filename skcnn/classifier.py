@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skcnn import fitting
+from skcnn.augment import AUGMENTATIONS
 from skcnn.engine.losses import LOSSES
 from skcnn.engine.optimizers import SCHEDULES
 from skcnn.engine.source import ImageSource
@@ -88,8 +89,11 @@ class ConvNetClassifier(
         then depends on the machine's speed.
     shuffle : bool, default=True
         Whether each epoch takes the images in a new order.
-    augment : None
-        Reserved.
+    augment : {"shift", "affine", "elastic"}, callable or None, default=None
+        Random warps of the training images: see `skcnn.augment`, whose classes are to be had with
+        other strengths, too. Your own is ``callable(images, rng) -> images``, on a few images
+        ``(n, h, w, channels)`` at a time, in float32 and as they are in X; it is called by several
+        threads at once, each with a `numpy.random.Generator` of its own.
     standardize : bool, default=True
         Subtract the training images' mean pixel and divide by their standard deviation, so that
         0-255, 0-1 or any other scale trains alike. Learned at the first fit.
@@ -197,7 +201,7 @@ class ConvNetClassifier(
         "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "shuffle": ["boolean"],
-        "augment": [None],
+        "augment": [StrOptions(set(AUGMENTATIONS)), callable, None],
         "standardize": ["boolean"],
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "tol": [Interval(Real, 0, None, closed="left")],

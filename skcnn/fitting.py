@@ -25,6 +25,7 @@ from sklearn.utils.validation import (
 )
 
 from skcnn.architecture import build_layers
+from skcnn.augment import AUGMENTATIONS
 from skcnn.engine.layers import Flatten
 from skcnn.engine.losses import LOSSES
 from skcnn.engine.network import Network
@@ -286,6 +287,9 @@ def _train(estimator, problem: Problem, train, held_out, optimizer, pool, increm
         verbose=bool(estimator.verbose),
         n_epochs=n_epochs,
     )
+    augment = estimator.augment
+    if isinstance(augment, str):
+        augment = AUGMENTATIONS[augment]
     trainer = Trainer(
         network,
         LOSSES[estimator.output_activation],
@@ -299,6 +303,7 @@ def _train(estimator, problem: Problem, train, held_out, optimizer, pool, increm
         batch_size=batch_size,
         seed=state.seed,
         threads=pool,
+        augment=augment,
     )
     momentum = estimator.momentum if callable(estimator.momentum) else lambda _: estimator.momentum
     seen_before = state.n_seen

@@ -7,6 +7,7 @@ dtype, is read a tile at a time, turned into the network's dtype and standardise
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,15 +45,28 @@ class ImageSource:
             return None
         return np.empty((n_images, self._rows.shape[1]), self._rows.dtype)
 
-    def read(self, indices: NDArray[np.intp], out: NDArray, scratch: NDArray | None) -> None:
-        """Write the standardised images of `indices` into out: (len(indices), h, w, channels)."""
+    def read(
+        self,
+        indices: NDArray[np.intp],
+        out: NDArray,
+        scratch: NDArray | None,
+        augment: Callable[[NDArray], NDArray] | None = None,
+    ) -> None:
+        """Write the standardised images of `indices` into out: (len(indices), h, w, channels).
+
+        `augment` gets the images in `out`'s dtype, as they were before standardising.
+        """
         if scratch is None:
             raw = self.images[indices]
         else:
             raw = scratch[: len(indices)]
             np.take(self._rows, indices, axis=0, out=raw, mode="clip")  # "raise" would buffer
             raw = raw.reshape(out.shape)
-        if self._small_integers:
+        if augment is not None:
+            raw = augment(raw.astype(out.dtype, order="C"))
+            np.subtract(raw, self.mean, out=out)
+            np.multiply(out, 1 / self.scale, out=out)
+        elif self._small_integers:
             np.multiply(raw, 1 / self.scale, out=out, dtype=out.dtype, casting="unsafe")
             np.subtract(out, self.mean / self.scale, out=out)
         elif self.mean == 0 and self.scale == 1:

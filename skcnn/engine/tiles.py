@@ -11,6 +11,7 @@ Contains `tile_size`, `Trainer` and `predict`.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
@@ -60,7 +61,7 @@ class Trainer:
         Of the random streams of dropout and augmentation.
     threads : Threads
     augment : callable or None
-        ``augment(images, rng)`` changes images (t, h, w, channels) in place.
+        ``augment(images, rng)`` returns warped images of the same shape (t, h, w, channels).
     """
 
     def __init__(
@@ -192,13 +193,14 @@ class Trainer:
         indices = part[rows]
         space = self._space(thread, len(indices))
         net = space.net
-        self.source.read(indices, net.input, space.raw)
+        augment = None
         if self.random:
             # counter-based: a stream for every tile of every step, whoever runs it
             rng = np.random.Generator(np.random.Philox(key=self.seed, counter=(0, 0, *stream)))
             net.seed(rng)
             if self.augment is not None:
-                self.augment(net.input, rng)
+                augment = functools.partial(self._augmented, rng)
+        self.source.read(indices, net.input, space.raw, augment)
         net.forward(self.parameters)
         np.take(self.targets, self.labels[indices], axis=0, out=space.targets, mode="clip")
         if self.weights is None:
@@ -209,6 +211,15 @@ class Trainer:
         loss = self.loss.loss(net.output, space.targets, space.weights, net.doutput)
         self.losses[lane] = loss * total_weight
         net.backward(self.parameters, self.lane_views[lane], self.stores, rows)
+
+    def _augmented(self, rng: np.random.Generator, images: NDArray) -> NDArray:
+        warped = np.asarray(self.augment(images, rng))
+        if warped.shape != images.shape:
+            raise ValueError(
+                f"augment returned an array of shape {warped.shape}; expected images of the shape "
+                f"that it was given, {images.shape} (n, height, width, channels)."
+            )
+        return warped
 
     def _sum_gradient(self, thread, block, layer, rows, n_images, n_tiles, accumulate) -> None:
         gradient = self.gradient[block]
