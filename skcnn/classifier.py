@@ -87,8 +87,9 @@ class ConvNetClassifier(
         Stop after this many seconds of training, if `max_iter` epochs have not passed. "one_cycle"
         then runs by the clock, so that the rate has come down when the time is up. What is learned
         then depends on the machine's speed.
-    shuffle : bool, default=True
-        Whether each epoch takes the images in a new order.
+    shuffle : bool or "replacement", default=True
+        Whether each epoch takes the images in a new order. With "replacement" mini-batches are
+        drawn with replacement, as in [1]_; an epoch is then as many images as there are.
     augment : {"shift", "affine", "elastic"}, callable or None, default=None
         Random warps of the training images: see `skcnn.augment`, whose classes are to be had with
         other strengths, too. Your own is ``callable(images, rng) -> images``, on a few images
@@ -200,7 +201,7 @@ class ConvNetClassifier(
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
-        "shuffle": ["boolean"],
+        "shuffle": ["boolean", StrOptions({"replacement"})],
         "augment": [StrOptions(set(AUGMENTATIONS)), callable, None],
         "standardize": ["boolean"],
         "class_weight": [StrOptions({"balanced"}), dict, None],

@@ -54,7 +54,7 @@ def run_epochs(
     *,
     n_epochs: int,
     batch_size: int,
-    shuffle: bool,
+    shuffle: bool | str,
     rate: Callable[[int, float], float],
     momentum: Callable[[int], float],
     max_time: float | None,
@@ -69,7 +69,9 @@ def run_epochs(
         Goes on from where it stands.
     indices : ndarray of int
         The images to train on, as numbers in the trainer's source.
-    n_epochs, batch_size, shuffle
+    n_epochs, batch_size : int
+    shuffle : bool or "replacement"
+        A new order for each epoch; or as many images drawn with replacement.
     rate : callable ``(step, progress) -> rate``
         `step` counts from 0 since the state began; `progress`, from 0 to 1, is the share of this
         call that is over, by steps or by the clock, whichever is further.
@@ -85,7 +87,7 @@ def run_epochs(
     begin = time.perf_counter()
     done = 0
     for _ in range(n_epochs):
-        order = indices[state.rng.permutation(n)] if shuffle else indices
+        order = _draw_order(state.rng, indices, shuffle)
         loss = n_seen = 0.0
         time_is_up = False
         for start in range(0, n, batch_size):
@@ -112,3 +114,9 @@ def run_epochs(
             return
         if time_is_up:
             return
+
+
+def _draw_order(rng: np.random.Generator, indices: NDArray, shuffle: bool | str) -> NDArray:
+    if shuffle == "replacement":
+        return indices[rng.integers(0, len(indices), len(indices))]
+    return indices[rng.permutation(len(indices))] if shuffle else indices

@@ -1,0 +1,61 @@
+"""The networks that the benchmarks train: settings of `ConvNetClassifier`, nothing else."""
+
+from __future__ import annotations
+
+from skcnn import ConvNetClassifier
+from skcnn.architecture import build_layers
+from skcnn.engine.network import Network
+
+LENET = {"filter_size": 5, "padding": "valid", "hidden_layer_sizes": (128,)}
+SAME = {"filter_size": 3, "padding": "same", "hidden_layer_sizes": (128,)}
+
+# name: (image shape, settings that differ from the defaults)
+NETWORKS = {
+    "paper": (
+        (28, 28, 1),
+        {
+            "n_filters": 64,
+            "filter_size": 13,
+            "padding": "valid",
+            "pooling": "mean",
+            "pool_regions": 2,
+            "activation": "sigmoid",
+            "hidden_layer_sizes": (10,),
+        },
+    ),
+    "lenet-32-64": ((28, 28, 1), {"n_filters": (32, 64), **LENET}),
+    "lenet-16-32": ((28, 28, 1), {"n_filters": (16, 32), **LENET}),
+    "same-3x3": ((28, 28, 1), {"n_filters": (32, 64), **SAME}),
+    "default": ((28, 28, 1), {}),
+    "default-8x8": ((8, 8, 1), {}),
+    "colour": ((32, 32, 3), {"n_filters": (32, 64, 64), **SAME}),
+}
+N_CLASSES = 10
+
+
+def settings_of(name: str) -> dict:
+    """All parameters of the network `name`; no dropout, but for the defaults'."""
+    shape, changes = NETWORKS[name]
+    params = ConvNetClassifier().get_params()
+    if changes:
+        params["dropout"] = 0.0
+    return {**params, **changes, "image_shape": shape}
+
+
+def build(name: str) -> Network:
+    """The network `name` as the estimator builds it."""
+    params = settings_of(name)
+    names = (
+        "n_filters filter_size padding pool_size pool_regions pooling hidden_layer_sizes "
+        "activation dropout"
+    ).split()
+    shape = params["image_shape"]
+    return Network(build_layers(shape, N_CLASSES, **{key: params[key] for key in names}), shape)
+
+
+def training_flops(network: Network) -> int:
+    """Of all matrix products for one image: forward, weights' and inputs' gradients.
+
+    The first layer needs no gradient of its input.
+    """
+    return 3 * network.flops - network.plans[0].flops

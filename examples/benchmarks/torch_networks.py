@@ -1,0 +1,76 @@
+"""The same networks in PyTorch, as fast as PyTorch lets one write them without compiling."""
+
+from __future__ import annotations
+
+import torch
+from networks import N_CLASSES, settings_of
+from torch import nn
+
+from skcnn.architecture import build_layers
+from skcnn.engine.layers import BiasActivation, Conv2D, Dense, Dropout, Flatten
+from skcnn.engine.pooling import MaxPool2D, MeanPool2D
+
+ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "identity": nn.Identity}
+
+
+def build_torch(name: str) -> nn.Sequential:
+    """Translate the layers one by one; convolutions and dense layers take their bias with them."""
+    params = settings_of(name)
+    h, w, channels = params["image_shape"]
+    names = (
+        "n_filters filter_size padding pool_size pool_regions pooling hidden_layer_sizes "
+        "activation dropout"
+    ).split()
+    layers = build_layers((h, w, channels), N_CLASSES, **{key: params[key] for key in names})
+    shape = (h, w, channels)
+    modules: list[nn.Module] = []
+    for layer in layers:
+        out_shape = layer.plan(shape).out_shape
+        match layer:
+            case Conv2D():
+                modules.append(
+                    nn.Conv2d(shape[2], layer.n_filters, layer.filter_size, padding=layer.padding)
+                )
+            case MaxPool2D(regions=None):
+                modules.append(nn.MaxPool2d(layer.size, ceil_mode=True))
+            case MeanPool2D() if shape[0] % out_shape[0] == 0:
+                modules.append(nn.AvgPool2d(shape[0] // out_shape[0]))
+            case BiasActivation():
+                modules.append(ACTIVATIONS[layer.function]())
+            case Flatten():
+                modules.append(nn.Flatten())
+            case Dense():
+                modules.append(nn.Linear(shape[0], layer.n_units))
+            case Dropout():
+                modules.append(nn.Dropout(layer.rate))
+            case _:
+                raise ValueError(f"{layer} has no translation here; add one.")
+        shape = out_shape
+    return nn.Sequential(*modules)
+
+
+class TorchTrainer:
+    """One training step, and prediction, in one memory format."""
+
+    def __init__(self, name: str, images, labels, memory_format: torch.memory_format) -> None:
+        self.model = build_torch(name).to(memory_format=memory_format)
+        self.images = torch.from_numpy(images).permute(0, 3, 1, 2)
+        self.images = self.images.contiguous(memory_format=memory_format)
+        self.labels = torch.from_numpy(labels)
+        self.memory_format = memory_format
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=True)
+        self.loss = nn.CrossEntropyLoss()
+
+    def step(self, indices) -> None:
+        chosen = torch.from_numpy(indices)
+        images = self.images[chosen].contiguous(memory_format=self.memory_format)
+        self.optimizer.zero_grad()
+        self.loss(self.model(images), self.labels[chosen]).backward()
+        self.optimizer.step()
+
+    def predict(self, batch_size: int) -> None:
+        self.model.eval()
+        with torch.inference_mode():
+            for start in range(0, len(self.images), batch_size):
+                self.model(self.images[start : start + batch_size])
+        self.model.train()
