@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from numbers import Integral
 
-from skcnn.engine.layers import BiasActivation, Conv2D, Dense, Dropout, Flatten, Layer
+from skcnn.engine.convolution import Conv2D
+from skcnn.engine.layers import BiasActivation, Dense, Dropout, Flatten
+from skcnn.engine.plan import Layer
 from skcnn.engine.pooling import MaxPool2D, MeanPool2D
 
 
 def as_tuple(name: str, value, minimum: int = 1) -> tuple[int, ...]:
     """An int or several as a tuple of ints, each `minimum` at least; a ValueError otherwise."""
-    values = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
+    values = (
+        tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
+    )
     for one in values:
         if not isinstance(one, Integral) or isinstance(one, bool) or one < minimum:
             raise ValueError(
@@ -103,7 +107,8 @@ def build_layers(
         convolution = Conv2D(k, size, padding)
         shape = convolution.plan(shape).out_shape
         pool = []
-        if n_regions is not None or window > 1:
+        # also of size 1: a convolution wants its input stored otherwise than another leaves it
+        if n_regions is not None or window > 1 or number < len(filters):
             pool = [pool_class(window, n_regions)]
             shape = pool[0].plan(shape).out_shape
         bias = [BiasActivation(activation)]

@@ -124,7 +124,7 @@ class Elastic:
 
     strength: float = 1 / 25
     smoothness: float = 1 / 6
-    affine: Affine = Affine()  # noqa: RUF009 (a frozen value)
+    affine: Affine = Affine()
 
     def __call__(self, images: NDArray, rng: np.random.Generator) -> NDArray:
         n, h, w, _ = images.shape

@@ -344,9 +344,7 @@ class ConvNetClassifier(
             If `classes` is missing at the first call or differs later, if y has another label, or
             as for `fit`.
         """
-        fitting.fit(
-            self, X, y, classes=classes, sample_weight=sample_weight, incremental=True
-        )
+        fitting.fit(self, X, y, classes=classes, sample_weight=sample_weight, incremental=True)
         return self
 
     def predict(self, X):

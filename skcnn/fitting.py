@@ -1,7 +1,7 @@
 """What `fit` and `partial_fit` do: check everything, then build or go on, then train.
 
-Contains `fit` (the checks and the course of a fit), `outputs` (of a network for many images), and
-the checks' result, `Problem`. Nothing of the estimator is changed until all checks have passed.
+Contains `fit` and `outputs` (of a network for many images). Nothing of the estimator is changed
+until all checks have passed.
 """
 
 from __future__ import annotations
@@ -9,23 +9,16 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    assert_all_finite,
-    check_consistent_length,
-    column_or_1d,
-)
+from sklearn.utils import check_random_state
 
 from skcnn.architecture import build_layers
 from skcnn.augment import AUGMENTATIONS
+from skcnn.checks import Problem, check_problem
 from skcnn.engine.layers import Flatten
 from skcnn.engine.losses import LOSSES
 from skcnn.engine.network import Network
@@ -34,7 +27,6 @@ from skcnn.engine.source import ImageSource, mean_and_scale
 from skcnn.engine.threads import Threads, single_threaded_blas
 from skcnn.engine.tiles import Trainer, predict
 from skcnn.engine.training import TrainingState, run_epochs
-from skcnn.images import ImageShape, validate_images
 from skcnn.monitor import EpochMonitor
 from skcnn.parallel import n_threads
 
@@ -42,19 +34,6 @@ AUTO_BATCH = 64
 AUTO_IMAGES = 480_000  # images seen in all with max_iter="auto"...
 AUTO_EPOCHS = (8, 100)  # ... within these numbers of epochs...
 AUTO_STEPS = 300  # ... but at least so many steps
-
-
-@dataclass
-class Problem:
-    """Checked input of one call: images (n, h, w, c), encoded labels, weights (n,) or None."""
-
-    images: NDArray
-    shape: ImageShape
-    classes: NDArray
-    labels: NDArray[np.intp]
-    weights: NDArray | None  # with class weights
-    sample_weight: NDArray | None  # without
-    validation: tuple[NDArray, NDArray[np.intp], NDArray | None] | None
 
 
 def fit(
@@ -66,7 +45,16 @@ def fit(
     """
     go_on = hasattr(estimator, "network_") and (incremental or estimator.warm_start)
     probe = copy.copy(estimator)  # receives n_features_in_ and the like while all may yet fail
-    problem = _check(probe, X, y, classes, sample_weight, validation, incremental, go_on)
+    problem = check_problem(
+        probe,
+        X,
+        y,
+        classes=classes,
+        sample_weight=sample_weight,
+        validation=validation,
+        incremental=incremental,
+        go_on=go_on,
+    )
     layers = _layers(estimator, problem)
     threads = n_threads(estimator.n_jobs)
     if go_on and tuple(layers) != estimator.network_.layers:
@@ -93,99 +81,6 @@ def fit(
         estimator._state = TrainingState.new(estimator.network_, optimizer, rng)
     with single_threaded_blas(), Threads(threads) as pool:
         _train(estimator, problem, train, held_out, optimizer, pool, incremental)
-
-
-def _check(probe, X, y, classes, sample_weight, validation, incremental, go_on) -> Problem:
-    name = type(probe).__name__
-    if y is None:
-        raise ValueError(f"{name} requires y to be passed, but the target y is None.")
-    images, shape = validate_images(
-        probe,
-        X,
-        image_shape=probe.image_shape_ if go_on else probe.image_shape,
-        reset=not go_on,
-    )
-    y = _check_labels(y)
-    check_consistent_length(images, y)
-    fitted = probe.classes_ if go_on else None
-    classes = _check_classes(name, y, classes, fitted, incremental)
-    labels = _encode(y, classes, "y")
-    if sample_weight is not None:
-        sample_weight = _check_sample_weight(
-            sample_weight, images, dtype=np.float64, ensure_non_negative=True
-        )
-        if not sample_weight.any():
-            raise ValueError("sample_weight is zero for every image; nothing can be learned.")
-    weights = sample_weight
-    if probe.class_weight is not None:
-        if incremental and probe.class_weight == "balanced":
-            raise ValueError(
-                "class_weight='balanced' needs all labels at once and cannot be used with "
-                "partial_fit. Pass the weights as a dict, from "
-                "sklearn.utils.compute_class_weight('balanced', classes=classes, y=y)."
-            )
-        by_class = compute_class_weight(
-            probe.class_weight, classes=classes, y=y, sample_weight=sample_weight
-        )
-        weights = by_class[labels] * (1.0 if sample_weight is None else sample_weight)
-    if validation is not None:
-        X_val, y_val, weight_val = validation
-        images_val, _ = validate_images(probe, X_val, image_shape=shape, reset=False)
-        y_val = _check_labels(y_val)
-        check_consistent_length(images_val, y_val)
-        if weight_val is not None:
-            weight_val = _check_sample_weight(
-                weight_val, images_val, dtype=np.float64, ensure_non_negative=True
-            )
-        validation = (images_val, _encode(y_val, classes, "y_val"), weight_val)
-    return Problem(images, shape, classes, labels, weights, sample_weight, validation)
-
-
-def _check_labels(y) -> NDArray:
-    y = column_or_1d(y, warn=True)
-    assert_all_finite(y, input_name="y")
-    check_classification_targets(y)
-    return y
-
-
-def _check_classes(name, y, classes, fitted, incremental) -> NDArray:
-    present = np.unique(y)
-    if classes is not None:
-        classes = np.unique(column_or_1d(classes))
-    if fitted is not None:
-        if incremental and classes is not None and not np.array_equal(classes, fitted):
-            raise ValueError(
-                f"classes is {classes.tolist()}, but at the first call of partial_fit it was "
-                f"{fitted.tolist()}. Pass the same classes, or none."
-            )
-        if not incremental and not np.array_equal(present, fitted):
-            raise ValueError(
-                f"With warm_start=True y needs the same classes as before, {fitted.tolist()}; "
-                f"it has {present.tolist()}."
-            )
-        return fitted
-    if incremental and classes is None:
-        raise ValueError(
-            "classes must be passed on the first call to partial_fit: "
-            "an array of all labels that will ever come."
-        )
-    classes = present if classes is None else classes
-    if len(classes) < 2:
-        raise ValueError(
-            f"{name} needs labels of at least 2 classes; got 1 class: {classes.tolist()}."
-        )
-    return classes
-
-
-def _encode(y, classes, what: str) -> NDArray[np.intp]:
-    labels = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    unknown = classes[labels] != y
-    if np.any(unknown):
-        raise ValueError(
-            f"{what} has labels {np.unique(y[unknown]).tolist()} that are not among the classes "
-            f"{classes.tolist()}."
-        )
-    return labels
 
 
 def _layers(estimator, problem: Problem):

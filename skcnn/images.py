@@ -1,4 +1,4 @@
-"""Flat rows <-> images ``(n, h, w, channels)``, and the checks that scikit-learn's users expect of X.
+"""Flat rows <-> images ``(n, h, w, channels)``, and the checks that X has to pass.
 
 Every accepted form of X (a 2-D table of pixels, ``(n, h, w)`` or ``(n, h, w, channels)``;
 an array, a DataFrame, a read-only memory map) becomes a *view* of shape ``(n, h, w, channels)``:

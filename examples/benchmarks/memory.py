@@ -38,8 +38,8 @@ def run_case(path: str, dtype: str) -> None:
     images.max()
     before = peak_mib()
     ConvNetClassifier(max_iter=1).fit(images, labels)
-    size = images.nbytes / (1 << 20)
-    print(f"{dtype:>8}: {size:5.0f} MiB of images, fit raises the peak by {peak_mib() - before:.0f} MiB")
+    size, growth = images.nbytes / (1 << 20), peak_mib() - before
+    print(f"{dtype:>8}: {size:5.0f} MiB of images, fit raises the peak by {growth:.0f} MiB")
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from skcnn import ConvNetClassifier
 from skcnn.architecture import build_layers
 from skcnn.engine.network import Network
+from skcnn.engine.plan import Layer
 
 LENET = {"filter_size": 5, "padding": "valid", "hidden_layer_sizes": (128,)}
 SAME = {"filter_size": 3, "padding": "same", "hidden_layer_sizes": (128,)}
@@ -31,6 +32,17 @@ NETWORKS = {
     "colour": ((32, 32, 3), {"n_filters": (32, 64, 64), **SAME}),
 }
 N_CLASSES = 10
+SHAPING = (  # the parameters that shape a network
+    "n_filters",
+    "filter_size",
+    "padding",
+    "pool_size",
+    "pool_regions",
+    "pooling",
+    "hidden_layer_sizes",
+    "activation",
+    "dropout",
+)
 
 
 def settings_of(name: str) -> dict:
@@ -42,15 +54,16 @@ def settings_of(name: str) -> dict:
     return {**params, **changes, "image_shape": shape}
 
 
+def layers_of(name: str) -> list[Layer]:
+    """The layers of the network `name`."""
+    params = settings_of(name)
+    chosen = {key: params[key] for key in SHAPING}
+    return build_layers(params["image_shape"], N_CLASSES, **chosen)
+
+
 def build(name: str) -> Network:
     """The network `name` as the estimator builds it."""
-    params = settings_of(name)
-    names = (
-        "n_filters filter_size padding pool_size pool_regions pooling hidden_layer_sizes "
-        "activation dropout"
-    ).split()
-    shape = params["image_shape"]
-    return Network(build_layers(shape, N_CLASSES, **{key: params[key] for key in names}), shape)
+    return Network(layers_of(name), NETWORKS[name][0])
 
 
 def training_flops(network: Network) -> int:

@@ -158,9 +158,7 @@ def measure(name: str, n_threads: int, rounds: int, n_images: int) -> dict:
         "skcnn_train_256_us": median["train", "skcnn", 256],
         "torch_train_us": torch_train,
         "torch_train_best": torch_train_kind,
-        "train_times_as_fast": ratio(
-            "train", ("train", "skcnn", 64), key_of[torch_train_kind]
-        ),
+        "train_times_as_fast": ratio("train", ("train", "skcnn", 64), key_of[torch_train_kind]),
         "skcnn_predict_us": median["predict", "skcnn", 0],
         "torch_predict_us": torch_predict,
         "torch_predict_best": torch_predict_kind,

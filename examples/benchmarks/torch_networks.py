@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from networks import N_CLASSES, settings_of
+from networks import NETWORKS, layers_of
 from torch import nn
 
-from skcnn.architecture import build_layers
-from skcnn.engine.layers import BiasActivation, Conv2D, Dense, Dropout, Flatten
+from skcnn.engine.convolution import Conv2D
+from skcnn.engine.layers import BiasActivation, Dense, Dropout, Flatten
 from skcnn.engine.pooling import MaxPool2D, MeanPool2D
 
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "identity": nn.Identity}
@@ -15,16 +15,9 @@ ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "identit
 
 def build_torch(name: str) -> nn.Sequential:
     """Translate the layers one by one; convolutions and dense layers take their bias with them."""
-    params = settings_of(name)
-    h, w, channels = params["image_shape"]
-    names = (
-        "n_filters filter_size padding pool_size pool_regions pooling hidden_layer_sizes "
-        "activation dropout"
-    ).split()
-    layers = build_layers((h, w, channels), N_CLASSES, **{key: params[key] for key in names})
-    shape = (h, w, channels)
+    shape: tuple[int, ...] = NETWORKS[name][0]
     modules: list[nn.Module] = []
-    for layer in layers:
+    for layer in layers_of(name):
         out_shape = layer.plan(shape).out_shape
         match layer:
             case Conv2D():

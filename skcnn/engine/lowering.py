@@ -21,14 +21,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
 class Window:
-    """A filter of `size` sliding along an axis of `n_in` pixels, `before` and `after` of padding."""
+    """A filter of `size` sliding along `n_in` pixels with padding `before` and `after` them."""
 
     size: int
     n_in: int
@@ -37,7 +36,7 @@ class Window:
 
     @classmethod
     def along(cls, size: int, n_in: int, padding: str) -> Window:
-        """"same": as many positions as pixels (an even filter looks further ahead than back)."""
+        """ "same": as many positions as pixels (an even filter looks further ahead than back)."""
         if padding == "same":
             return cls(size, n_in, (size - 1) // 2, size // 2)
         return cls(size, n_in, 0, 0)

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from skcnn.engine.layers import Layer, Plan, Shape
+from skcnn.engine.plan import Layer, Plan, Shape
 from skcnn.engine.workspace import Workspace
 
 
@@ -45,12 +45,11 @@ class Network:
     Examples
     --------
     >>> import numpy as np
-    >>> from skcnn.engine.layers import BiasActivation, Conv2D, Dense, Flatten
+    >>> from skcnn.engine.convolution import Conv2D
+    >>> from skcnn.engine.layers import BiasActivation, Dense, Flatten
     >>> from skcnn.engine.network import Network
-    >>> network = Network(
-    ...     [Conv2D(4, 3), BiasActivation("relu"), Flatten(), Dense(10), BiasActivation("identity")],
-    ...     input_shape=(8, 8, 1),
-    ... )
+    >>> convolution = [Conv2D(4, 3), BiasActivation("relu"), Flatten()]
+    >>> network = Network([*convolution, Dense(10), BiasActivation("identity")], (8, 8, 1))
     >>> network.initialize(np.random.default_rng(0))
     >>> network.forward(np.zeros((2, 8, 8, 1))).shape
     (2, 10)
@@ -174,4 +173,3 @@ class Network:
     def __setstate__(self, state: dict) -> None:
         self.__init__(state["layers"], state["input_shape"], state["dtype"])
         self.parameters[:] = state["parameters"]
-

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skcnn.engine.layers import Plan, Shape
 from skcnn.engine.memory import Array
+from skcnn.engine.plan import Plan, Shape
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class MaxPool2D(_Pool2D):
 
     def plan(self, in_shape: Shape) -> Plan:
         h, w, c = in_shape
-        out_h, out_w, _ = out_shape = self._out_shape(in_shape)
+        out_h, _, _ = out_shape = self._out_shape(in_shape)
         return Plan(
             out_shape=out_shape,
             # by window, where it is larger than all pixels of the window before it
@@ -180,7 +180,7 @@ class MeanPool2D(_Pool2D):
 
     def bind(self, m):
         rows, columns = self._groups(m.x.shape[1:])
-        t, out_h, out_w, c = m.y.shape
+        t, out_h, _, c = m.y.shape
         w = m.x.shape[2]
 
         def windows(array, row_group, column_group):

@@ -179,9 +179,9 @@ class Trainer:
             loss += math.fsum(self.losses[:n_tiles])
             first, last = start == 0, start + len(part) == n
 
-            def update(thread, index, n_images=len(part), n_tiles=n_tiles, first=first, last=last):
+            def update(thread, index, part=part, n_tiles=n_tiles, first=first, last=last):
                 block, layer, rows = self.blocks[index]
-                self._sum_gradient(thread, block, layer, rows, n_images, n_tiles, not first)
+                self._sum_gradient(thread, block, layer, rows, len(part), n_tiles, not first)
                 if last:
                     self._move(thread, block, total_weight, step, rate, momentum)
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn.engine.layers import Plan, Shape
 from skcnn.engine.memory import Array, aligned_zeros, carve
+from skcnn.engine.plan import Plan, Shape
 
 if TYPE_CHECKING:
     from skcnn.engine.network import Network

@@ -1,0 +1,145 @@
+"""MNIST in seconds: test error against training time, beside ten hours in 2014.
+
+    python examples/mnist_in_seconds.py [--data DIR] [--recipe NAME ...] [--seeds 3] [--out DIR]
+    python examples/mnist_in_seconds.py --best
+
+Each point of the curve is a training of its own: `max_time` gives the seconds, and the learning
+rate has come down when they are over. Printed is the test error; drawn, its median over the seeds,
+beside Fig. 8 of Bastani & Wang (2014). Only training is timed. The recipes were chosen on the last
+10,000 training images (see `sweep_defaults.py`), not on the test images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+import time
+from pathlib import Path
+
+from skcnn import ConvNetClassifier
+from skcnn.datasets import load_mnist
+
+PAPER_NETWORK = {
+    "n_filters": 64,
+    "filter_size": 13,
+    "padding": "valid",
+    "pool_regions": 2,
+    "pooling": "mean",
+    "hidden_layer_sizes": (10,),
+    "activation": "sigmoid",
+    "dropout": 0.0,
+    "learning_rate_init": 0.01,
+}
+AUGMENTED = {
+    "n_filters": (32, 64, 128),
+    "hidden_layer_sizes": (128,),
+    "augment": "affine",
+}
+BEST = {
+    "n_filters": (32, 32, 64, 64, 128),
+    "pool_size": (1, 2, 1, 2, 2),
+    "hidden_layer_sizes": (256,),
+    "dropout": 0.4,
+    "augment": "elastic",
+}
+# name: (parameters, seconds of training; None: until max_iter epochs are done)
+RECIPES = {
+    "the paper's network": (PAPER_NETWORK, (3, 6, 12, 30, 60)),
+    "defaults": ({}, (5, 10, 15, 30, None)),
+    'with augment="affine"': (AUGMENTED, (60, 180)),
+}
+BEST_SECONDS = 1800
+# Fig. 8 of the paper, read off the curve, and its best result: hours of training, percent
+PUBLISHED = (
+    (0.25, 30), (0.5, 13.8), (1, 9.2), (2, 7.3), (3, 6.0), (4, 4.2), (5, 3.9), (6.75, 3.2),
+    (10, 1.73),
+)  # fmt: skip
+
+
+def train(params: dict, seconds: float | None, seed: int, data) -> tuple[float, float]:
+    """Seconds that the training took, and the test error in percent."""
+    X_train, y_train, X_test, y_test = data
+    cnn = ConvNetClassifier(**params, max_time=seconds, random_state=seed)
+    begin = time.perf_counter()
+    cnn.fit(X_train, y_train)
+    took = time.perf_counter() - begin
+    return took, 100 * (1 - cnn.score(X_test, y_test))
+
+
+def draw(rows: list[dict], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    hours, errors = zip(*PUBLISHED, strict=True)
+    ax.plot([3600 * h for h in hours], errors, "o--", color="0.5", label="Bastani & Wang, 2014")
+    for name, marker in zip(dict.fromkeys(row["recipe"] for row in rows), "osD^v", strict=False):
+        mine = [row for row in rows if row["recipe"] == name]
+        ax.plot(
+            [row["seconds"] for row in mine],
+            [row["test_error_percent"] for row in mine],
+            f"{marker}-",
+            label=name,
+        )
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xticks([3, 10, 60, 600, 3600, 36000], ["3 s", "10 s", "1 min", "10 min", "1 h", "10 h"])
+    ax.set_yticks([0.3, 0.5, 1, 2, 5, 10, 30], ["0.3", "0.5", "1", "2", "5", "10", "30"])
+    ax.minorticks_off()
+    ax.set_xlabel("training time")
+    ax.set_ylabel("test error, percent")
+    ax.grid(color="0.9")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False)
+    figure.savefig(path, dpi=150)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", help="folder of the four IDX files (default: download MNIST)")
+    parser.add_argument("--recipe", nargs="+", choices=RECIPES, default=list(RECIPES))
+    parser.add_argument("--best", action="store_true", help="the most accurate recipe: 30 minutes")
+    parser.add_argument("--seconds", type=float, nargs="+", help="instead of each recipe's own")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--train-size", type=int, help="use only the first so many images")
+    parser.add_argument("--out", type=Path, default=Path("mnist-in-seconds"))
+    args = parser.parse_args()
+    X_train, y_train, X_test, y_test = load_mnist(args.data)
+    data = (X_train[: args.train_size], y_train[: args.train_size], X_test, y_test)
+    recipes = {name: RECIPES[name] for name in args.recipe}
+    if args.best:
+        recipes = {"best": (BEST, (BEST_SECONDS,))}
+    rows = []
+    for name, (params, budgets) in recipes.items():
+        for seconds in args.seconds or budgets:
+            # with seconds given, the clock ends the training, not the number of epochs
+            epochs = {} if seconds is None else {"max_iter": 1000}
+            runs = [train({**params, **epochs}, seconds, seed, data) for seed in range(args.seeds)]
+            errors = [error for _, error in runs]
+            row = {
+                "recipe": name,
+                "max_time": seconds,
+                "seconds": statistics.median(took for took, _ in runs),
+                "test_error_percent": statistics.median(errors),
+                "errors": " ".join(f"{error:.2f}" for error in errors),
+            }
+            rows.append(row)
+            print(
+                f"{name}: {row['seconds']:6.1f} s of training, test error "
+                f"{row['test_error_percent']:.2f} %  ({row['errors']})",
+                flush=True,
+            )
+    args.out.mkdir(parents=True, exist_ok=True)
+    with open(args.out / "mnist_in_seconds.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    draw(rows, args.out / "mnist_in_seconds.png")
+    print(f"written to {args.out}")
+
+
+if __name__ == "__main__":
+    main()
