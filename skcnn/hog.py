@@ -327,7 +327,9 @@ def make_hog_svc(*, memory=None, **params) -> Pipeline:
     Notes
     -----
     HOG's defaults adapt to the image's size, see `HOGTransformer`. With them, validation errors
-    are flat from `C=3` to 30 and lowest, or equal to that within the noise, for `gamma="scale"`.
+    are flat from `C=3` to 30, and the same within the noise from one to two times
+    `gamma="scale"`. With the first 6,000 / 20,000 training images of MNIST the test error is
+    1.90 % / 1.28 %.
 
     Examples
     --------

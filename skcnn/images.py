@@ -52,6 +52,11 @@ def resolve_image_shape(x_shape: tuple[int, ...], image_shape=None) -> ImageShap
             f"X has shape {x_shape}; expected (n_samples, n_pixels), (n_samples, height, width) "
             "or (n_samples, height, width, channels)."
         )
+    if len(x_shape) > 2 and 0 in x_shape[1:]:
+        raise ValueError(
+            f"X has shape {x_shape}: images without pixels. Every side and the number of channels "
+            "has to be 1 or more."
+        )
     if image_shape is None:
         if len(x_shape) > 2:
             return (*x_shape[1:3], x_shape[3] if len(x_shape) == 4 else 1)

@@ -43,6 +43,7 @@ class Conv2D:
             },
             derived={"reversed": (n, k, n * c)},
             input_padding=(rows.before, rows.after),
+            row_order=True,
             flops=2 * rows.n_out * products * n * c * k,
         )
 
@@ -57,11 +58,6 @@ class Conv2D:
         t, h, w, c = m.x.shape
         rows, columns = self._windows((h, w, c))
         k = self.n_filters
-        if not m.y.flags.c_contiguous:
-            raise ValueError(
-                f"{self} feeds another Conv2D, which stores its input in another order. "
-                "Put a pooling layer, of size 1 if need be, between the two."
-            )
         # m.x is a view of (t, w, padded h, c); the padding stays zero for ever
         patches = lowering.patches_along_height(m.x_stored, n)
         if n * c >= 8:
@@ -80,22 +76,22 @@ class Conv2D:
         ]
         if m.dy is None:
             return
-        m.weight_products = []
+        m.weight_products = []  # the long run of columns that meet all taps comes first
         for run in lowering.runs(columns.n_out, w, n, columns.before):
-            if run.hi == run.lo:
-                continue
             rows_of_weights = slice(run.lo * taps, run.hi * taps)
             partial = m.dweights.reshape(columns.n_out, n * taps, k)[
                 : run.last - run.first, : (run.hi - run.lo) * taps
             ]
             m.weight_products.append(
                 (
+                    run.last - run.first,
                     lowering.sliding_rows(m.lowered, run).transpose(0, 2, 1),
                     lowering.column_matrices(m.dy, run),
                     partial,
                     rows_of_weights,
                 )
             )
+        m.weight_products.sort(key=lambda product: -product[0])
         if m.dx is None:
             return
         # Tap r of input column x is output column x + r - reach: the filter, columns reversed.
@@ -116,10 +112,7 @@ class Conv2D:
             if first < last:
                 shift = i - rows.before
                 m.folds.append(
-                    (
-                        m.dx[:, first + shift : last + shift],
-                        dlowered[:, first:last, :, :, :][..., i, :],
-                    )
+                    (m.dx[:, first + shift : last + shift], dlowered[:, first:last, :, i])
                 )
         # a fold that reaches every row of the input can overwrite, and spares the zeros
         m.folds.sort(key=lambda fold: fold[0].shape[1] != h)
@@ -138,17 +131,16 @@ class Conv2D:
 
     def backward(self, p, m, g):
         dweights = g.weights.reshape(-1, self.n_filters)
-        # unless one product writes all of it: taps that never meet a pixel have no gradient
-        first = [product[-1] for product in m.weight_products] != [slice(0, len(dweights))]
-        if first:
+        covered = m.weight_products[0][-1] == slice(0, len(dweights))
+        if not covered:  # a small image: some taps may never meet a pixel
             dweights[:] = 0
-        for patches, dout, partial, taps in m.weight_products:
+        for number, (_, patches, dout, partial, taps) in enumerate(m.weight_products):
             np.matmul(patches, dout, out=partial)
-            if first:
+            if number == 0 and covered:
+                np.add.reduce(partial, axis=0, out=dweights)
+            else:
                 for column in partial:
                     np.add(dweights[taps], column, out=dweights[taps])
-            else:
-                np.add.reduce(partial, axis=0, out=dweights[taps])
         if m.dx is None:
             return
         flipped = p.reversed.reshape(-1, p.reversed.shape[2])

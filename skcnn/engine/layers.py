@@ -117,8 +117,11 @@ class BiasActivation:
 
     def forward(self, p, m):
         y = m.y_runs
-        np.copyto(m.tiled, p.bias)
-        np.add(y, m.tiled_run, out=y)
+        if m.x is not m.y:  # between two convolutions, which store images in different orders
+            np.add(m.x, p.bias, out=m.y)
+        else:
+            np.copyto(m.tiled, p.bias)
+            np.add(y, m.tiled_run, out=y)
         if self.function == "relu":
             np.maximum(y, 0, out=y)
         elif self.function == "tanh":
@@ -143,6 +146,8 @@ class BiasActivation:
             np.multiply(m.slope, y, out=m.slope)
             np.multiply(dy, m.slope, out=dy)
         np.matmul(m.ones, m.dy_rows, out=g.bias)
+        if m.dx is not m.dy and m.dx is not None:
+            np.copyto(m.dx, m.dy)
 
 
 @dataclass(frozen=True)

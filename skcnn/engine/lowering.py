@@ -71,8 +71,6 @@ def runs(n_positions: int, n_elements: int, size: int, before: int) -> list[Run]
     for position in range(n_positions):
         lo = max(0, before - position)
         hi = min(size, n_elements + before - position)
-        if hi <= lo:  # a filter far larger than the image: this position sees only padding
-            lo = hi = 0
         if found and (found[-1].lo, found[-1].hi) == (lo, hi):
             found[-1] = Run(found[-1].first, position + 1, lo, hi, before)
         else:
@@ -89,7 +87,7 @@ def sliding_rows(array: NDArray, run: Run) -> NDArray:
     t, y, n_elements, depth = array.shape
     item = array.itemsize
     return as_strided(
-        array[:, :, run.start :] if run.hi > run.lo else array,
+        array[:, :, run.start :],
         (run.last - run.first, t * y, (run.hi - run.lo) * depth),
         (depth * item, n_elements * depth * item, item),
     )

@@ -51,7 +51,8 @@ class Plan:
     derived : arrays computed from the parameters once a step
     input_padding : rows of zeros (before, after) that the layer wants around its input, which it
         then also wants stored column by column; None: no wish
-    in_place : the output is the input's memory
+    row_order : the output has to be stored as (t, h, w, c), whatever the next layer wishes
+    in_place : the output is the input's memory, if that can be stored as both neighbours wish
     idle_in_prediction : does nothing but while training; its output is then the input's memory
     whole_batch : names of parameters whose gradient is one product over the mini-batch
     flops : multiplications and additions an image of the forward matrix products
@@ -64,6 +65,7 @@ class Plan:
     backward_scratch: Mapping[str, Array] = field(default_factory=dict)
     derived: Mapping[str, Shape] = field(default_factory=dict)
     input_padding: tuple[int, int] | None = None
+    row_order: bool = False
     in_place: bool = False
     idle_in_prediction: bool = False
     whole_batch: tuple[str, ...] = ()

@@ -72,7 +72,9 @@ class ImageSource:
         elif self.mean == 0 and self.scale == 1:
             np.copyto(out, raw, casting="unsafe")
         else:
-            np.subtract(raw, self.mean, out=out, casting="unsafe")
+            # float16 would be subtracted in float16
+            wide = np.promote_types(raw.dtype, out.dtype)
+            np.subtract(raw, self.mean, out=out, dtype=wide, casting="unsafe")
             np.multiply(out, 1 / self.scale, out=out)
 
 

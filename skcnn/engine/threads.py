@@ -83,7 +83,8 @@ class Threads:
             raise self._error
 
     def _work(self, thread: int) -> None:
-        for index in self._indices:
+        # looked up anew for each task: after an exception there are no more
+        while (index := next(self._indices, None)) is not None:
             self._task(thread, index)
 
     def _wait_and_work(self, thread: int) -> None:

@@ -49,13 +49,22 @@ class Boundary:
 
 def find_boundaries(plans: Sequence[Plan], shapes: Sequence[Shape], training: bool):
     """Before the first layer, ..., behind the last: the same object where memory is shared."""
+
+    def shares(plan: Plan) -> bool:
+        return plan.in_place or (plan.idle_in_prediction and not training)
+
     owners = [0]
     for i, plan in enumerate(plans):
-        shared = plan.in_place or (plan.idle_in_prediction and not training)
+        shared = shares(plan)
+        if shared and owners[-1] and plans[owners[-1] - 1].row_order:
+            reader = next((p for p in plans[i + 1 :] if not shares(p)), None)
+            shared = reader is None or reader.input_padding is None
         owners.append(owners[-1] if shared else i + 1)
     padding = dict.fromkeys(owners)
     for owner, plan in zip(owners, plans, strict=False):
         if plan.input_padding is not None:
+            if owner and plans[owner - 1].row_order:
+                raise ValueError("Two convolutions need a layer between them, a bias at least.")
             padding[owner] = plan.input_padding
     found = {owner: Boundary(owner, shapes[owner], padding[owner]) for owner in padding}
     return [found[owner] for owner in owners]
@@ -115,30 +124,29 @@ class Workspace:
         _, self.n_bytes = lay_out(None)
         views, _ = lay_out(aligned_zeros(self.n_bytes))
 
-        def output_of(b: Boundary) -> NDArray:
-            return b.as_images(views["y", b.index], b.padding[0] if b.padding else 0)
-
-        def gradient_of(b: Boundary) -> NDArray | None:
+        output, gradient = {}, {}
+        for b in distinct:
+            output[b] = b.as_images(views["y", b.index], b.padding[0] if b.padding else 0)
             stored = views.get(("dy", b.index))
-            return None if stored is None else b.as_images(stored)
+            gradient[b] = None if stored is None else b.as_images(stored)
 
         self.memories = []
         for i, layer in enumerate(self.layers):
             m = SimpleNamespace(
-                x=output_of(at[i]),
+                x=output[at[i]],
                 x_stored=views["y", at[i].index],
-                transposed=at[i].padding is not None,
-                y=output_of(at[i + 1]),
-                dx=gradient_of(at[i]),
-                dy=gradient_of(at[i + 1]),
+                transposed=at[i + 1].padding is not None,
+                y=output[at[i + 1]],
+                dx=gradient[at[i]],
+                dy=gradient[at[i + 1]],
                 rng=None,
                 **{key[1]: view for key, view in views.items() if key[0] == i},
             )
             layer.bind(m)
             self.memories.append(m)
-        self.input = output_of(at[0])
-        self.output = output_of(at[-1])
-        self.doutput = gradient_of(at[-1])
+        self.input = output[at[0]]
+        self.output = output[at[-1]]
+        self.doutput = gradient[at[-1]]
 
     def forward(self, parameters: Sequence[SimpleNamespace]) -> None:
         """From `input` to `output`."""

@@ -1,0 +1,26 @@
+"""Data that several test files share. Heavy imports stay inside the fixtures."""
+
+import os
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """scikit-learn's digits: X uint8 (1797, 8, 8), y."""
+    from skcnn.datasets import load_digits_images
+
+    return load_digits_images()
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """X_train, y_train, X_test, y_test of MNIST in the directory that SKCNN_DATA names."""
+    if not os.environ.get("SKCNN_DATA"):
+        pytest.skip("needs MNIST: set SKCNN_DATA to the directory of its four IDX files")
+    from skcnn.datasets import load_mnist
+
+    data = load_mnist()
+    for array in data:
+        array.flags.writeable = False  # shared by all tests of the session
+    return data

@@ -1,0 +1,158 @@
+"""Naive twins of the engine's kernels: plain loops in float64, to hold the fast ones against.
+
+Images are ``(t, h, w, c)``, filters ``(rows, columns, c, k)``. A gradient is ``d`` + name.
+"""
+
+import math
+
+import numpy as np
+
+
+def same_padding(size):
+    """Rows of zeros before and after, so that an image keeps its height."""
+    return (size - 1) // 2, size // 2
+
+
+def conv2d(x, filters, padding):
+    """Cross-correlation, stride 1: (t, out_h, out_w, k)."""
+    t, h, w, _ = x.shape
+    size, k = filters.shape[0], filters.shape[3]
+    before, after = same_padding(size) if padding == "same" else (0, 0)
+    y = np.zeros((t, h + before + after - size + 1, w + before + after - size + 1, k))
+    for image, row, column, i, j, pixel in _meetings(x, y, size, before):
+        for channel in range(x.shape[3]):
+            y[image, row, column] += x[image, *pixel, channel] * filters[i, j, channel]
+    return y
+
+
+def conv2d_backward(x, filters, padding, dy):
+    """(dx, dfilters)"""
+    dx, dfilters = np.zeros(x.shape), np.zeros(filters.shape)
+    before = same_padding(filters.shape[0])[0] if padding == "same" else 0
+    for image, row, column, i, j, pixel in _meetings(x, dy, filters.shape[0], before):
+        for channel in range(x.shape[3]):
+            dx[image, *pixel, channel] += filters[i, j, channel] @ dy[image, row, column]
+            dfilters[i, j, channel] += x[image, *pixel, channel] * dy[image, row, column]
+    return dx, dfilters
+
+
+def _meetings(x, y, size, before):
+    """Which pixel of the input meets tap (i, j) of the filter at each place of the output."""
+    t, h, w, _ = x.shape
+    for image, row, column in np.ndindex(t, *y.shape[1:3]):
+        for i, j in np.ndindex(size, size):
+            pixel = row + i - before, column + j - before
+            if 0 <= pixel[0] < h and 0 <= pixel[1] < w:
+                yield image, row, column, i, j, pixel
+
+
+def windows_by_size(n_pixels, size):
+    """[(start, stop)] along one axis; the last window may be a partial one."""
+    return [(start, min(start + size, n_pixels)) for start in range(0, n_pixels, size)]
+
+
+def windows_by_regions(n_pixels, n_regions):
+    """[(start, stop)] of as many regions, as equal as possible, or of single pixels."""
+    parts = np.array_split(np.arange(n_pixels), min(n_regions, n_pixels))
+    return [(int(part[0]), int(part[-1]) + 1) for part in parts]
+
+
+def pool(x, rows, columns, kind):
+    """The maximum or the mean of every window ``rows[i]`` x ``columns[j]``."""
+    y = np.zeros((len(x), len(rows), len(columns), x.shape[3]))
+    for image, i, j, channel in np.ndindex(y.shape):
+        window = x[image, slice(*rows[i]), slice(*columns[j]), channel]
+        y[image, i, j, channel] = window.max() if kind == "max" else window.sum() / window.size
+    return y
+
+
+def pool_backward(x, rows, columns, kind, dy):
+    """dx; of equal maxima none may occur."""
+    dx = np.zeros(x.shape)
+    for image, i, j, channel in np.ndindex(dy.shape):
+        at = (image, slice(*rows[i]), slice(*columns[j]), channel)
+        window = x[at]
+        if kind == "max":
+            dx[at] = np.where(window == window.max(), dy[image, i, j, channel], 0)
+        else:
+            dx[at] = dy[image, i, j, channel] / window.size
+    return dx
+
+
+def dense(x, weights):
+    """(t, units)"""
+    y = np.zeros((len(x), weights.shape[1]))
+    for image, i, unit in np.ndindex(len(x), *weights.shape):
+        y[image, unit] += x[image, i] * weights[i, unit]
+    return y
+
+
+def dense_backward(x, weights, dy):
+    """(dx, dweights)"""
+    dx, dweights = np.zeros(x.shape), np.zeros(weights.shape)
+    for image, i, unit in np.ndindex(len(x), *weights.shape):
+        dx[image, i] += dy[image, unit] * weights[i, unit]
+        dweights[i, unit] += dy[image, unit] * x[image, i]
+    return dx, dweights
+
+
+ACTIVATIONS = {
+    "identity": lambda z: z,
+    "relu": lambda z: z if z > 0 else 0.0,
+    "tanh": math.tanh,
+    # either form, so that exp never overflows
+    "sigmoid": lambda z: (
+        1 / (1 + math.exp(-z)) if z > 0 else math.exp(max(z, -700)) / (1 + math.exp(max(z, -700)))
+    ),
+}
+SLOPES = {
+    "identity": lambda z: 1.0,
+    "relu": lambda z: 1.0 if z > 0 else 0.0,
+    "tanh": lambda z: 1 - math.tanh(z) ** 2,
+    "sigmoid": lambda z: ACTIVATIONS["sigmoid"](z) * ACTIVATIONS["sigmoid"](-z),
+}
+
+
+def elementwise(function, z):
+    """A function of one number for each number of z."""
+    return np.array([function(float(one)) for one in z.ravel()]).reshape(z.shape)
+
+
+def softmax(z):
+    """Of each row."""
+    result = np.zeros(z.shape)
+    for row, out in zip(z, result, strict=True):
+        powers = [math.exp(one - max(row)) for one in row]
+        out[:] = [power / sum(powers) for power in powers]
+    return result
+
+
+def softmax_cross_entropy(z, targets):
+    """The loss of each image."""
+    losses = []
+    for row, target in zip(z, targets, strict=True):
+        log_total = max(row) + math.log(sum(math.exp(one - max(row)) for one in row))
+        losses.append(-sum(t * (one - log_total) for one, t in zip(row, target, strict=True)))
+    return np.array(losses)
+
+
+def sigmoid_squared_error(z, targets):
+    """The loss of each image."""
+    outputs = elementwise(ACTIVATIONS["sigmoid"], z)
+    return np.array(
+        [
+            0.5 * sum((o - t) ** 2 for o, t in zip(row, target, strict=True))
+            for row, target in zip(outputs, targets, strict=True)
+        ]
+    )
+
+
+def numerical_gradient(function, x, step=1e-6):
+    """Gradient of a number ``function(x)`` by central differences, one element at a time."""
+    gradient = np.zeros(x.shape)
+    for index in np.ndindex(x.shape):
+        ahead, behind = x.copy(), x.copy()
+        ahead[index] += step
+        behind[index] -= step
+        gradient[index] = (function(ahead) - function(behind)) / (2 * step)
+    return gradient

@@ -1,0 +1,261 @@
+"""IDX files, MNIST's four files in a directory, the download (from a server of the test's own)."""
+
+import gzip
+import hashlib
+import struct
+import sys
+import threading
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.testing import assert_array_equal
+
+import skcnn.datasets
+from skcnn.datasets import load_digits_images, load_idx, load_mnist
+
+CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
+NAMES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+
+
+def idx_bytes(array):
+    """An array as an IDX file, written after the format's description."""
+    header = struct.pack(
+        f">BBBB{array.ndim}I", 0, 0, CODES[array.dtype.str[1:]], array.ndim, *array.shape
+    )
+    return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
+
+
+def small_data_set(height=5, width=7):
+    rng = np.random.default_rng(0)
+    return [
+        rng.integers(0, 256, (6, height, width), dtype=np.uint8),
+        rng.integers(0, 10, 6, dtype=np.uint8),
+        rng.integers(0, 256, (3, height, width), dtype=np.uint8),
+        rng.integers(0, 10, 3, dtype=np.uint8),
+    ]
+
+
+def write_data_set(directory, arrays, names=NAMES):
+    for name, array in zip(names, arrays, strict=True):
+        content = idx_bytes(array)
+        (directory / name).write_bytes(gzip.compress(content) if name[-3:] == ".gz" else content)
+
+
+def test_digits_are_those_of_scikit_learn():
+    from sklearn.datasets import load_digits
+
+    X, y = load_digits_images()
+    assert X.dtype == np.uint8
+    assert_array_equal(X, load_digits().images)
+    assert_array_equal(y, load_digits().target)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    array=hnp.arrays(
+        st.sampled_from(list(CODES)).map(np.dtype), hnp.array_shapes(max_dims=4, min_side=0)
+    ),
+    packed=st.booleans(),
+)
+def test_idx_round_trip(tmp_path_factory, array, packed):
+    path = tmp_path_factory.mktemp("idx") / "file"
+    content = idx_bytes(array)
+    path.write_bytes(gzip.compress(content, 1) if packed else content)
+    loaded = load_idx(path)
+    assert loaded.dtype == array.dtype
+    assert loaded.dtype.isnative
+    assert loaded.flags.writeable
+    assert_array_equal(loaded, array)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_idx_cut_anywhere(tmp_path, packed):
+    """Every proper beginning of a file is an error that names the file; so is a longer one."""
+    content = idx_bytes(np.arange(6, dtype="i2").reshape(2, 3))
+    whole = gzip.compress(content) if packed else content
+    path = tmp_path / "cut"
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=r"cut is (a damaged|truncated|not an IDX file)"):
+            load_idx(path)
+    path.write_bytes(gzip.compress(content + b"\0") if packed else content + b"\0")
+    with pytest.raises(ValueError, match=r"too long.* 2 x 3 values of type int16, 24 bytes.* 25"):
+        load_idx(path)
+
+
+def test_idx_damaged_gzip(tmp_path):
+    packed = bytearray(gzip.compress(idx_bytes(np.arange(200, dtype="i4"))))
+    packed[40] ^= 0xFF
+    (tmp_path / "damaged.gz").write_bytes(packed)
+    with pytest.raises(ValueError, match=r"damaged\.gz is a damaged or truncated gzip file"):
+        load_idx(tmp_path / "damaged.gz")
+
+
+@pytest.mark.parametrize("start", [b"\1\0\x08\1", b"\0\0\x0a\1", b"\x89PNG", b"P5 2"])
+def test_idx_bad_magic(tmp_path, start):
+    (tmp_path / "bad").write_bytes(start + bytes(20))
+    with pytest.raises(ValueError, match=f"not an IDX file: it starts with.*{start.hex(' ')}"):
+        load_idx(tmp_path / "bad")
+
+
+def test_idx_no_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load_idx(tmp_path / "none")
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("separator", ["-", "."])
+def test_any_four_files(tmp_path, monkeypatch, suffix, separator):
+    arrays = small_data_set()
+    names = [name.replace("-idx", f"{separator}idx") + suffix for name in NAMES]
+    write_data_set(tmp_path, arrays, names)
+    for loaded, array in zip(load_mnist(tmp_path), arrays, strict=True):
+        assert_array_equal(loaded, array)
+    monkeypatch.setenv("SKCNN_DATA", str(tmp_path))
+    for loaded, array in zip(load_mnist(), arrays, strict=True):
+        assert_array_equal(loaded, array)
+
+
+def test_data_home_comes_before_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("SKCNN_DATA", str(tmp_path / "nothing"))
+    write_data_set(tmp_path, small_data_set())
+    assert load_mnist(str(tmp_path))[0].shape == (6, 5, 7)
+    with pytest.raises(FileNotFoundError, match=r"nothing \(no such directory\)"):
+        load_mnist()
+
+
+def test_missing_file_is_named(tmp_path):
+    write_data_set(tmp_path, small_data_set())
+    (tmp_path / NAMES[2]).unlink()
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"No t10k-images-idx3-ubyte in .*: looked for t10k-images-idx3-ubyte, "
+        r"t10k-images-idx3-ubyte\.gz, t10k-images\.idx3-ubyte, t10k-images\.idx3-ubyte\.gz\.",
+    ):
+        load_mnist(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("position", "array", "message"),
+    [
+        (1, np.zeros(5, np.uint8), r"6 images, but .*train-labels.* shape \(5,\); expected"),
+        (3, np.zeros((3, 1), np.uint8), r"3 images, but .*t10k-labels.* shape \(3, 1\)"),
+        (0, np.zeros((6, 35), np.uint8), r"train-images.* shape \(6, 35\); expected images"),
+        (2, np.zeros((3, 7, 5), np.uint8), r"Training images of shape \(5, 7\) .* \(7, 5\)"),
+    ],
+)
+def test_files_that_do_not_go_together(tmp_path, position, array, message):
+    arrays = small_data_set()
+    arrays[position] = array
+    write_data_set(tmp_path, arrays)
+    with pytest.raises(ValueError, match=message):
+        load_mnist(tmp_path)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves the files of a dict; what is asked for goes into a list."""
+
+    def __init__(self, files, asked, *args):
+        self.files, self.asked = files, asked
+        super().__init__(*args)
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        content = self.files.get(self.path)
+        self.send_response(200 if content is not None else 404)
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
+        self.wfile.write(content or b"")
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def mirrors(monkeypatch, tmp_path):
+    """(files, asked): two mirrors, /first/ and /second/, of a small data set."""
+    pooch = pytest.importorskip("pooch")
+    pooch.get_logger().setLevel("ERROR")
+    files, asked = {}, []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, files, asked))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    root = f"http://127.0.0.1:{server.server_port}"
+    known = []
+    for name, array in zip(NAMES, small_data_set(), strict=True):
+        content = gzip.compress(idx_bytes(array))
+        known.append((name, hashlib.md5(content).hexdigest()))
+        for mirror in ("first", "second"):
+            files[f"/{mirror}/{name}.gz"] = content
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("SKCNN_DATA", raising=False)
+    monkeypatch.setattr(skcnn.datasets, "_MNIST_MIRRORS", (f"{root}/first/", f"{root}/second/"))
+    monkeypatch.setattr(skcnn.datasets, "_MNIST_FILES", tuple(known))
+    monkeypatch.setattr(pooch, "os_cache", lambda project: tmp_path / "cache" / project)
+    yield files, asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_download_once(mirrors, tmp_path):
+    _, asked = mirrors
+    for _ in range(2):
+        for loaded, array in zip(load_mnist(), small_data_set(), strict=True):
+            assert_array_equal(loaded, array)
+    assert asked == [f"/first/{name}.gz" for name in NAMES]
+    assert len(list((tmp_path / "cache" / "skcnn").iterdir())) == 4
+
+
+def test_second_mirror(mirrors):
+    """A file that the first mirror lacks, or has with other content, comes from the second."""
+    files, asked = mirrors
+    del files[f"/first/{NAMES[0]}.gz"]
+    files[f"/first/{NAMES[1]}.gz"] = gzip.compress(b"something else")
+    for loaded, array in zip(load_mnist(), small_data_set(), strict=True):
+        assert_array_equal(loaded, array)
+    assert [path for path in asked if "second" in path] == [
+        f"/second/{name}.gz" for name in NAMES[:2]
+    ]
+
+
+def test_no_mirror_has_it(mirrors):
+    mirrors[0].clear()
+    with pytest.raises(
+        OSError, match=r"Could not download train-images.*SKCNN_DATA.*first.*404.*second.*404"
+    ):
+        load_mnist()
+
+
+def test_download_without_pooch(monkeypatch):
+    monkeypatch.delenv("SKCNN_DATA", raising=False)
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(ImportError, match=r'pip install "skcnn\[data\]"'):
+        load_mnist()
+
+
+def test_mnist(mnist):
+    """The published data: sizes, mean, the first labels, and the bytes by their SHA-256."""
+    X_train, y_train, X_test, y_test = mnist
+    assert X_train.shape == (60000, 28, 28)
+    assert X_test.shape == (10000, 28, 28)
+    assert y_train[:5].tolist() == [5, 0, 4, 1, 9]
+    assert y_test[:5].tolist() == [7, 2, 1, 0, 4]
+    if X_train.mean().round(3) != 33.318:
+        pytest.skip("SKCNN_DATA has another data set in MNIST's shape")
+    assert {hashlib.sha256(idx_bytes(array)).hexdigest()[:16] for array in mnist} == {
+        "ba891046e6505d7a",
+        "65a50cbbf4e906d7",
+        "0fa7898d509279e4",
+        "ff7bcfd416de3373",
+    }

@@ -1,0 +1,432 @@
+"""Each layer and loss against its naive twin, forward and backward; what `Network` lays out."""
+
+import pickle
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from skcnn.architecture import build_layers
+from skcnn.engine.convolution import Conv2D
+from skcnn.engine.layers import BiasActivation, Dense, Dropout, Flatten
+from skcnn.engine.losses import SigmoidSquaredError, SoftmaxCrossEntropy
+from skcnn.engine.network import Network
+from skcnn.engine.pooling import MaxPool2D, MeanPool2D
+from skcnn.engine.workspace import Workspace
+
+DTYPES = st.sampled_from([np.float32, np.float64])
+TOLERANCE = {np.float32: 2e-4, np.float64: 1e-10}
+
+
+@dataclass
+class Result:
+    y: NDArray
+    dx: NDArray
+    gradients: dict[str, NDArray]
+
+
+def run(layer, x, dy, parameters, *, dtype, followed_by=0, seed=0) -> Result:
+    """The layer's output and gradients for images or rows x, in a network around it.
+
+    Before it stand layers that copy the input, so that the input's gradient is asked for; behind
+    it, with `followed_by`, a convolution of that filter size that copies the output, for which the
+    output is stored in another order and with padding.
+    """
+    images = x if x.ndim == 4 else x[:, None, None, :]
+    before = [Conv2D(images.shape[3], 1), MaxPool2D(1)] + [Flatten()] * (x.ndim == 2)
+    behind = [Conv2D(dy.shape[-1], followed_by)] if followed_by else []
+    network = Network([*before, layer, *behind], images.shape[1:], dtype)
+    network.layer_parameters[0].weights[:] = np.eye(images.shape[3])
+    if behind:
+        centre = (followed_by - 1) // 2
+        network.layer_parameters[-1].weights[centre, centre] = np.eye(dy.shape[-1])
+    at = len(before)
+    for name, value in parameters.items():
+        getattr(network.layer_parameters[at], name)[:] = value
+
+    space = Workspace(network, len(images), training=True)
+    prepared = network.views(network.parameters)
+    for one, p, plan in zip(network.layers, prepared, network.plans, strict=True):
+        for name, shape in plan.derived.items():
+            setattr(p, name, np.zeros(shape, dtype))
+        one.derive(p)
+    gradients = network.views(np.full(network.n_parameters, np.nan, dtype))
+    stores = [
+        SimpleNamespace(
+            x=np.zeros((len(images), *in_shape), dtype),
+            dy=np.zeros((len(images), *plan.out_shape), dtype),
+        )
+        if plan.whole_batch
+        else None
+        for in_shape, plan in zip(network.shapes[:-1], network.plans, strict=True)
+    ]
+    rng = np.random.default_rng(1)
+    junk = rng.standard_normal(images.shape), rng.standard_normal(dy.shape)
+    for some_images, some_dy in (junk, (images, dy)):  # nothing may be left from a tile before
+        space.seed(np.random.default_rng(seed))
+        np.copyto(space.input, some_images)
+        space.forward(prepared)
+        y = space.output.copy()
+        np.copyto(space.doutput, some_dy)
+        space.backward(prepared, gradients, stores, slice(0, len(images)))
+    found = vars(gradients[at])
+    if stores[at] is not None:
+        found["weights"] = stores[at].x.T @ stores[at].dy
+    return Result(y, space.memories[at].dx.copy(), found)
+
+
+def rounded(rng, shape, dtype):
+    """Normal numbers that are exact in `dtype`, as float64."""
+    return rng.standard_normal(shape).astype(dtype).astype(np.float64)
+
+
+def row_first(filters):
+    """The engine's filters (columns, rows, c, k) as (rows, columns, c, k), and back."""
+    return filters.transpose(1, 0, 2, 3)
+
+
+@st.composite
+def convolutions(draw):
+    h, w = draw(st.integers(1, 7)), draw(st.integers(1, 7))
+    padding = draw(st.sampled_from(["same", "valid"]))
+    size = draw(st.integers(1, 10 if padding == "same" else min(h, w)))
+    return (
+        draw(st.integers(1, 3)),
+        (h, w, draw(st.integers(1, 4))),
+        draw(st.integers(1, 3)),
+        size,
+        padding,
+    )
+
+
+@settings(max_examples=80, deadline=None)
+@given(convolutions(), DTYPES, st.integers(0, 2**32))
+@example((2, (28, 28, 1), 3, 13, "valid"), np.float32, 0)  # the paper's
+@example((1, (12, 12, 9), 5, 5, "same"), np.float32, 0)
+@example((2, (1, 6, 1), 2, 3, "same"), np.float64, 0)  # a row of pixels
+@example((1, (2, 3, 2), 2, 10, "same"), np.float64, 0)  # some taps never meet a pixel
+def test_convolution(case, dtype, seed):
+    t, shape, k, size, padding = case
+    rng = np.random.default_rng(seed)
+    x, filters = rounded(rng, (t, *shape), dtype), rounded(rng, (size, size, shape[2], k), dtype)
+    y = naive.conv2d(x, filters, padding)
+    dy = rounded(rng, y.shape, dtype)
+    dx, dfilters = naive.conv2d_backward(x, filters, padding, dy)
+    found = run(Conv2D(k, size, padding), x, dy, {"weights": row_first(filters)}, dtype=dtype)
+    tolerance = {"rtol": TOLERANCE[dtype], "atol": TOLERANCE[dtype]}
+    assert_allclose(found.y, y, **tolerance)
+    assert_allclose(found.dx, dx, **tolerance)
+    assert_allclose(row_first(found.gradients["weights"]), dfilters, **tolerance)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+def test_same_padding_keeps_the_size_and_centres_the_filter(size):
+    """A filter with a single one in the middle copies; an even one looks further ahead."""
+    x = np.random.default_rng(0).standard_normal((1, 6, 5, 1))
+    filters = np.zeros((size, size, 1, 1))
+    filters[(size - 1) // 2, (size - 1) // 2] = 1
+    network = Network([Conv2D(1, size)], (6, 5, 1), np.float64)
+    network.layer_parameters[0].weights[:] = filters
+    assert_allclose(network.forward(x), x, rtol=1e-15)
+
+
+@st.composite
+def poolings(draw):
+    """(t, (h, w, c)), arguments of the layer, windows along rows and along columns"""
+    h, w = draw(st.integers(1, 9)), draw(st.integers(1, 9))
+    shape = draw(st.integers(1, 3)), h, w, draw(st.integers(1, 3))
+    n = draw(st.integers(1, 11))
+    if draw(st.booleans()):
+        return shape, {"size": n}, naive.windows_by_size(h, n), naive.windows_by_size(w, n)
+    return shape, {"regions": n}, naive.windows_by_regions(h, n), naive.windows_by_regions(w, n)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    poolings(),
+    st.sampled_from(["max", "mean"]),
+    DTYPES,
+    st.sampled_from([0, 1, 3]),
+    st.integers(0, 2**32),
+)
+def test_pooling(case, kind, dtype, followed_by, seed):
+    shape, arguments, rows, columns = case
+    rng = np.random.default_rng(seed)
+    x = rounded(rng, shape, dtype)
+    x += np.arange(x.size).reshape(shape) * 2.0**-10  # no equal maxima
+    x = x.astype(dtype).astype(np.float64)
+    y = naive.pool(x, rows, columns, kind)
+    dy = rounded(rng, y.shape, dtype)
+    layer = (MaxPool2D if kind == "max" else MeanPool2D)(**arguments)
+    found = run(layer, x, dy, {}, dtype=dtype, followed_by=followed_by)
+    dx = naive.pool_backward(x, rows, columns, kind, dy)
+    if kind == "max":
+        assert_array_equal(found.y, y)
+        assert_array_equal(found.dx, dx)
+    else:
+        assert_allclose(found.y, y, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+        assert_allclose(found.dx, dx, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
+@settings(max_examples=40, deadline=None)
+@given(poolings(), st.integers(0, 2**32))
+def test_equal_maxima_share_nothing(case, seed):
+    """Whatever the ties, a window's gradient goes whole to one pixel that is a maximum."""
+    shape, arguments, rows, columns = case
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 3, shape).astype(float)
+    dy = rng.uniform(1, 2, (len(x), len(rows), len(columns), shape[3]))
+    found = run(MaxPool2D(**arguments), x, dy, {}, dtype=np.float64)
+    for image, i, j, channel in np.ndindex(dy.shape):
+        at = (image, slice(*rows[i]), slice(*columns[j]), channel)
+        (winner,) = np.flatnonzero(found.dx[at])
+        assert x[at].ravel()[winner] == x[at].max()
+        assert found.dx[at].ravel()[winner] == dy[image, i, j, channel]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.tuples(*[st.integers(1, 9)] * 3), DTYPES, st.integers(0, 2**32))
+def test_dense(sizes, dtype, seed):
+    t, n_in, n_units = sizes
+    rng = np.random.default_rng(seed)
+    x, weights = rounded(rng, (t, n_in), dtype), rounded(rng, (n_in, n_units), dtype)
+    dy = rounded(rng, (t, n_units), dtype)
+    found = run(Dense(n_units), x, dy, {"weights": weights}, dtype=dtype)
+    dx, dweights = naive.dense_backward(x, weights, dy)
+    tolerance = {"rtol": TOLERANCE[dtype], "atol": TOLERANCE[dtype]}
+    assert_allclose(found.y, naive.dense(x, weights), **tolerance)
+    assert_allclose(found.dx, dx, **tolerance)
+    assert_allclose(found.gradients["weights"], dweights, **tolerance)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.sampled_from(sorted(naive.ACTIVATIONS)),
+    st.one_of(
+        st.tuples(*[st.integers(1, 5)] * 4),  # images
+        st.tuples(*[st.integers(1, 9)] * 2),  # rows
+    ),
+    DTYPES,
+    st.sampled_from([0, 1, 3]),
+    st.integers(0, 2**32),
+)
+def test_bias_and_activation(function, shape, dtype, followed_by, seed):
+    rng = np.random.default_rng(seed)
+    x, bias = rounded(rng, shape, dtype), rounded(rng, shape[-1:], dtype)
+    dy = rounded(rng, shape, dtype)
+    found = run(
+        BiasActivation(function),
+        x,
+        dy,
+        {"bias": bias},
+        dtype=dtype,
+        followed_by=followed_by if len(shape) == 4 else 0,
+    )
+    z = (x + bias).astype(dtype).astype(np.float64)
+    dz = dy * naive.elementwise(naive.SLOPES[function], z)
+    tolerance = {"rtol": TOLERANCE[dtype], "atol": TOLERANCE[dtype] / 10}
+    assert_allclose(found.y, naive.elementwise(naive.ACTIVATIONS[function], z), **tolerance)
+    assert_allclose(found.dx, dz, **tolerance)
+    assert_allclose(found.gradients["bias"], dz.sum(axis=tuple(range(len(shape) - 1))), **tolerance)
+
+
+@pytest.mark.parametrize("function", sorted(naive.ACTIVATIONS))
+def test_activation_of_extreme_numbers(function):
+    """No overflow (warnings are errors), and the limits are exact."""
+    x = np.array([[-1e30, -1e4, 0, 1e4, 1e30]])
+    found = run(BiasActivation(function), x, np.ones((1, 5)), {"bias": 0}, dtype=np.float32)
+    expected = naive.elementwise(naive.ACTIVATIONS[function], x)
+    assert_allclose(found.y, expected, rtol=1e-6, atol=1e-30)
+    assert np.isfinite(found.dx).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_dropout(rate, dtype):
+    """A share is zero, the rest is scaled up; the gradient passes where the value passed."""
+    rng = np.random.default_rng(0)
+    x, dy = rng.uniform(1, 2, (40, 500)), rng.uniform(1, 2, (40, 500))
+    found = run(Dropout(rate), x, dy, {}, dtype=dtype)
+    survives = found.y != 0
+    # six standard deviations of the share of 20,000 draws
+    assert abs(survives.mean() - (1 - rate)) < 6 * np.sqrt(rate * (1 - rate) / survives.size)
+    assert_allclose(found.y, np.where(survives, x / (1 - rate), 0), rtol=1e-6)
+    assert_allclose(found.dx, np.where(survives, dy / (1 - rate), 0), rtol=1e-6)
+    # images and features are dropped on their own, and by the stream alone
+    assert len(np.unique(survives, axis=0)) == 40
+    assert len(np.unique(survives, axis=1).T) > 100
+    again = run(Dropout(rate), x, dy, {}, dtype=dtype)
+    other = run(Dropout(rate), x, dy, {}, dtype=dtype, seed=1)
+    assert_array_equal(again.y, found.y)
+    assert not np.array_equal(other.y != 0, survives)
+
+
+def test_dropout_is_idle_in_prediction():
+    x = np.random.default_rng(0).standard_normal((3, 2, 4, 1))
+    with_dropout = Network([Flatten(), Dropout(0.9), Dropout(0.5)], (2, 4, 1), np.float64)
+    assert_array_equal(with_dropout.forward(x), x.reshape(3, -1))
+
+
+def test_flatten_goes_row_column_channel():
+    x = np.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5)
+    dy = np.random.default_rng(0).standard_normal((2, 60))
+    network = Network([Conv2D(5, 1), Flatten()], (3, 4, 5), np.float64)
+    network.layer_parameters[0].weights[:] = np.eye(5)
+    assert_array_equal(network.forward(x), x.reshape(2, 60))
+    found = run(Flatten(), x, dy, {}, dtype=np.float64)
+    assert_array_equal(found.y, x.reshape(2, 60))
+    assert_array_equal(found.dx, dy.reshape(x.shape))
+
+
+LOSSES = [
+    (SoftmaxCrossEntropy(), naive.softmax_cross_entropy),
+    (SigmoidSquaredError(), naive.sigmoid_squared_error),
+]
+
+
+@pytest.mark.parametrize(("loss", "twin"), LOSSES)
+@settings(max_examples=30, deadline=None)
+@given(t=st.integers(1, 5), k=st.integers(2, 6), dtype=DTYPES, seed=st.integers(0, 2**32))
+def test_losses(loss, twin, t, k, dtype, seed):
+    rng = np.random.default_rng(seed)
+    z, weights = 3 * rounded(rng, (t, k), dtype), rng.random((t, 1)).astype(dtype)
+    targets = rng.dirichlet(np.ones(k), t).astype(dtype)  # soft ones, too
+    targets /= targets.sum(axis=1, keepdims=True)
+    dz = np.full((t, k), np.nan, dtype)
+    total = loss.loss(z.astype(dtype), targets, weights, dz)
+
+    def weighted(z):
+        return float(twin(z, targets.astype(np.float64)) @ weights[:, 0].astype(np.float64))
+
+    assert total == pytest.approx(weighted(z), rel=1e-5 if dtype == np.float32 else 1e-12)
+    assert_allclose(dz, naive.numerical_gradient(weighted, z), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("loss", "twin"), LOSSES)
+def test_losses_of_extreme_outputs(loss, twin):
+    z = np.array([[1e4, -1e4, 0], [-1e4, 1e4, 1e4], [-1e4, -1e4, -1e4]])
+    targets = np.eye(3)
+    dz = np.full((3, 3), np.nan, np.float32)
+    total = loss.loss(
+        z.astype(np.float32), targets.astype(np.float32), np.ones((3, 1), np.float32), dz
+    )
+    assert total == pytest.approx(twin(z, targets).sum(), rel=1e-6)
+    assert np.isfinite(dz).all()
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_probabilities(in_place):
+    z = np.random.default_rng(0).standard_normal((5, 4)) * 5
+    z[0] = [1e4, -1e4, 0, 0]
+    for loss, expected in (
+        (SoftmaxCrossEntropy(), naive.softmax(z)),
+        (
+            SigmoidSquaredError(),
+            (outputs := naive.elementwise(naive.ACTIVATIONS["sigmoid"], z))
+            / outputs.sum(axis=1, keepdims=True),
+        ),
+    ):
+        source = z.copy()
+        out = source if in_place else np.full_like(z, np.nan)
+        loss.probabilities(source, out=out)
+        assert_allclose(out, expected, atol=1e-12)
+
+
+def test_convolution_behind_convolution_wants_a_layer_between():
+    network = Network([Conv2D(2, 3), Conv2D(2, 3)], (4, 4, 1))
+    with pytest.raises(ValueError, match="need a layer between them"):
+        network.forward(np.zeros((1, 4, 4, 1)))
+
+
+def paper_network():
+    layers = build_layers(
+        (28, 28, 1), 10, n_filters=64, filter_size=13, padding="valid", pool_size=2,
+        pool_regions=2, pooling="mean", hidden_layer_sizes=(10,), activation="sigmoid",
+        dropout=0.0,
+    )  # fmt: skip
+    return Network(layers, (28, 28, 1))
+
+
+def test_network_is_laid_out_once():
+    network = paper_network()
+    assert network.shapes[0] == (28, 28, 1)
+    assert network.shapes[3] == (2, 2, 64)
+    assert network.shapes[-1] == (10,)
+    expected = (13 * 13 + 1) * 64 + (256 + 1) * 10 + (10 + 1) * 10
+    assert network.n_parameters == len(network.parameters) == expected
+    assert network.parameters.dtype == np.float32
+    # every parameter has a place of its own in the vector
+    network.parameters[:] = np.arange(expected)
+    views = [view for p in network.layer_parameters for view in vars(p).values()]
+    assert_array_equal(np.sort(np.concatenate([view.ravel() for view in views])), range(expected))
+    # weights first, then biases: what the L2 penalty relies on
+    network.parameters[network.n_weights :] = -1
+    for p in network.layer_parameters:
+        assert (getattr(p, "bias", np.array(-1)) == -1).all()
+        assert (getattr(p, "weights", np.array(0)) >= 0).all()
+
+
+def test_summary_and_repr():
+    network = paper_network()
+    assert repr(network) == "<Network 28 x 28 x 1 -> 10, 8 layers, 13,560 parameters>"
+    lines = network.summary().splitlines()
+    assert lines[0].split() == ["layer", "output", "shape", "parameters"]
+    assert lines[1].startswith("Conv2D(n_filters=64, filter_size=13, padding='valid') ")
+    assert lines[1].endswith(" 10,816")
+    assert "(2, 2, 64)" in lines[3]
+    assert lines[-1].split() == ["total", "13,560"]
+    assert len({len(line) for line in lines}) == 1
+    # weights' products: 16 x 16 places, 169 pixels, 64 filters; then 256 x 10 and 10 x 10
+    assert network.flops == 2 * (16 * 16 * 169 * 64 + 256 * 10 + 10 * 10)
+
+
+def test_network_survives_pickling():
+    network = paper_network()
+    network.initialize(np.random.default_rng(0))
+    images = np.random.default_rng(1).random((3, 28, 28, 1))
+    copy = pickle.loads(pickle.dumps(network))
+    assert copy.layers == network.layers
+    assert_array_equal(copy.forward(images), network.forward(images))
+    copy.parameters[:] = 0  # its own vector, and its own views of it
+    assert not copy.layer_parameters[0].weights.any()
+    assert network.parameters.any()
+
+
+@pytest.mark.parametrize(
+    ("function", "limits"),
+    [
+        # sqrt(6 / fan_in)
+        ("relu", {"convolution": np.sqrt(6 / 75), "dense": np.sqrt(6 / 1024)}),
+        # sqrt(6 / (fan_in + fan_out))
+        ("tanh", {"convolution": np.sqrt(6 / (75 + 400)), "dense": np.sqrt(6 / (1024 + 200))}),
+    ],
+)
+def test_initialisation(function, limits):
+    network = Network(
+        [
+            Conv2D(16, 5),
+            BiasActivation(function),
+            Flatten(),
+            Dense(200),
+            BiasActivation(function),
+        ],
+        (8, 8, 3),
+    )
+    network.initialize(np.random.default_rng(0))
+    found = {"convolution": network.layer_parameters[0], "dense": network.layer_parameters[3]}
+    for name, limit in limits.items():
+        weights = found[name].weights
+        assert 0.99 * limit < np.abs(weights).max() <= limit * (1 + 1e-6)
+        assert weights.std() == pytest.approx(limit / np.sqrt(3), rel=0.05)
+    assert not network.parameters[network.n_weights :].any()
+
+    network.initialize(np.random.default_rng(0), "uniform")
+    assert network.parameters.min() == pytest.approx(-1, abs=0.01)
+    assert network.parameters.max() == pytest.approx(1, abs=0.01)
+    assert network.layer_parameters[4].bias.std() == pytest.approx(1 / np.sqrt(3), rel=0.1)
