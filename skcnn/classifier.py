@@ -38,7 +38,7 @@ class ConvNetClassifier(
     image_shape : (height, width) or (height, width, channels), default=None
         Shape of the image in one row of a 2-D X. None: taken from a 3-D or 4-D X; for a 2-D X,
         square if the number of features is a perfect square, else one row of pixels.
-    n_filters : int or tuple of int, default=(32, 64)
+    n_filters : int or tuple of int, default=(16, 32, 64)
         Filters of each convolution layer; an int is one layer.
     filter_size : int or tuple of int, default=3
         Side of the square filters in pixels; a tuple has one for each layer.
@@ -58,7 +58,7 @@ class ConvNetClassifier(
         Of the convolution and hidden layers.
     output_activation : {"softmax", "sigmoid"}, default="softmax"
         "softmax" with cross-entropy, or "sigmoid" with squared error ([1]_, section 5.5).
-    dropout : float in [0, 1), default=0.0
+    dropout : float in [0, 1), default=0.3
         Share of the inputs of each fully connected layer that are dropped while training [2]_.
     weight_init : {"auto", "uniform"}, default="auto"
         "auto": He [3]_ for "relu", Glorot [4]_ otherwise; "uniform": weights and biases from
@@ -69,7 +69,7 @@ class ConvNetClassifier(
         The rate over time. "one_cycle" rises to `learning_rate_init` and falls to zero at the end
         of `fit` [6]_; "invscaling" is ``learning_rate_init / sqrt(step + 1)``; a callable maps the
         number of the step, from 0, to the rate itself.
-    learning_rate_init : float, default=0.002
+    learning_rate_init : float, default=0.004
         The (highest) rate.
     momentum : float in [0, 1] or callable, default=0.9
         For "sgd" and "gd"; a callable maps the number of the step, from 0, to the momentum.
@@ -82,7 +82,7 @@ class ConvNetClassifier(
         Images in a mini-batch; "auto" is ``min(64, n_samples)``.
     max_iter : int or "auto", default="auto"
         Epochs: how often each training image is used. "auto" takes fewer for more images: what
-        makes 480,000 images in all, within 8 to 100 epochs, but at least 300 steps.
+        makes 600,000 images in all, within 8 to 100 epochs, but at least 300 steps.
     max_time : float, default=None
         Stop after this many seconds of training, if `max_iter` epochs have not passed. "one_cycle"
         then runs by the clock, so that the rate has come down when the time is up. What is learned
@@ -219,7 +219,7 @@ class ConvNetClassifier(
         self,
         *,
         image_shape=None,
-        n_filters=(32, 64),
+        n_filters=(16, 32, 64),
         filter_size=3,
         padding="same",
         pool_size=2,
@@ -228,11 +228,11 @@ class ConvNetClassifier(
         hidden_layer_sizes=(128,),
         activation="relu",
         output_activation="softmax",
-        dropout=0.0,
+        dropout=0.3,
         weight_init="auto",
         solver="adam",
         learning_rate="one_cycle",
-        learning_rate_init=0.002,
+        learning_rate_init=0.004,
         momentum=0.9,
         nesterovs_momentum=True,
         alpha=0.0001,
@@ -315,6 +315,8 @@ class ConvNetClassifier(
         if (X_val is None) != (y_val is None):
             missing = "y_val" if y_val is None else "X_val"
             raise ValueError(f"X_val and y_val go together, but {missing} is missing.")
+        if X_val is None and sample_weight_val is not None:
+            raise ValueError("sample_weight_val was given, but X_val and y_val are missing.")
         validation = None if X_val is None else (X_val, y_val, sample_weight_val)
         fitting.fit(
             self, X, y, sample_weight=sample_weight, validation=validation, incremental=False

@@ -31,7 +31,7 @@ from skcnn.monitor import EpochMonitor
 from skcnn.parallel import n_threads
 
 AUTO_BATCH = 64
-AUTO_IMAGES = 480_000  # images seen in all with max_iter="auto"...
+AUTO_IMAGES = 600_000  # images seen in all with max_iter="auto"...
 AUTO_EPOCHS = (8, 100)  # ... within these numbers of epochs...
 AUTO_STEPS = 300  # ... but at least so many steps
 
@@ -79,6 +79,8 @@ def fit(
         if not go_on:
             estimator.network_.initialize(rng, estimator.weight_init)
         estimator._state = TrainingState.new(estimator.network_, optimizer, rng)
+    elif len(estimator._state.moments) != optimizer.n_moments:  # the solver has been changed
+        estimator._state = TrainingState.new(estimator.network_, optimizer, estimator._state.rng)
     with single_threaded_blas(), Threads(threads) as pool:
         _train(estimator, problem, train, held_out, optimizer, pool, incremental)
 
