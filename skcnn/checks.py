@@ -50,6 +50,11 @@ def check_problem(
     name = type(probe).__name__
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+    if incremental and probe.early_stopping:
+        raise ValueError(
+            "early_stopping=True cannot be used with partial_fit, which makes one pass over all "
+            "that it is given. Set early_stopping=False."
+        )
     images, shape = validate_images(
         probe,
         X,
@@ -78,6 +83,11 @@ def check_problem(
         by_class = compute_class_weight(
             probe.class_weight, classes=classes, y=y, sample_weight=sample_weight
         )
+        if not (np.isfinite(by_class).all() and (by_class >= 0).all() and by_class.any()):
+            raise ValueError(
+                f"class_weight is {probe.class_weight}; expected finite weights, none negative "
+                "and not all zero."
+            )
         weights = by_class[labels] * (1.0 if sample_weight is None else sample_weight)
     if validation is not None:
         X_val, y_val, weight_val = validation
@@ -88,6 +98,8 @@ def check_problem(
             weight_val = _check_sample_weight(
                 weight_val, images_val, dtype=np.float64, ensure_non_negative=True
             )
+            if not weight_val.any():
+                raise ValueError("sample_weight_val is zero for every image.")
         validation = (images_val, _encode(y_val, classes, "y_val"), weight_val)
     return Problem(images, shape, classes, labels, weights, sample_weight, validation)
 

@@ -31,15 +31,22 @@ class Result:
     gradients: dict[str, NDArray]
 
 
-def run(layer, x, dy, parameters, *, dtype, followed_by=0, seed=0) -> Result:
+def run(
+    layer, x, dy, parameters, *, dtype, behind_convolution=False, followed_by=0, seed=0
+) -> Result:
     """The layer's output and gradients for images or rows x, in a network around it.
 
-    Before it stand layers that copy the input, so that the input's gradient is asked for; behind
-    it, with `followed_by`, a convolution of that filter size that copies the output, for which the
-    output is stored in another order and with padding.
+    Before it stand layers that copy the input, so that the input's gradient is asked for; the last
+    of them is a pooling layer, or a convolution, which never stores its output with padding. Behind
+    it, with `followed_by`, stands a convolution of that filter size that copies the output, for
+    which the output is stored in another order and with padding.
     """
     images = x if x.ndim == 4 else x[:, None, None, :]
-    before = [Conv2D(images.shape[3], 1), MaxPool2D(1)] + [Flatten()] * (x.ndim == 2)
+    before = [Conv2D(images.shape[3], 1)]
+    if not behind_convolution:
+        before.append(MaxPool2D(1))
+    if x.ndim == 2:
+        before.append(Flatten())
     behind = [Conv2D(dy.shape[-1], followed_by)] if followed_by else []
     network = Network([*before, layer, *behind], images.shape[1:], dtype)
     network.layer_parameters[0].weights[:] = np.eye(images.shape[3])
@@ -213,10 +220,11 @@ def test_dense(sizes, dtype, seed):
         st.tuples(*[st.integers(1, 9)] * 2),  # rows
     ),
     DTYPES,
+    st.booleans(),
     st.sampled_from([0, 1, 3]),
     st.integers(0, 2**32),
 )
-def test_bias_and_activation(function, shape, dtype, followed_by, seed):
+def test_bias_and_activation(function, shape, dtype, behind_convolution, followed_by, seed):
     rng = np.random.default_rng(seed)
     x, bias = rounded(rng, shape, dtype), rounded(rng, shape[-1:], dtype)
     dy = rounded(rng, shape, dtype)
@@ -226,6 +234,7 @@ def test_bias_and_activation(function, shape, dtype, followed_by, seed):
         dy,
         {"bias": bias},
         dtype=dtype,
+        behind_convolution=behind_convolution,
         followed_by=followed_by if len(shape) == 4 else 0,
     )
     z = (x + bias).astype(dtype).astype(np.float64)
@@ -339,9 +348,8 @@ def test_probabilities(in_place):
 
 
 def test_convolution_behind_convolution_wants_a_layer_between():
-    network = Network([Conv2D(2, 3), Conv2D(2, 3)], (4, 4, 1))
-    with pytest.raises(ValueError, match="need a layer between them"):
-        network.forward(np.zeros((1, 4, 4, 1)))
+    with pytest.raises(ValueError, match="Two convolutions need a layer between them"):
+        Network([Conv2D(2, 3), Conv2D(2, 3)], (4, 4, 1)).forward(np.zeros((1, 4, 4, 1)))
 
 
 def paper_network():

@@ -206,8 +206,8 @@ class Trainer:
         if self.weights is None:
             space.weights.fill(1 / total_weight)
         else:
-            space.weights[:, 0] = self.weights[indices]
-            space.weights /= total_weight
+            # divided before float32, to which tiny or huge weights would be 0 or inf
+            np.divide(self.weights[indices], total_weight, out=space.weights[:, 0])
         loss = self.loss.loss(net.output, space.targets, space.weights, net.doutput)
         self.losses[lane] = loss * total_weight
         net.backward(self.parameters, self.lane_views[lane], self.stores, rows)

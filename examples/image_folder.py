@@ -1,0 +1,101 @@
+"""From a folder of your own images to a classifier.
+
+The folder has a folder for each class, named after it, with image files in it:
+
+    animals/cat/tom.png
+    animals/cat/felix.jpg
+    animals/dog/pluto.png
+
+    python examples/image_folder.py animals
+
+Images are made grey (or with --colour RGB) and brought to one small size. Without a folder, the
+script makes a little one, of digits. The picture shows some test images and what the network says.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import joblib
+import matplotlib.pyplot as plt
+import numpy as np
+from skimage.color import gray2rgb, rgb2gray, rgba2rgb
+from skimage.io import imread, imsave
+from skimage.transform import resize
+from sklearn.model_selection import train_test_split
+
+from skcnn import ConvNetClassifier
+from skcnn.datasets import load_digits_images
+
+ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
+
+
+def read_image(path, size, colour):
+    """One image file as an array (size, size) or (size, size, 3), from 0 to 1."""
+    image = imread(path)
+    if image.ndim == 3 and image.shape[2] == 4:
+        image = rgba2rgb(image)
+    if colour and image.ndim == 2:
+        image = gray2rgb(image)
+    elif not colour and image.ndim == 3:
+        image = rgb2gray(image)
+    image = image / 255 if image.dtype == np.uint8 else image
+    return resize(image, (size, size), anti_aliasing=True).astype(np.float32)
+
+
+def load_folder(folder, size, colour):
+    """Images (n, size, size[, 3]) and class names (n,) of a folder of folders."""
+    paths = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in ENDINGS)
+    if len({path.parent for path in paths}) < 2:
+        raise SystemExit(f"{folder} has no two folders with images in them, one for each class.")
+    X = np.stack([read_image(path, size, colour) for path in paths])
+    return X, np.array([path.parent.name for path in paths])
+
+
+def make_example(folder, count):
+    """Write some digits as PNG files, in a folder for each class."""
+    X, y = load_digits_images()
+    for number, (image, label) in enumerate(zip(X[:count], y[:count], strict=True)):
+        path = folder / f"digit-{label}" / f"{number:04}.png"
+        path.parent.mkdir(exist_ok=True)
+        imsave(path, (image * 15).astype(np.uint8), check_contrast=False)
+
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument("folder", type=Path, nargs="?", help="a folder of folders of images")
+parser.add_argument("--size", type=int, default=16, help="side of the images (default: 16)")
+parser.add_argument("--colour", action="store_true", help="keep the colours")
+parser.add_argument("--out", type=Path, default=Path(), help="folder of the picture and the model")
+parser.add_argument("--quick", action="store_true", help="few images, a few seconds")
+options = parser.parse_args()
+
+if options.folder is None:
+    with tempfile.TemporaryDirectory() as folder:
+        make_example(Path(folder), 200 if options.quick else 1000)
+        X, y = load_folder(Path(folder), options.size, options.colour)
+else:
+    X, y = load_folder(options.folder, options.size, options.colour)
+X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
+
+network = ConvNetClassifier(max_iter=15 if options.quick else "auto", random_state=0)
+network.fit(X_train, y_train)
+error = 1 - network.score(X_test, y_test)
+print(f"{len(y)} images of {len(network.classes_)} classes; test error {error:.1%}")
+joblib.dump(network, options.out / "image_folder.joblib")
+
+probabilities = network.predict_proba(X_test[:10])
+figure, axes = plt.subplots(2, 5, figsize=(9, 4.4), layout="constrained", squeeze=False)
+for ax in axes.flat:
+    ax.set_axis_off()
+for ax, image, label, row in zip(axes.flat, X_test, y_test, probabilities, strict=False):
+    said = network.classes_[row.argmax()]
+    ax.imshow(image, cmap="gray", vmin=0, vmax=1)
+    ax.set_title(
+        f"{label}\nsaid {said}, {row.max():.0%}",
+        fontsize=9,
+        color="black" if said == label else "#D55E00",
+    )
+figure.savefig(options.out / "image_folder.png", dpi=120)
+plt.close(figure)
+print(f"Picture: {options.out / 'image_folder.png'}")
+print(f"Model, for joblib.load: {options.out / 'image_folder.joblib'}")

@@ -1,0 +1,192 @@
+"""MisclassifiedDisplay: the images that a classifier gets wrong."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_consistent_length
+
+from skcnn.displays._common import confidence_of, grid_axes, show_image, view_images
+
+
+class MisclassifiedDisplay:
+    """The images that a classifier gets wrong, the most confident mistakes first.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_wrong, height, width, channels)
+        The misclassified images.
+    y_true : array-like of shape (n_wrong,)
+        Their true labels.
+    y_pred : array-like of shape (n_wrong,)
+        What the classifier said.
+    confidence : array-like of shape (n_wrong,), default=None
+        How sure it was: the predicted class's probability, or the lead of its decision value.
+    n_images : int, default=None
+        How many images were looked at, for the title.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes, of shape (rows, columns)
+        One per image shown; those left over are switched off.
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from skcnn.datasets import load_digits_images
+    >>> from skcnn.displays import MisclassifiedDisplay
+    >>> X, y = load_digits_images()
+    >>> said = y.copy()
+    >>> said[3] = 8
+    >>> display = MisclassifiedDisplay.from_predictions(X, y, said)
+    >>> display.y_true, display.y_pred
+    (array([3]), array([8]))
+    """
+
+    def __init__(self, images, y_true, y_pred, *, confidence=None, n_images=None):
+        self.images = images
+        self.y_true = np.asarray(y_true)
+        self.y_pred = np.asarray(y_pred)
+        self.confidence = confidence if confidence is None else np.asarray(confidence)
+        self.n_images = n_images
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, y, *, image_shape=None, ax=None, max_images=25, columns=None
+    ):
+        """Predict X and draw the images whose prediction is not `y`.
+
+        Parameters
+        ----------
+        estimator : fitted classifier
+            Any. Its confidence is the probability of the predicted class, or, without
+            `predict_proba`, by how much its decision value leads the second class's.
+        X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
+            Images that it was not trained on.
+        y : array-like of shape (n,)
+            Their true labels.
+        image_shape : (h, w) or (h, w, channels), default=None
+            Of one row of a 2-D X. None: the network's own, else a square.
+        ax : matplotlib Axes or sequence of Axes, default=None
+            Where to draw; one is divided. None: a new figure.
+        max_images : int, default=25
+            Draw at most this many.
+        columns : int, default=None
+            Images in a row. None: 5, or 8 where there are more than 10.
+
+        Returns
+        -------
+        display : MisclassifiedDisplay
+
+        Raises
+        ------
+        ValueError
+            If X and `y` differ in length, or `image_shape` does not fit.
+        ImportError
+            Without matplotlib.
+
+        Examples
+        --------
+        >>> from sklearn.svm import SVC
+        >>> from skcnn.datasets import load_digits_images
+        >>> from skcnn.displays import MisclassifiedDisplay
+        >>> X, y = load_digits_images()
+        >>> rows = X.reshape(len(X), -1)
+        >>> svc = SVC(kernel="linear").fit(rows[:500], y[:500])
+        >>> display = MisclassifiedDisplay.from_estimator(svc, rows[500:], y[500:], max_images=8)
+        >>> len(display.images) == (svc.predict(rows[500:]) != y[500:]).sum()
+        np.True_
+        """
+        y_pred = estimator.predict(X)
+        confidence = confidence_of(estimator, X)
+        images = view_images(X, image_shape, estimator)
+        return cls.from_predictions(
+            images, y, y_pred, confidence=confidence, ax=ax, max_images=max_images, columns=columns
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        X: ArrayLike,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        confidence: ArrayLike | None = None,
+        image_shape=None,
+        ax=None,
+        max_images: int = 25,
+        columns: int | None = None,
+    ):
+        """Draw the images whose predicted label is not the true one.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
+            The images, all of them.
+        y_true, y_pred : array-like of shape (n,)
+            True and predicted labels.
+        confidence : array-like of shape (n,), default=None
+            Sorts the images, and is written over them.
+        image_shape, ax, max_images, columns
+            As in `from_estimator`.
+
+        Returns
+        -------
+        display : MisclassifiedDisplay
+
+        Raises
+        ------
+        ValueError
+            If the lengths differ, or `image_shape` does not fit.
+        ImportError
+            Without matplotlib.
+        """
+        check_consistent_length(X, y_true, y_pred, confidence)
+        images = view_images(X, image_shape)
+        y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+        wrong = np.flatnonzero(y_true != y_pred)
+        if confidence is not None:
+            confidence = np.asarray(confidence)[wrong]
+            order = np.argsort(-confidence, kind="stable")
+            wrong, confidence = wrong[order], confidence[order]
+        display = cls(
+            images[wrong],
+            y_true[wrong],
+            y_pred[wrong],
+            confidence=confidence,
+            n_images=len(images),
+        )
+        return display.plot(ax=ax, max_images=max_images, columns=columns)
+
+    def plot(self, ax=None, *, max_images: int = 25, columns: int | None = None):
+        """Draw at most `max_images` of the images; the parameters are those of `from_estimator`.
+
+        Returns
+        -------
+        display : MisclassifiedDisplay
+            Itself, with `axes_` and `figure_` set.
+        """
+        shown = min(len(self.images), max_images)
+        columns = min(max(shown, 1), columns or (8 if shown > 10 else 5))
+        rows = max(1, math.ceil(shown / columns))
+        figsize = (max(1.35 * columns, 4.5), 1.75 * rows + 0.6)
+        axes = grid_axes(type(self).__name__, ax, rows, columns, figsize)
+        for index, panel in enumerate(axes.flat):
+            if index >= shown:
+                panel.set_axis_off()
+                continue
+            show_image(panel, self.images[index])
+            said = f"{self.y_pred[index]}"
+            if self.confidence is not None:
+                said += f" ({self.confidence[index]:.2f})"
+            panel.set_title(f"true {self.y_true[index]}\nsaid {said}", fontsize=9)
+        self.axes_, self.figure_ = axes, axes.flat[0].figure
+        if not shown:
+            axes.flat[0].text(0.5, 0.5, "no image misclassified", ha="center", va="center")
+        elif ax is None:
+            total = "" if self.n_images is None else f" of {self.n_images:,}"
+            part = f", the first {shown}" if shown < len(self.images) else ""
+            self.figure_.suptitle(f"{len(self.images)}{total} images misclassified{part}")
+        return self

@@ -1,0 +1,19 @@
+"""The paper of 2014, rerun whole: settings in, tables and figures out.
+
+F. Bastani, Z. Wang, "Convolutional Neural Networks for Classifying Handwritten Digits", 2014.
+
+`run` does it, and is what ``python -m skcnn paper`` calls (`main`). Imports point downwards:
+
+- `cli`, `runner`: the command; from settings to the report
+- `report`, `captions`, `pictures`, `verdicts`: the article, its figures, what holds and what not
+- `tables`: from single runs to rows, and to CSV files
+- `execute`, `fits`: runs over processes, each kept when finished; one run
+- `experiments`: the paper's tables and figures, each as a list of runs
+- `published`, `settings`: the paper's numbers, and the paper's settings
+"""
+
+from skcnn.paper.cli import main
+from skcnn.paper.runner import run
+from skcnn.paper.settings import paper_classifier, today_classifier
+
+__all__ = ["main", "paper_classifier", "run", "today_classifier"]

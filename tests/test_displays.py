@@ -1,0 +1,283 @@
+"""skcnn.displays: what is computed, what is drawn, and what is refused."""
+
+import builtins
+import sys
+
+import numpy as np
+import pytest
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVC
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+
+from skcnn import ConvNetClassifier  # noqa: E402
+from skcnn.displays import (  # noqa: E402
+    FilterDisplay,
+    LossCurveDisplay,
+    MisclassifiedDisplay,
+    OcclusionDisplay,
+)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def network(digits):
+    X, y = digits
+    net = ConvNetClassifier(n_filters=5, hidden_layer_sizes=(), max_iter=3, random_state=0)
+    return net.fit(X[:400], y[:400], X_val=X[400:500], y_val=y[400:500])
+
+
+class BrightPixel:
+    """Says 1 in proportion to the brightness of one pixel: its decision hangs on that alone."""
+
+    classes_ = np.array(["dark", "bright"])
+
+    def __init__(self, row, column):
+        self.row, self.column = row, column
+
+    def predict_proba(self, X):
+        bright = np.asarray(X, dtype=float)[:, self.row, self.column] / 16
+        return np.column_stack([1 - bright, bright])
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+def test_filters_are_those_of_the_first_layer(network):
+    display = FilterDisplay.from_estimator(network)
+    np.testing.assert_array_equal(display.filters, network.filters_)
+    assert display.ax_.get_title() == "5 filters, 3 x 3 pixels"
+    assert display.figure_ is display.ax_.figure
+
+
+def test_filters_stand_in_the_picture_in_reading_order():
+    weights = np.arange(1.0, 7.0).reshape(6, 1, 1, 1) * np.ones((1, 2, 2, 1))
+    display = FilterDisplay(weights).plot(columns=3)
+    picture = np.ma.filled(display.im_.get_array(), np.nan)
+    rows = [[v for v in dict.fromkeys(row) if v == v] for row in picture.tolist()]
+    rows = [row for row in rows if row]  # without the lines between tiles
+    assert rows[0] == [1, 2, 3]
+    assert rows[-1] == [4, 5, 6]
+    assert display.im_.get_clim() == (-6.0, 6.0)  # zero is white
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_filters_of_any_number_of_channels(channels):
+    weights = np.random.default_rng(0).normal(size=(7, 5, 3, channels))
+    display = FilterDisplay(weights).plot(max_filters=4)
+    assert display.ax_.get_title().startswith("4 of 7 filters, 5 x 3 pixels")
+    assert (display.im_.get_array().ndim == 3) == (channels == 3)
+
+
+def test_filters_are_found_in_pipelines_and_searches(digits):
+    X, y = digits
+    net = ConvNetClassifier(n_filters=4, hidden_layer_sizes=(), max_iter=1, random_state=0)
+    pipeline = make_pipeline(FunctionTransformer(), net, SVC())
+    search = GridSearchCV(pipeline, {"svc__C": [1.0]}, cv=2).fit(X[:100], y[:100])
+    fitted = search.best_estimator_[1]
+    display = FilterDisplay.from_estimator(search)
+    np.testing.assert_array_equal(display.filters, fitted.filters_)
+
+
+def test_filters_need_a_fitted_network():
+    with pytest.raises(AttributeError, match="fitted ConvNetClassifier"):
+        FilterDisplay.from_estimator(ConvNetClassifier())
+    with pytest.raises(AttributeError, match="SVC does not have it"):
+        FilterDisplay.from_estimator(SVC())
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (0, 3, 3, 1), (4, 3, 3)])
+def test_filters_of_another_shape_are_refused(shape):
+    with pytest.raises(ValueError, match="expected"):
+        FilterDisplay(np.zeros(shape))
+
+
+def test_loss_curve_shows_loss_and_validation_error(network):
+    display = LossCurveDisplay.from_estimator(network)
+    loss, error = display.lines_["training loss"], display.lines_["validation error"]
+    np.testing.assert_allclose(loss.get_ydata(), network.loss_curve_)
+    np.testing.assert_allclose(error.get_ydata(), 100 * (1 - np.array(network.validation_scores_)))
+    np.testing.assert_array_equal(loss.get_xdata(), [1, 2, 3])
+    assert len(display.axes_) == 2
+    assert all(ax.get_xlabel() and ax.get_ylabel() and ax.get_legend() for ax in display.axes_)
+
+
+def test_loss_curve_without_validation_is_one_panel():
+    display = LossCurveDisplay([1.0, 0.5], validation_scores=[]).plot()
+    assert list(display.lines_) == ["training loss"]
+    assert len(display.axes_) == 1
+    assert display.axes_[0].get_yscale() == "log"
+
+
+def test_loss_curve_with_a_loss_of_zero_has_a_linear_axis():
+    assert LossCurveDisplay([1.0, 0.0]).plot().axes_[0].get_yscale() == "linear"
+
+
+def test_loss_curve_needs_an_epoch():
+    with pytest.raises(ValueError, match="at least one epoch"):
+        LossCurveDisplay([])
+
+
+def test_displays_draw_into_given_axes(network):
+    figure, axes = plt.subplots(1, 3)
+    assert FilterDisplay.from_estimator(network, ax=axes[0]).ax_ is axes[0]
+    display = LossCurveDisplay.from_estimator(network, ax=axes[1:])
+    assert list(display.axes_) == list(axes[1:])
+    assert display.figure_ is figure
+    _, alone = plt.subplots()
+    divided = LossCurveDisplay.from_estimator(network, ax=alone)
+    assert len(divided.axes_) == 2
+    assert divided.figure_ is alone.figure
+
+
+def test_wrong_axes_are_refused(network):
+    _, axes = plt.subplots(1, 3)
+    with pytest.raises(ValueError, match="needs 2 axes"):
+        LossCurveDisplay.from_estimator(network, ax=axes)
+    loose = plt.figure().add_axes((0, 0, 1, 1))
+    with pytest.raises(ValueError, match="not part of a grid"):
+        LossCurveDisplay.from_estimator(network, ax=loose)
+
+
+def test_misclassified_are_the_wrong_ones_surest_first(digits, network):
+    X, y = digits
+    display = MisclassifiedDisplay.from_estimator(network, X[500:], y[500:], max_images=6)
+    said = network.predict(X[500:])
+    probability = network.predict_proba(X[500:]).max(axis=1)
+    wrong = np.flatnonzero(said != y[500:])
+    order = wrong[np.argsort(-probability[wrong], kind="stable")]
+    np.testing.assert_array_equal(display.images[..., 0], X[500:][order])
+    np.testing.assert_array_equal(display.y_true, y[500:][order])
+    np.testing.assert_array_equal(display.y_pred, said[order])
+    titles = [ax.get_title() for ax in display.axes_.flat]
+    assert len([title for title in titles if title]) == 6
+    first = order[0]
+    assert titles[0] == f"true {y[500:][first]}\nsaid {said[first]} ({probability[first]:.2f})"
+
+
+def test_misclassified_confidence_of_decision_values(digits):
+    X, y = digits
+    rows = X.reshape(len(X), -1).astype(float)
+    svc = SVC().fit(rows[:300], y[:300])
+    display = MisclassifiedDisplay.from_estimator(svc, rows[300:], y[300:])
+    values = np.sort(svc.decision_function(rows[300:]), axis=1)
+    lead = (values[:, -1] - values[:, -2])[svc.predict(rows[300:]) != y[300:]]
+    np.testing.assert_allclose(display.confidence, np.sort(lead)[::-1])
+
+
+def test_misclassified_none_and_colour():
+    images = np.random.default_rng(0).integers(0, 255, (3, 6, 5, 3), dtype=np.uint8)
+    display = MisclassifiedDisplay.from_predictions(images, ["a", "b", "a"], ["a", "b", "a"])
+    assert len(display.images) == 0
+    assert display.axes_[0, 0].texts[0].get_text() == "no image misclassified"
+    display = MisclassifiedDisplay.from_predictions(images, ["a", "b", "a"], ["a", "a", "a"])
+    assert display.axes_[0, 0].get_title() == "true b\nsaid a"
+    with pytest.raises(ValueError, match="inconsistent"):
+        MisclassifiedDisplay.from_predictions(images, ["a", "b"], ["a", "b", "a"])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+def test_occlusion_finds_the_pixel_that_the_decision_hangs_on(dtype):
+    images = np.full((2, 7, 9), 16, dtype=dtype)
+    estimator = BrightPixel(2, 6)
+    display = OcclusionDisplay.from_estimator(
+        estimator, images, ["bright", "dark"], patch_size=3, stride=1, fill=0
+    )
+    bright, dark = display.maps
+    assert bright[2, 6] == pytest.approx(1.0)  # every patch that hides it takes all
+    assert np.unravel_index(bright.argmax(), bright.shape) == (2, 6)
+    assert bright[2, 5] == pytest.approx(6 / 9)  # 6 of the 9 patches over it hide (2, 6), too
+    assert not bright[:, :4].any()
+    np.testing.assert_allclose(dark, -bright)
+    assert display.axes_.shape == (2, 2)
+    assert [ax.get_title() for ax in display.axes_[0]] == ["bright", "dark"]
+
+
+def test_occlusion_follows_the_predicted_class_by_default():
+    display = OcclusionDisplay.from_estimator(BrightPixel(0, 0), np.full((1, 5, 5), 16.0), fill=0)
+    assert list(display.labels) == ["bright"]
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_occlusion_covers_every_pixel(stride):
+    display = OcclusionDisplay.from_estimator(
+        BrightPixel(4, 4), np.full((1, 5, 5), 16.0), patch_size=3, stride=stride, fill=0
+    )
+    assert np.isfinite(display.maps).all()
+    assert display.maps[0, 4, 4] == pytest.approx(1.0)
+
+
+def test_occlusion_of_rows_and_decision_functions(digits):
+    X, y = digits
+    rows = X.reshape(len(X), -1).astype(float)
+    svc = SVC(kernel="linear").fit(rows[:100][y[:100] < 2], y[:100][y[:100] < 2])
+    display = OcclusionDisplay.from_estimator(svc, rows[:2], fill=0.0, patch_size=1)
+    weights = svc.coef_.reshape(8, 8)
+    for image, label, drops in zip(rows[:2], svc.predict(rows[:2]), display.maps, strict=True):
+        sign = 1 if label == 1 else -1
+        np.testing.assert_allclose(drops, sign * weights * image.reshape(8, 8), atol=1e-9)
+    assert display.response == "decision value of the class"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"patch_size": 0}, "patch_size is 0"),
+        ({"patch_size": 6}, "from 1 to 5"),
+        ({"patch_size": 2.0}, "patch_size is 2.0"),
+        ({"patch_size": 2, "stride": 3}, "stride is 3"),
+        ({"response_method": "predict"}, "response_method is 'predict'"),
+        ({"y": ["grey"]}, "not in classes_"),
+        ({"y": ["dark", "dark"]}, "expected \\(1,\\)"),
+    ],
+)
+def test_occlusion_refuses(settings, message):
+    with pytest.raises(ValueError, match=message):
+        OcclusionDisplay.from_estimator(BrightPixel(0, 0), np.ones((1, 5, 5)), **settings)
+
+
+def test_occlusion_needs_a_response():
+    class Silent:
+        classes_ = np.array([0, 1])
+
+    with pytest.raises(TypeError, match="predict_proba or decision_function, which Silent does"):
+        OcclusionDisplay.from_estimator(Silent(), np.ones((1, 5, 5)))
+    with pytest.raises(TypeError, match="predict_log_proba"):
+        OcclusionDisplay.from_estimator(
+            BrightPixel(0, 0), np.ones((1, 5, 5)), response_method="predict_log_proba"
+        )
+
+
+def test_occlusion_of_log_probabilities(network, digits):
+    X, y = digits
+    display = OcclusionDisplay.from_estimator(
+        network, X[:1], y[:1], patch_size=1, response_method="predict_log_proba"
+    )
+    hidden = X[:1].copy()
+    hidden[0, 3, 2] = round(X[0].mean())
+    before, after = (network.predict_log_proba(images)[0, y[0]] for images in (X[:1], hidden))
+    assert display.maps[0, 3, 2] == pytest.approx(before - after, abs=1e-5)
+
+
+def test_without_matplotlib_the_extra_is_named(monkeypatch):
+    real = builtins.__import__
+
+    def no_matplotlib(name, *args, **kwargs):
+        if name.split(".")[0] == "matplotlib":
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", no_matplotlib)
+    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(ImportError, match=r'pip install "skcnn\[plot\]"'):
+        FilterDisplay(np.zeros((1, 3, 3, 1))).plot()

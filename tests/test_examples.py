@@ -1,0 +1,75 @@
+"""Every script in examples/ runs, on few images, and draws its picture."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+# What each prints, with its figures: a script that runs but learns nothing is broken, too.
+ERRORS_BELOW = {
+    "cnn_features_svc": 15,
+    "grid_search": 25,
+    "image_folder": 40,
+    "learning_curve": 40,
+    "partial_fit_stream": 60,
+    "pipeline": 30,
+}
+
+
+def run_example(name, monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
+    return runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+
+
+@pytest.mark.parametrize("name", ERRORS_BELOW)
+def test_example_runs(name, tmp_path, monkeypatch, capsys):
+    run_example(name, monkeypatch, "--quick", "--out", tmp_path)
+    pixels = matplotlib.image.imread(tmp_path / f"{name}.png")
+    assert pixels.shape[0] > 200
+    assert pixels.shape[1] > 400
+    assert len(np.unique(pixels[..., 0])) > 10
+    last_error = percentages(capsys.readouterr().out)[-1]
+    assert last_error < ERRORS_BELOW[name]
+
+
+def percentages(text):
+    """Numbers before a percent sign."""
+    words = text.replace("%", " % ").split()
+    return [float(words[i - 1]) for i, word in enumerate(words) if word == "%"]
+
+
+def test_image_folder_reads_a_folder_in_colour(tmp_path, monkeypatch, capsys):
+    from skimage.io import imsave
+
+    rng = np.random.default_rng(0)
+    for name, channel in (("red", 0), ("blue", 2)):
+        for number in range(12):
+            image = rng.integers(0, 60, (9 + number, 14, 4 if number % 3 else 3), dtype=np.uint8)
+            image[..., channel] += 150
+            image[..., 3:] = 255
+            path = tmp_path / "photos" / name / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            imsave(path, image, check_contrast=False)
+    result = run_example(
+        "image_folder", monkeypatch, tmp_path / "photos", "--colour", "--out", tmp_path, "--quick"
+    )
+    assert result["X"].shape == (24, 16, 16, 3)
+    assert list(result["network"].classes_) == ["blue", "red"]
+    assert "24 images of 2 classes; test error 0.0%" in capsys.readouterr().out
+    assert (tmp_path / "image_folder.joblib").exists()
+
+
+def test_image_folder_without_classes_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(SystemExit, match="no two folders with images"):
+        run_example("image_folder", monkeypatch, tmp_path)
+
+
+def test_every_example_is_tested():
+    scripts = {path.stem for path in EXAMPLES.glob("*.py") if "--quick" in path.read_text("utf-8")}
+    assert scripts == set(ERRORS_BELOW)

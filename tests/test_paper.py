@@ -1,0 +1,364 @@
+"""The paper rerun: its settings, its numbers, the runs, the verdicts, the report."""
+
+import csv
+import json
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+
+from skcnn.__main__ import main
+from skcnn.compare.data import Images
+from skcnn.compare.progress import Reporter
+from skcnn.compare.store import Store
+from skcnn.paper import execute as execution
+from skcnn.paper import fits, paper_classifier, published, run, today_classifier
+from skcnn.paper.experiments import (
+    EXPERIMENTS,
+    PROTOCOLS,
+    CNNRun,
+    HOGRun,
+    Scope,
+    TimingRun,
+    resolve,
+)
+from skcnn.paper.settings import NETWORK, paper_momentum, paper_pixels, paper_rate
+from skcnn.paper.tables import COLUMNS, curve, make_tables, neighbour_correlation, paper_rows
+from skcnn.paper.verdicts import FAILS, HOLDS, UNCLEAR, Errors, judge
+
+
+@pytest.fixture(scope="module")
+def few():
+    """200 training and 100 test digits."""
+    from skcnn.datasets import load_digits_images
+
+    X, y = load_digits_images()
+    return Images("few", "A few digits.", X[:200], y[:200], X[200:300], y[200:300])
+
+
+def test_settings_are_the_papers():
+    net = paper_classifier().get_params()
+    expected = {
+        "n_filters": 64,
+        "filter_size": 13,
+        "padding": "valid",
+        "pool_regions": 2,
+        "pooling": "mean",
+        "hidden_layer_sizes": (),
+        "activation": "sigmoid",
+        "output_activation": "softmax",
+        "dropout": 0,
+        "weight_init": "uniform",
+        "solver": "sgd",
+        "nesterovs_momentum": False,
+        "alpha": 0,
+        "batch_size": 256,
+        "shuffle": "replacement",
+        "standardize": False,
+        "augment": None,
+        "early_stopping": False,
+    }
+    assert {name: net[name] for name in expected} == expected
+    assert [net["learning_rate"](i) for i in (0, 150, 1180)] == [1.0, 0.5, 150 / 1330]
+    assert [net["momentum"](i) for i in (0, 19, 20, 1180)] == [0.5, 0.5, 0.9, 0.9]
+    assert_allclose(paper_pixels(np.array([0, 255], np.uint8)), [0, 255 / 256])
+
+
+def test_network_of_the_paper_has_its_size():
+    X = np.random.default_rng(0).integers(0, 256, (40, 28, 28), dtype=np.uint8)
+    y = np.arange(40) % 10
+    net = paper_classifier(max_iter=1, random_state=0).fit(paper_pixels(X), y)
+    assert net.network_.parameters.size == 64 * 13 * 13 + 64 + 256 * 10 + 10
+    assert net.transform(paper_pixels(X[:1])).shape == (1, 256)
+    assert abs(net.filters_).max() > 0.9  # U[-1, 1), not Glorot's
+
+
+def test_classifiers_can_be_changed_cloned_and_pickled():
+    for make in (paper_classifier, today_classifier):
+        net = make(hidden_layer_sizes=(10,), filter_size=9)
+        assert net.hidden_layer_sizes == (10,)
+        assert {k: v for k, v in net.get_params().items() if k in NETWORK} == {
+            **NETWORK,
+            "hidden_layer_sizes": (10,),
+            "filter_size": 9,
+        }
+        for copy in (clone(net), pickle.loads(pickle.dumps(net))):
+            assert copy.get_params() == net.get_params()
+        with pytest.raises(TypeError, match="filter_sizes"):
+            make(filter_sizes=3)
+    assert pickle.loads(pickle.dumps(paper_rate)) is paper_rate
+    assert pickle.loads(pickle.dumps(paper_momentum)) is paper_momentum
+
+
+def test_published_values_are_complete():
+    scope = Scope()
+    for name, experiment in EXPERIMENTS.items():
+        xs = {p.x for p in experiment(scope) if p.series in PROTOCOLS}
+        paper = {row["x"] for row in paper_rows(name)}
+        if name in ("fig8", "fig9", "fig10"):
+            continue
+        assert xs == paper, name
+    assert len(published.HEATMAP_REGIONS_SIZES) == len(published.HEATMAP_SIZES_FILTERS) == 42
+    assert published.HEATMAP_REGIONS_SIZES[5, 5] == (49.7, 62.4)
+    assert published.HEATMAP_SIZES_FILTERS[17, 256] == (24.9, 24.0)
+    assert len(published.FIG10_TEST) == 11
+    assert min(published.TABLE2.values()) == 1.73
+    for errors in (published.FIG8_TRAIN, published.FIG8_TEST):
+        assert list(errors) == [0.25, 0.5, 1, 2, 3, 4, 5, 6, 6.75]
+
+
+def test_experiments_share_their_runs_and_fit_other_images():
+    points = [p for make in EXPERIMENTS.values() for p in make(Scope())]
+    default = CNNRun(curve=True)
+    of = {p.experiment for p in points if p.run == default}
+    assert of == {"table2", "fig2", "fig4", "fig6", "sec5.5", "fig8", "fig9"}
+    assert default.iterations == 1181
+    assert {p.run.iterations for p in points if p.experiment == "heatmap1"} == {354}
+    small = [p for make in EXPERIMENTS.values() for p in make(Scope(side=8, quick=True, seeds=2))]
+    for point in small:
+        if isinstance(point.run, CNNRun):
+            assert point.run.filter_size <= 5
+            assert point.run.filter_size + point.run.pool_regions <= 9
+            assert point.run.iterations in (5, 14, 47)
+    assert {p.run.seed for p in small if not isinstance(p.run, TimingRun)} == {0, 1}
+
+
+def test_names_of_experiments():
+    assert resolve(["all"]) == list(EXPERIMENTS)
+    assert resolve(["fig3", "heatmaps", "fig2"]) == ["fig2", "heatmap1", "heatmap2"]
+    with pytest.raises(ValueError, match="no experiment 'fig12'; expected some of: table2"):
+        resolve(["fig12"])
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_training_counts_iterations_and_is_reproducible(few, protocol):
+    small = CNNRun(protocol, 3, 4, 2, (), iterations=35, curve=True)
+    result = fits.train(small, few, checkpoints=(4, 31))
+    assert result["images"] == 35 * 256
+    assert [at for at, _, _ in result["curve"]] == [4, 31, 35]
+    assert result["curve"][-1] == (35, result["train_error"], result["test_error"])
+    assert np.shape(result["filters"]) == (4, 3, 3, 1)
+    assert result["parameters"] == 4 * 10 + (4 * 4 + 1) * 10
+    again = fits.train(small, few)
+    assert again["filters"] == result["filters"]  # looking at errors changes nothing
+    other = fits.train(CNNRun(protocol, 3, 4, 2, (), iterations=35, curve=True, seed=1), few)
+    assert other["filters"] != result["filters"]
+
+
+def test_published_run_is_the_classifiers_own_training(few):
+    """The mini-batches drawn here and those that `fit` would be given: the same steps."""
+    order = fits.nested_order(few.y_train, 0)
+    drawn = fits._with_replacement(order, 512, np.random.default_rng([0, 2014]))
+    net = paper_classifier(filter_size=3, n_filters=4, shuffle=False, random_state=0, max_iter=1)
+    net.fit(paper_pixels(few.X_train[drawn], few.X_train.max()), few.y_train[drawn])
+    result = fits.train(CNNRun("published", 3, 4, iterations=2, curve=True), few)
+    assert_array_equal(result["filters"], net.filters_.astype(float).round(5))
+
+
+def test_full_batch_uses_all_images_in_each_step(few):
+    for protocol in PROTOCOLS:
+        descent = CNNRun(protocol, 3, 4, full_batch=True, iterations=5)
+        assert fits.train(descent, few)["images"] == 5 * 200
+        assert fits.classifier(descent, 10, 1).solver == "gd"
+
+
+def test_epochs_take_every_image_before_one_comes_again():
+    order = np.array([3, 5, 8])
+    drawn = fits._epochs(order, 7, np.random.default_rng(0))
+    assert sorted(drawn[:3]) == sorted(drawn[3:6]) == [3, 5, 8]
+    assert len(drawn) == 7
+
+
+def test_interrupted_training_is_no_result(few, monkeypatch):
+    monkeypatch.setattr(fits.ConvNetClassifier, "t_", property(lambda self: 7, lambda *_: None))
+    with pytest.raises(RuntimeError, match="Training ended after 7 of 512 images"):
+        fits.train(CNNRun("published", 3, 4, iterations=2), few)
+
+
+def test_runs_are_kept_and_not_made_again(few, tmp_path, monkeypatch):
+    runs = [
+        CNNRun("today", 3, 4, iterations=2),
+        HOGRun("HOG of 2014", 100),
+        HOGRun("HOG tuned", 50),
+        TimingRun(3, 4, 2, ()),
+    ]
+    settings = {"workers": 1, "scratch": tmp_path / "cache", "reporter": Reporter(False)}
+    first = execution.execute(runs * 2, few, Store(tmp_path / "parts", {}), **settings)
+    assert set(first) == set(runs)
+    assert not (tmp_path / "cache").exists()
+    made = []
+    monkeypatch.setattr(execution.fits, "train", lambda r, *_: made.append(r) or {"test_error": 0})
+    for name in ("hog_svc", "hog_features", "time_iteration"):
+        monkeypatch.delattr(execution.fits, name)
+    more = CNNRun("today", 3, 4, iterations=2, seed=1)
+    second = execution.execute([*runs, more], few, Store(tmp_path / "parts", {}), **settings)
+    assert made == [more]
+    assert json.dumps({r: first[r] for r in runs}.__str__()) == json.dumps(
+        {r: second[r] for r in runs}.__str__()
+    )
+
+
+def test_a_run_that_was_stopped_goes_on(few, tmp_path, monkeypatch):
+    runs = [CNNRun("today", 3, n, iterations=2) for n in (4, 3, 2)]
+    settings = {"workers": 1, "scratch": tmp_path / "cache", "reporter": Reporter(False)}
+    train, made = fits.train, []
+
+    def until_stopped(run, *rest):
+        if len(made) == 1:
+            raise KeyboardInterrupt
+        made.append(run)
+        return train(run, *rest)
+
+    monkeypatch.setattr(execution.fits, "train", until_stopped)
+    with pytest.raises(KeyboardInterrupt):
+        execution.execute(runs, few, Store(tmp_path / "parts", {}), **settings)
+    later = []
+    monkeypatch.setattr(execution.fits, "train", lambda r, *a: later.append(r) or train(r, *a))
+    assert set(execution.execute(runs, few, Store(tmp_path / "parts", {}), **settings)) == set(runs)
+    assert sorted(made + later, key=repr) == sorted(runs, key=repr)
+    assert len(later) == 2
+
+
+def test_whole_report(tmp_path, capsys, few):
+    """Every experiment, by two processes, on few images; then again, from what is kept."""
+    data = (few.X_train, few.y_train, few.X_test, few.y_test)
+    rerun = run(["all"], data=data, out=tmp_path, quick=True, n_jobs=2)
+    page = rerun.report.read_text(encoding="utf-8")
+    assert "quick run" in page
+    assert "mean nothing" in page
+    assert page.count("data:image/png;base64,") == 10
+    assert "src='http" not in page
+    assert "nan" not in page.lower().split("base64", 1)[0]
+    for name in ("Table 2", "Figs. 4 and 5", "Section 5.5", "Fig. 8", "Figs. 10 and 11"):
+        assert name in page
+    assert set(rerun.tables) == set(EXPERIMENTS)
+    assert {verdict.experiment for verdict in rerun.verdicts} == set(EXPERIMENTS)
+    for experiment, rows in rerun.tables.items():
+        with (tmp_path / "tables" / f"{experiment}.csv").open() as file:
+            assert len(list(csv.reader(file))) == len(rows) + 1
+    assert "HOG + SVC, 22 HOG" not in capsys.readouterr().err
+    again = run(["all"], data=data, out=tmp_path, quick=True, n_jobs=2)
+    assert "to do: 0 networks, 0 HOG + SVC, 0 timings" in capsys.readouterr().err
+    assert again.tables == rerun.tables
+
+
+def test_command(tmp_path, capsys):
+    assert main(["paper", "fig12", "--out", str(tmp_path)]) == 2
+    assert "no experiment 'fig12'" in capsys.readouterr().err
+    assert main(["paper", "table2", "--data", str(tmp_path / "none")]) == 2
+    assert "none" in capsys.readouterr().err
+    arguments = ["fig9", "--data", "digits", "--quick", "--quiet", "--out", str(tmp_path)]
+    assert main(["paper", *arguments]) == 0
+    printed = capsys.readouterr()
+    assert "fig9: The filters come to recognise" in printed.out
+    assert printed.err == ""
+
+
+def _row(series, x, test, train, **more):
+    row = {**dict.fromkeys(COLUMNS), "series": series, "x": x, "seeds": 1}
+    return {**row, "test_error": test, "train_error": train, **more}
+
+
+def _series(tests, trains=None):
+    """The same made-up values for both protocols."""
+    trains = trains or tests
+    return [_row(p, x, tests[x], trains[x]) for p in PROTOCOLS for x in tests]
+
+
+def _statuses(experiment, tests, trains=None):
+    verdicts = judge({experiment: _series(tests, trains)}, n_test=10_000)
+    return [verdict.published.status for verdict in verdicts]
+
+
+def test_verdicts_on_table2():
+    paper = published.TABLE2
+    falling = {x: 1.0 - i / 10 for i, x in enumerate(paper)}
+    assert _statuses("table2", paper, falling) == [HOLDS, HOLDS, FAILS]  # 0.2 points are noise
+    worse = {**paper, "32-16": 2.9}
+    assert _statuses("table2", worse, falling) == [HOLDS, UNCLEAR, HOLDS]
+    assert _statuses("table2", worse, paper)[2] == FAILS  # its training error is higher, too
+    assert _statuses("table2", dict.fromkeys(paper, 1.2)) == [FAILS, FAILS, FAILS]
+
+
+def test_verdicts_on_one_setting():
+    assert _statuses("fig2", published.FIG2) == [HOLDS]
+    assert _statuses("fig2", {5: 1, 7: 2, 9: 3, 11: 4, 13: 5, 15: 6}) == [FAILS]
+    assert _statuses("fig2", {**dict.fromkeys(published.FIG2, 1.1), 9: 1.0}) == [UNCLEAR]
+    assert _statuses("fig4", published.FIG4, dict.fromkeys(published.FIG4, 1.0)) == [HOLDS, HOLDS]
+    # a training error that rises with the test error is no overfitting
+    assert _statuses("fig4", published.FIG4, published.FIG4) == [HOLDS, FAILS]
+    assert _statuses("fig4", dict.fromkeys(published.FIG4, 1.2)) == [FAILS, FAILS]
+    assert _statuses("fig6", published.FIG6) == [HOLDS]
+    assert _statuses("fig6", {1: 4, 2: 3, 3: 2, 4: 1.5, 5: 1.2, 6: 1.1}) == [FAILS]
+
+
+def test_verdicts_on_output_and_method():
+    assert _statuses("sec5.5", published.SEC55) == [HOLDS, HOLDS]
+    close = {"softmax": 1.2, "sigmoid": 1.25, "gradient descent": 60.0}
+    assert _statuses("sec5.5", close) == [FAILS, FAILS]
+    assert _statuses("sec5.5", {**close, "sigmoid": 2.5})[0] == UNCLEAR
+
+
+def test_verdicts_on_time_heatmaps_and_shares():
+    assert _statuses("fig8", published.FIG8_TEST) == [HOLDS]
+    assert _statuses("fig8", {1: 30.0, 2: 29.0, 3: 5.0}) == [FAILS]
+    for name, cells in (
+        ("heatmap1", published.HEATMAP_REGIONS_SIZES),
+        ("heatmap2", published.HEATMAP_SIZES_FILTERS),
+    ):
+        tests = {x: pair[1] for x, pair in cells.items()}
+        assert _statuses(name, tests) == [HOLDS]
+        (verdict,) = judge({name: _series(tests)}, n_test=10_000)
+        assert "rank correlation with the paper's cells 1.00" in verdict.today.text
+        assert _statuses(name, dict.fromkeys(tests, 2.0)) == [FAILS]
+    assert _statuses("fig11", published.FIG11_TEST, published.FIG11_TRAIN) == [HOLDS]
+
+
+def test_verdict_on_hog():
+    cnn = _series({10: 3.5, 50: 3.0, 100: 2.2})
+    hog = [_row("HOG of 2014", x, 6.0, 1.0) for x in (5, 10, 50, 100)]
+    hog += [_row("HOG tuned", x, e, 0.0) for x, e in ((5, 3.0), (10, 2.0), (100, 1.0))]
+    obsolete, tuned = judge({"fig10": hog, "fig11": cnn}, n_test=10_000)[-2:]
+    assert (obsolete.published.status, obsolete.today.status) == (HOLDS, FAILS)
+    assert "ahead at 3 of 3 shares" in obsolete.published.text
+    assert (tuned.published.status, tuned.today.status) == (FAILS, FAILS)
+    assert "ahead at 0 of 2 shares of HOG tuned" in tuned.published.text
+
+
+def test_noise_of_seeds_and_test_images():
+    rows = [
+        _row("today", 1, 2.0, 1.0),
+        _row("today", 2, 2.3, 1.0),
+        _row("today", 3, 2.5, 1.0, seeds=4, test_error_sd=1.0),
+    ]
+    errors = Errors(rows, "today", 10_000)
+    assert errors.standard_error(1) == pytest.approx(0.14)
+    assert errors.standard_error(3) == pytest.approx(0.5)
+    assert not errors.worse(2, 1)
+    assert not errors.worse(3, 1)
+    assert Errors(rows, "today", 1_000_000).worse(2, 1)
+
+
+def test_tables_average_over_seeds():
+    points = EXPERIMENTS["fig6"](Scope(seeds=2))
+    results = {
+        p.run: {"seconds_per_iteration": 0.1}
+        if p.series == "seconds"
+        else {"test_error": 2.0 + 2 * p.run.seed, "train_error": 1.0, "fit_seconds": 5.0}
+        for p in points
+    }
+    rows = make_tables(points, results)["fig6"]
+    assert curve(rows, "paper") == published.FIG6
+    assert curve(rows, "published") == dict.fromkeys(published.FIG6, 3.0)
+    assert_allclose(list(curve(rows, "today", "test_error_sd").values()), np.sqrt(2))
+    assert set(curve(rows, "published", "seconds_per_iteration").values()) == {0.1}
+
+
+def test_neighbour_correlation_tells_shapes_from_noise():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(64, 13, 13, 1))
+    assert abs(neighbour_correlation(noise)) < 0.05
+    smooth = sum(np.roll(noise, shift, axis) for shift in (0, 1, 2) for axis in (1, 2))
+    assert neighbour_correlation(smooth) > 0.4
