@@ -202,6 +202,16 @@ def test_occlusion_finds_the_pixel_that_the_decision_hangs_on(dtype):
     assert [ax.get_title() for ax in display.axes_[0]] == ["bright", "dark"]
 
 
+def test_occlusion_relative_to_each_image():
+    images = np.stack([np.full((5, 5), 16.0), np.full((5, 5), 8.0)])
+    display = OcclusionDisplay.from_estimator(
+        BrightPixel(1, 1), images, ["bright", "bright"], fill=0, relative=True
+    )
+    drawn = [ax.images[0].get_array().max() for ax in display.axes_[1]]
+    assert drawn == pytest.approx([1.0, 1.0])
+    assert [ax.get_xlabel() for ax in display.axes_[1]] == ["largest 1", "largest 0.5"]
+
+
 def test_occlusion_follows_the_predicted_class_by_default():
     display = OcclusionDisplay.from_estimator(BrightPixel(0, 0), np.full((1, 5, 5), 16.0), fill=0)
     assert list(display.labels) == ["bright"]

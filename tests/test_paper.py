@@ -1,7 +1,6 @@
 """The paper rerun: its settings, its numbers, the runs, the verdicts, the report."""
 
 import csv
-import json
 import pickle
 
 import numpy as np
@@ -121,7 +120,7 @@ def test_experiments_share_their_runs_and_fit_other_images():
         if isinstance(point.run, CNNRun):
             assert point.run.filter_size <= 5
             assert point.run.filter_size + point.run.pool_regions <= 9
-            assert point.run.iterations in (5, 14, 47)
+            assert point.run.iterations in (5, 11, 35)
     assert {p.run.seed for p in small if not isinstance(p.run, TimingRun)} == {0, 1}
 
 
@@ -137,8 +136,8 @@ def test_training_counts_iterations_and_is_reproducible(few, protocol):
     small = CNNRun(protocol, 3, 4, 2, (), iterations=35, curve=True)
     result = fits.train(small, few, checkpoints=(4, 31))
     assert result["images"] == 35 * 256
-    assert [at for at, _, _ in result["curve"]] == [4, 31, 35]
-    assert result["curve"][-1] == (35, result["train_error"], result["test_error"])
+    assert [at for at, *_ in result["curve"]] == [4, 31, 35]
+    assert result["curve"][-1][1:3] == [result["train_error"], result["test_error"]]
     assert np.shape(result["filters"]) == (4, 3, 3, 1)
     assert result["parameters"] == 4 * 10 + (4 * 4 + 1) * 10
     again = fits.train(small, few)
@@ -172,9 +171,16 @@ def test_epochs_take_every_image_before_one_comes_again():
 
 
 def test_interrupted_training_is_no_result(few, monkeypatch):
-    monkeypatch.setattr(fits.ConvNetClassifier, "t_", property(lambda self: 7, lambda *_: None))
-    with pytest.raises(RuntimeError, match="Training ended after 7 of 512 images"):
-        fits.train(CNNRun("published", 3, 4, iterations=2), few)
+    partial_fit, calls = fits.ConvNetClassifier.partial_fit, []
+
+    def interrupted(net, X, y, **settings):  # which keeps what was learned
+        calls.append(len(X))
+        n = 7 if len(calls) == 2 else len(X)
+        return partial_fit(net, X[:n], y[:n], **settings)
+
+    monkeypatch.setattr(fits.ConvNetClassifier, "partial_fit", interrupted)
+    with pytest.raises(RuntimeError, match="Training ended after 7,687 of 8,192 images"):
+        fits.train(CNNRun("published", 3, 4, iterations=32), few)
 
 
 def test_runs_are_kept_and_not_made_again(few, tmp_path, monkeypatch):
@@ -195,9 +201,20 @@ def test_runs_are_kept_and_not_made_again(few, tmp_path, monkeypatch):
     more = CNNRun("today", 3, 4, iterations=2, seed=1)
     second = execution.execute([*runs, more], few, Store(tmp_path / "parts", {}), **settings)
     assert made == [more]
-    assert json.dumps({r: first[r] for r in runs}.__str__()) == json.dumps(
-        {r: second[r] for r in runs}.__str__()
-    )
+    assert second == {**first, more: {"test_error": 0}}
+
+
+def test_short_runs_as_published_are_taken_from_long_ones(few, tmp_path, monkeypatch):
+    monkeypatch.setattr(execution, "THREE_HOURS", 3)
+    settings = {"workers": 1, "scratch": tmp_path / "cache", "reporter": Reporter(False)}
+    runs = [CNNRun(p, 3, 4, iterations=n) for p in PROTOCOLS for n in (3, 9)]
+    train, made = fits.train, []
+    monkeypatch.setattr(execution.fits, "train", lambda r, *a: made.append(r) or train(r, *a))
+    results = execution.execute(runs, few, Store(tmp_path / "parts", {}), **settings)
+    assert set(made) == set(runs[1:])  # today's schedule depends on the end
+    alone = train(runs[0], few)
+    for name in ("train_error", "test_error", "images", "parameters"):
+        assert results[runs[0]][name] == alone[name]
 
 
 def test_a_run_that_was_stopped_goes_on(few, tmp_path, monkeypatch):
@@ -238,10 +255,10 @@ def test_whole_report(tmp_path, capsys, few):
     for experiment, rows in rerun.tables.items():
         with (tmp_path / "tables" / f"{experiment}.csv").open() as file:
             assert len(list(csv.reader(file))) == len(rows) + 1
-    assert "HOG + SVC, 22 HOG" not in capsys.readouterr().err
-    again = run(["all"], data=data, out=tmp_path, quick=True, n_jobs=2)
+    assert " 0 of them kept from before" in capsys.readouterr().err
+    again = run(["table2", "fig10"], data=data, out=tmp_path, quick=True, n_jobs=2)
     assert "to do: 0 networks, 0 HOG + SVC, 0 timings" in capsys.readouterr().err
-    assert again.tables == rerun.tables
+    assert again.tables == {name: rerun.tables[name] for name in ("table2", "fig10")}
 
 
 def test_command(tmp_path, capsys):
@@ -320,7 +337,8 @@ def test_verdict_on_hog():
     cnn = _series({10: 3.5, 50: 3.0, 100: 2.2})
     hog = [_row("HOG of 2014", x, 6.0, 1.0) for x in (5, 10, 50, 100)]
     hog += [_row("HOG tuned", x, e, 0.0) for x, e in ((5, 3.0), (10, 2.0), (100, 1.0))]
-    obsolete, tuned = judge({"fig10": hog, "fig11": cnn}, n_test=10_000)[-2:]
+    found = judge({"fig10": hog, "fig11": cnn}, n_test=10_000)
+    obsolete, tuned = (verdict for verdict in found if verdict.experiment == "fig10")
     assert (obsolete.published.status, obsolete.today.status) == (HOLDS, FAILS)
     assert "ahead at 3 of 3 shares" in obsolete.published.text
     assert (tuned.published.status, tuned.today.status) == (FAILS, FAILS)
@@ -361,4 +379,4 @@ def test_neighbour_correlation_tells_shapes_from_noise():
     noise = rng.normal(size=(64, 13, 13, 1))
     assert abs(neighbour_correlation(noise)) < 0.05
     smooth = sum(np.roll(noise, shift, axis) for shift in (0, 1, 2) for axis in (1, 2))
-    assert neighbour_correlation(smooth) > 0.4
+    assert 0.3 < neighbour_correlation(smooth) < 0.5

@@ -224,8 +224,8 @@ def inside(page: Page, results: dict[str, Any], pictures: dict[str, Path]) -> No
     page.text(
         "A patch slides over the image and hides what is under it. Where that makes the answer for "
         "the true class fall, the decision hangs on the pixels (red); where it rises, they stood "
-        "in the way (blue). The first images are some that CNN and HOG + SVC disagree on, if there "
-        "are any."
+        "in the way (blue). Colours are relative to the largest change in each image. The first "
+        "images are some that CNN and HOG + SVC disagree on, if there are any."
     )
     for key in ("cnn", "hog_svc"):
         page.figure(

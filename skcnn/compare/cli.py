@@ -56,8 +56,8 @@ def parser(prog: str = "python -m skcnn compare") -> argparse.ArgumentParser:
         "--candidates",
         type=int,
         metavar="N",
-        help="settings tried per contender, those nearest its defaults (default: 10 with up to "
-        "5,000 training images, otherwise the whole grid)",
+        help="settings tried per contender, those nearest its defaults (default: 10 to 20 with "
+        "up to 5,000 training images, otherwise the whole grid)",
     )
     parser.add_argument(
         "--quick", action="store_true", help="a small search and few points, to see how it works"

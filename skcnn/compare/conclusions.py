@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from skcnn.compare import published
@@ -145,7 +146,7 @@ def _shares(results: dict[str, Any]) -> str:
         f"on {point['share']} % of the training images ({images[point['share']]:,}) "
         + (
             f"{ahead(point)} is ahead by {100 * abs(point['mean']):.2f} points of test error"
-            + ("" if point["clear"] or single else " (not clear of the spread over seeds)")
+            + _doubt(point, single)
             if point["mean"] != 0
             else "the two are level"
         )
@@ -155,7 +156,7 @@ def _shares(results: dict[str, Any]) -> str:
     turns = crossing["crossings"]
     if not turns:
         leaders = {ahead(point) for point in points if point["mean"] != 0}
-        if len(leaders) == 1:
+        if len(leaders) == 1 and len(points) > 1:
             text += f" The winner does not change with the share of data: it is {leaders.pop()}."
         return text
     last = max(images.values())
@@ -171,15 +172,25 @@ def _shares(results: dict[str, Any]) -> str:
     return text
 
 
+def _doubt(point: dict[str, Any], single: bool) -> str:
+    """How sure a lead on a learning curve is, in brackets; nothing where all have one seed."""
+    if point["clear"] or single:
+        return ""
+    if point["standard_error"] is None or math.isnan(point["standard_error"]):
+        return " (one seed only)"
+    return " (not clear of the spread over seeds)"
+
+
 def _features(results: dict[str, Any]) -> str:
     test = _pair(results, "cnn", "cnn_svc")
     own, svc = results["final"]["cnn"], results["final"]["cnn_svc"]
-    if svc["wrong"] == own["wrong"]:
+    change = abs(svc["wrong"] - own["wrong"])
+    if not change:
         effect = "changes the number of mistakes not at all"
     else:
         effect = (
             f"{'adds' if svc['wrong'] > own['wrong'] else 'saves'} "
-            f"{abs(svc['wrong'] - own['wrong'])} mistakes"
+            f"{change} {'mistake' if change == 1 else 'mistakes'}"
         )
     sure = (
         "a difference beyond chance"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,11 @@ from skcnn.images import resolve_image_shape
 TEST_SHARE = 1 / 3  # of the digits, which come without a split of their own
 SPLIT_SEED = 0
 LEAST_PER_CLASS = 2
+MNIST = (  # name and source
+    "MNIST",
+    "Handwritten digits of the MNIST database (LeCun, Cortes and Burges), in its own split into "
+    "training and test images.",
+)
 # SHA-256 of the bytes of MNIST's test images, without their file's header.
 MNIST_TEST_PIXELS = "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"
 
@@ -183,12 +188,7 @@ def _load_all(data: Any) -> Images:
             y_test,
         )
     if isinstance(data, str) and data == "mnist":
-        return Images(
-            "MNIST",
-            "Handwritten digits of the MNIST database (LeCun, Cortes and Burges), in its own split "
-            "into training and test images.",
-            *datasets.load_mnist(),
-        )
+        return Images(*MNIST, *datasets.load_mnist())
     if isinstance(data, (str, Path)):
         folder = Path(data)
         if not folder.is_dir():
@@ -196,12 +196,13 @@ def _load_all(data: Any) -> Images:
                 f'data is {str(data)!r}; expected "digits", "mnist", or a folder with four IDX '
                 "files named as MNIST's."
             )
-        return Images(
+        images = Images(
             folder.resolve().name,
             f"The four IDX files of the folder {folder.resolve().name}, in their own split into "
             "training and test images.",
             *datasets.load_mnist(data_home=folder),
         )
+        return replace(images, name=MNIST[0], source=MNIST[1]) if images.is_mnist else images
     return _own_arrays(data)
 
 

@@ -70,7 +70,7 @@ def chosen_for_explanation(final: dict[str, Any], images: Images) -> NDArray:
 
 def occlusion(key: str, model: Any, chosen: NDArray, images: Images):
     """Which pixels of the chosen images a contender's decision for the true class hangs on."""
-    figure, axes = new_figure(10, 3.7, 2, len(chosen))
+    figure, axes = new_figure(10, 3.9, 2, len(chosen))
     OcclusionDisplay.from_estimator(
         model,
         images.X_test[chosen],
@@ -78,6 +78,7 @@ def occlusion(key: str, model: Any, chosen: NDArray, images: Images):
         image_shape=images.image_shape,
         # A network is often so sure that no patch changes its probability to be seen.
         response_method="predict_log_proba" if key == "cnn" else "decision_function",
+        relative=True,
         ax=axes,
     )
     said = model.predict(images.X_test[chosen])

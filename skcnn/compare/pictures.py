@@ -210,7 +210,7 @@ def confusions(final: dict[str, Any], y_test: NDArray, classes: NDArray):
     """Confusion matrices; the colours are spread over the mistakes."""
     from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
-    side = max(3.6, 0.38 * len(classes) + 0.4)
+    side = max(3.2, 0.33 * len(classes) + 0.3)
     figure, axes = new_figure(
         side * len(final) + 0.4, side + 0.7, 1, len(final), layout="compressed"
     )
@@ -223,7 +223,7 @@ def confusions(final: dict[str, Any], y_test: NDArray, classes: NDArray):
             colorbar=False,
             cmap="Blues",
             im_kw={"vmin": 0, "vmax": max(1.0, 2.5 * mistakes)},
-            text_kw={"fontsize": 8},
+            text_kw={"fontsize": 7},
             xticks_rotation="horizontal" if len(classes) <= 12 else "vertical",
         )
         panel.set_title(CONTENDERS[key].name)

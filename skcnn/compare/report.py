@@ -153,8 +153,8 @@ def _repeating(page: Page, results: dict[str, Any]) -> None:
     page.section("To repeat this")
     page.raw(f"<pre>{escape(results['command'])}</pre>")
     page.table(
-        "The settings used.",
-        ["contender", "settings that are not the defaults"],
+        "The settings chosen; all others are the defaults.",
+        ["contender", "settings"],
         [
             [
                 escape(CONTENDERS[key].name),

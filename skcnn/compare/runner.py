@@ -6,6 +6,7 @@ import datetime
 import os
 import platform
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,8 @@ def run(
         Cores to use. None or -1: all that this process may use.
     candidates : int, default=None
         Most settings that are tried of each contender's grid, those nearest its defaults. None:
-        10 where there are at most 5,000 training images, otherwise all.
+        10 (20 of HOG + SVC, whose fits are quicker) where there are at most 5,000 training
+        images, otherwise all.
     quick : bool, default=False
         A small search and few points, to see how it works.
     verbose : bool, default=True
@@ -158,8 +160,10 @@ def _figures(
     common = {"settings": settings, "store": store, "reporter": reporter, "watch": watch}
     found, params = {}, {}
     order = compare_data.nested_order(images.y_train, seed=0)[: settings.search_size]
-    cache = settings.out / "cache"
-    try:
+    # A new folder for each run: after a stop, a network that was cut short may lie in the old one.
+    with tempfile.TemporaryDirectory(
+        prefix="cache-", dir=settings.out, ignore_cleanup_errors=True
+    ) as cache:
         for key in CONTENDERS:
             found[key] = search(
                 key,
@@ -172,8 +176,6 @@ def _figures(
                 **common,
             )
             params[key] = found[key].best
-    finally:
-        shutil.rmtree(cache, ignore_errors=True)
 
     finals, models = {}, {}
     with reporter.stage("Final fits", len(CONTENDERS)) as stage:

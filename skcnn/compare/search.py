@@ -123,7 +123,7 @@ def search(
     found : Search
     """
     every = order_candidates(grid)
-    candidates = every[: settings.most_candidates(len(y))]
+    candidates = every[: settings.most_candidates(key, len(y))]
     epochs = search_epochs(len(y), settings.folds)
     fixed_here = fixed if key == "hog_svc" else {**fixed, "cnn__max_iter": epochs}
     folds = StratifiedKFold(settings.folds, shuffle=True, random_state=SEED)

@@ -14,8 +14,10 @@ SHARES = (1, 2, 5, 10, 20, 50, 100)  # percent of the training images
 QUICK_SHARES = (10, 30, 100)
 SEARCHES = ("grid", "halving")
 DEFAULT_OUT = "skcnn-compare"
-FEW_CANDIDATES = 10  # tried where there are at most so many images to search on: they are meant...
-FEW_IMAGES = 5_000  # ... to take a minute in all; these are the defaults and every single change
+# Where there are at most so many images to search on, a run is meant to take a minute: it tries
+# the defaults, every single change of them, and as many more as the time of a fit allows.
+FEW_IMAGES = 5_000
+FEW_CANDIDATES = {"cnn": 10, "hog_svc": 20, "cnn_svc": 10}
 
 
 @dataclass(frozen=True)
@@ -91,13 +93,13 @@ class Settings:
         """Most training images that the search looks at: the search refits many times."""
         return 1_000 if self.quick else 10_000
 
-    def most_candidates(self, images: int) -> int | None:
-        """Most settings that the search tries per contender; None: all of the grid."""
+    def most_candidates(self, contender: str, images: int) -> int | None:
+        """Most settings that the search tries of a contender; None: all of the grid."""
         if self.candidates is not None:
             return self.candidates
         if self.quick:
             return 2
-        return FEW_CANDIDATES if images <= FEW_IMAGES else None
+        return FEW_CANDIDATES[contender] if images <= FEW_IMAGES else None
 
     @property
     def train_error_size(self) -> int:

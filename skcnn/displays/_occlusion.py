@@ -76,6 +76,7 @@ class OcclusionDisplay:
         stride: int | None = None,
         fill: float | str = "mean",
         response_method: str = "auto",
+        relative: bool = False,
         ax=None,
     ):
         """Slide a patch over each image of X and draw what the decision hangs on.
@@ -150,15 +151,19 @@ class OcclusionDisplay:
                 for image, target, base in zip(images, targets, values, strict=True)
             ]
         )
-        return cls(images, maps, classes[targets], response=_RESPONSES[method]).plot(ax=ax)
+        return cls(images, maps, classes[targets], response=_RESPONSES[method]).plot(
+            ax=ax, relative=relative
+        )
 
-    def plot(self, ax=None):
-        """Draw the images and, below them, their maps on one colour scale.
+    def plot(self, ax=None, *, relative: bool = False):
+        """Draw the images and, below them, their maps.
 
         Parameters
         ----------
         ax : matplotlib Axes or sequence of Axes, default=None
             Where to draw; one is divided. None: a new figure.
+        relative : bool, default=False
+            As in `from_estimator`.
 
         Returns
         -------
@@ -167,17 +172,24 @@ class OcclusionDisplay:
         """
         count = len(self.images)
         axes = grid_axes(type(self).__name__, ax, 2, count, (1.5 * count + 1.2, 3.6))
-        limit = float(np.abs(self.maps).max()) or 1.0
+        largest = np.abs(self.maps).max(axis=(1, 2))
+        limits = np.where(largest > 0, largest, 1.0) if relative else np.ones(count)
+        limit = 1.0 if relative else float(largest.max()) or 1.0
         for image, drops, label, (above, below) in zip(
-            self.images, self.maps, self.labels, axes.T, strict=True
+            self.images, self.maps / limits[:, None, None], self.labels, axes.T, strict=True
         ):
             show_image(above, image)
             above.set_title(f"{label}")
             drawn = below.imshow(drops, cmap=DIVERGING, vmin=-limit, vmax=limit)
             below.set_xticks([])
             below.set_yticks([])
+        label = f"drop in {self.response}"
+        if relative:
+            label += ",\nrelative to the image's largest"
+            for below, value in zip(axes[1], largest, strict=True):
+                below.set_xlabel(f"largest {value:.2g}", fontsize=9)
         self.axes_, self.figure_ = axes, axes[0, 0].figure
-        self.figure_.colorbar(drawn, ax=list(axes.flat), label=f"drop in {self.response}")
+        self.figure_.colorbar(drawn, ax=list(axes.flat), label=label)
         return self
 
 

@@ -32,8 +32,13 @@ FEW_IMAGES = 64  # up to so many are predicted one by one
 
 
 def tile_size(network: Network) -> int:
-    """Images in a tile: few enough for the cache, enough to make the calls worth their price."""
-    return 16
+    """Images in a tile: enough to make the calls worth their price, few enough to share.
+
+    The less an image costs, the more of them a tile takes. (Measured with examples/benchmarks.)
+    """
+    if network.flops >= 3e6:
+        return 16
+    return 32 if network.flops >= 5e5 else 64
 
 
 class Trainer:
@@ -277,7 +282,7 @@ def predict(
     where the row stands (OpenBLAS's for AVX2, by the remainder modulo twelve).
     """
     n = len(source) if indices is None else len(indices)
-    tile = 1 if n <= FEW_IMAGES else PREDICTION_TILE
+    tile = 1 if n <= FEW_IMAGES else max(PREDICTION_TILE, tile_size(network))
     spaces = {}
 
     def run_tile(thread: int, index: int) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from skcnn.compare.store import Store
 from skcnn.compare.units import seconds
 from skcnn.paper import fits
 from skcnn.paper.experiments import CNNRun, HOGRun, Run, TimingRun
-from skcnn.paper.settings import QUARTER_HOUR, TEN_HOURS
+from skcnn.paper.settings import QUARTER_HOUR, TEN_HOURS, THREE_HOURS
 
 LEAST_BETWEEN = 4  # iterations between two points of an error curve
 
@@ -67,11 +67,10 @@ def execute(
         found = store.load(*_place(run))
         if found is not None:
             results[run] = found
-    missing = [run for run in runs if run not in results]
+    longer = {run: _longer(run, runs) for run in runs if run not in results}
+    missing = [run for run, other in longer.items() if other is None]
     missing.sort(key=lambda run: fits.cost(run, images), reverse=True)
-    _tell_plan(runs, missing, images, workers, reporter)
-    if not missing:
-        return results
+    _tell_plan(runs, len(results), missing, images, workers, reporter)
     try:
         with reporter.stage("Runs", len(missing)) as stage:
             clock = _Clock(missing, images)
@@ -81,7 +80,25 @@ def execute(
                 stage.advance(f"{_said(run, result)}; about {clock.left(run)} left")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    for run, other in longer.items():
+        if other is not None:
+            results[run] = fits.beginning(run, results[other])
+            store.save(*_place(run), results[run])
     return results
+
+
+def _longer(run: Run, runs: Iterable[Run]) -> CNNRun | None:
+    """The run whose beginning, up to one of its checkpoints, is this one."""
+    if not isinstance(run, CNNRun) or run.protocol != "published":
+        return None
+    for other in runs:
+        if (
+            isinstance(other, CNNRun)
+            and run.iterations in checkpoints(other)
+            and other == replace(run, iterations=other.iterations, curve=other.curve)
+        ):
+            return other
+    return None
 
 
 def _made(
@@ -110,22 +127,32 @@ def _one(
     """A run in a worker process."""
     if isinstance(run, HOGRun):
         return run, fits.hog_svc(run, *features, images)
-    return run, fits.train(run, images, checkpoints(run) if run.curve else ())
+    return run, fits.train(run, images, checkpoints(run))
 
 
 def checkpoints(run: CNNRun) -> tuple[int, ...]:
-    """The iterations of every quarter of an hour; in a quick run not as many.
+    """The iterations before the last after which errors are measured.
+
+    Every quarter of an hour for a run with a curve (in a quick run not as many); three hours for
+    those of ten hours as published which the heatmaps have, too, for three.
 
     Examples
     --------
     >>> from skcnn.paper.execute import checkpoints
     >>> from skcnn.paper.experiments import CNNRun
-    >>> checkpoints(CNNRun())[:2], len(checkpoints(CNNRun()))
-    ((30, 59), 40)
+    >>> checkpoints(CNNRun(n_filters=8))
+    (354,)
+    >>> every = checkpoints(CNNRun(curve=True))
+    >>> every[:2], len(every), 354 in every
+    ((30, 59), 39, True)
     """
-    step = max(LEAST_BETWEEN, QUARTER_HOUR * run.iterations / TEN_HOURS)
-    points = round(run.iterations / step)
-    return tuple(sorted({max(1, round(step * k)) for k in range(1, points + 1)}))
+    if run.curve:
+        step = max(LEAST_BETWEEN, QUARTER_HOUR * run.iterations / TEN_HOURS)
+        points = {max(1, round(step * k)) for k in range(1, round(run.iterations / step) + 1)}
+    else:
+        of_heatmap = run.protocol == "published" and not run.hidden and run.share == 100
+        points = {THREE_HOURS} if of_heatmap else set()
+    return tuple(sorted(at for at in points if at < run.iterations))
 
 
 def _features(
@@ -154,12 +181,17 @@ def _place(run: Run) -> tuple[str, dict[str, Any]]:
 
 
 def _tell_plan(
-    runs: list[Run], missing: list[Run], images: Images, workers: int, reporter: Reporter
+    runs: list[Run],
+    kept: int,
+    missing: list[Run],
+    images: Images,
+    workers: int,
+    reporter: Reporter,
 ) -> None:
     networks = sum(isinstance(run, CNNRun) for run in missing)
     total = sum(fits.cost(run, images) for run in missing)
     reporter.line(
-        f"{len(runs)} runs, {len(runs) - len(missing)} of them kept from before; to do: "
+        f"{len(runs)} runs, {kept} of them kept from before; to do: "
         f"{networks} networks, {sum(isinstance(run, HOGRun) for run in missing)} HOG + SVC, "
         f"{sum(isinstance(run, TimingRun) for run in missing)} timings, about "
         f"{seconds(total / workers)} on {workers} {'core' if workers == 1 else 'cores'}"

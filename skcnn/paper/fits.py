@@ -1,6 +1,6 @@
 """One run: a network trained for so many iterations, HOG and an SVC, or an iteration timed.
 
-Contains `train`, `time_iteration`, `hog_features`, `hog_svc`, `cost`.
+Contains `train`, `beginning`, `time_iteration`, `hog_features`, `hog_svc`, `cost`.
 """
 
 from __future__ import annotations
@@ -79,8 +79,9 @@ def train(run: CNNRun, images: Images, checkpoints: tuple[int, ...] = ()) -> dic
     -------
     result : dict
         ``test_error``, ``train_error`` (percent; of half as many images as there are for tests),
-        ``fit_seconds``, ``images`` (seen), ``parameters``; with ``run.curve`` also ``curve``,
-        (iteration, training error, test error) each, and ``filters`` (k, h, w, channels).
+        ``fit_seconds``, ``images`` (seen), ``parameters``, ``curve`` (iteration, training error,
+        test error and seconds at each checkpoint); with ``run.curve`` also ``filters``
+        (k, h, w, channels).
 
     Raises
     ------
@@ -110,7 +111,8 @@ def train(run: CNNRun, images: Images, checkpoints: tuple[int, ...] = ()) -> dic
         done += count
         if done == until:
             train_error = 100 * (1 - net.score(X_watched, y_watched))
-            curve.append((done, train_error, 100 * (1 - net.score(X_test, images.y_test))))
+            test_error = 100 * (1 - net.score(X_test, images.y_test))
+            curve.append([done, train_error, test_error, seconds])
     seen = run.iterations * (len(order) if run.full_batch else BATCH)
     if net.t_ != seen:  # Ctrl-C: partial_fit keeps what it has learned, but this is no result
         raise RuntimeError(f"Training ended after {net.t_:,} of {seen:,} images.")
@@ -120,11 +122,30 @@ def train(run: CNNRun, images: Images, checkpoints: tuple[int, ...] = ()) -> dic
         "fit_seconds": seconds,
         "images": seen,
         "parameters": int(net.network_.parameters.size),
+        "curve": curve,
     }
     if run.curve:
-        result["curve"] = curve
         result["filters"] = net.filters_.astype(float).round(5).tolist()
     return result
+
+
+def beginning(run: CNNRun, longer: dict[str, Any]) -> dict[str, Any] | None:
+    """The result of a run from that of a longer one whose beginning it is, or None.
+
+    As published nothing depends on when training will end, so that the longer run went through
+    the very state in which the shorter one stops.
+    """
+    for iterations, train_error, test_error, seconds in longer["curve"]:
+        if iterations == run.iterations:
+            return {
+                "train_error": train_error,
+                "test_error": test_error,
+                "fit_seconds": seconds,
+                "images": iterations * BATCH,
+                "parameters": longer["parameters"],
+                "curve": [[iterations, train_error, test_error, seconds]],
+            }
+    return None
 
 
 def time_iteration(run: TimingRun, images: Images, n_jobs: int | None) -> dict[str, Any]:
@@ -207,7 +228,7 @@ def _pixels(run: CNNRun, X_train: NDArray, order: NDArray) -> Callable[[NDArray]
         return lambda X: paper_pixels(X, largest)
     counts = np.zeros(len(X_train))
     counts[order] = 1.0
-    mean, scale = mean_and_scale(X_train[..., None] if X_train.ndim == 3 else X_train, counts)
+    mean, scale = mean_and_scale(X_train, counts)
     return lambda X: (X.astype(np.float32) - np.float32(mean)) / np.float32(scale)
 
 

@@ -78,6 +78,7 @@ def table2(rows: Sequence[Row]):
     for series in ("paper", "published", "today"):
         _plot(panel, rows, series, "test_error", place=names.index, line="none")
     panel.set_xticks(range(len(names)), [TABLE2_LABELS.get(name, name) for name in names])
+    panel.set_xlim(-0.4, len(names) - 0.6)
     panel.set_xlabel("neurons of the hidden layers")
     _finish(panel, "test error (%)")
     return figure

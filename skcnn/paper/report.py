@@ -8,12 +8,15 @@ from typing import Any
 from skcnn.compare.html import Page, escape
 from skcnn.compare.units import seconds
 from skcnn.paper.captions import CAPTIONS
+from skcnn.paper.experiments import QUICK
 from skcnn.paper.pictures import LOOKS, TABLE2_LABELS
 from skcnn.paper.settings import QUARTER_HOUR, SECONDS_PER_ITERATION, TEN_HOURS
 from skcnn.paper.tables import X_NAMES, Row, Tables, curve
 from skcnn.paper.verdicts import FAILS, HOLDS, UNCLEAR, Finding, Verdict
 
 COLOURS = {HOLDS: "#0072B2", FAILS: "#D55E00", UNCLEAR: "#6B6B6B"}
+_MEASURES = {"test_error": "test", "train_error": "train", "seconds_per_iteration": "s"}
+_SHORT = {"published": "rerun", "HOG of 2014": "2014", "HOG tuned": "tuned"}  # in tables' heads
 MARKS = {HOLDS: "✓", FAILS: "✗", UNCLEAR: "?"}
 
 
@@ -76,9 +79,9 @@ def _opening(page: Page, tables: Tables, verdicts: list[Verdict], about: dict[st
     )
     if about["quick"]:
         page.raw(
-            "<div class='note'><p>A <b>quick run</b> on few images with 4 % of the iterations. It "
-            "shows what the report looks like. <b>Its numbers and verdicts mean nothing</b>; for "
-            "those, run without <code>--quick</code>.</p></div>"
+            f"<div class='note'><p>A <b>quick run</b> on few images with {QUICK:.0%} of the "
+            "iterations. It shows what the report looks like. <b>Its numbers and verdicts mean "
+            "nothing</b>; for those, run without <code>--quick</code>.</p></div>"
         )
     elif not about["is_full_mnist"]:
         page.raw(
@@ -198,19 +201,17 @@ def _table(page: Page, experiment: str, rows: list[Row], about: dict[str, Any]) 
     xs = list(dict.fromkeys(row["x"] for row in rows))
     columns = [
         (name, series, column)
-        for column, name in (
-            ("test_error", "test error (%)"),
-            ("train_error", "training error (%)"),
-            ("seconds_per_iteration", "s per iteration"),
-        )
+        for column, name in _MEASURES.items()
         for series in LOOKS
         if curve(rows, series, column)
         and not (column == "seconds_per_iteration" and series == "today")
     ]
     cells = {(row["series"], row["x"]): row for row in rows}
+    timed = any(column == "seconds_per_iteration" for *_, column in columns)
     page.table(
-        f"{escape(CAPTIONS[experiment].name)} in numbers. {_circumstances(about)}",
-        [X_NAMES[experiment], *(f"{name}: {LOOKS[s].label}" for name, s, _ in columns)],
+        f"{escape(CAPTIONS[experiment].name)} in numbers: test and training errors in percent"
+        f"{', and seconds (s) of an iteration' if timed else ''}. {_circumstances(about)}",
+        [X_NAMES[experiment], *(f"{name}: {_SHORT.get(s, s)}" for name, s, _ in columns)],
         [
             [
                 escape(TABLE2_LABELS.get(x, x)),
@@ -236,7 +237,7 @@ def _circumstances(about: dict[str, Any]) -> str:
     new = f"{about['train_images']:,} training images of {escape(about['name'])}"
     many = about["seeds"] > 1
     spread = ", bars or ± are standard deviations" if many else ""
-    quick = "; <b>quick run, 4 % of the iterations</b>" if about["quick"] else ""
+    quick = f"; <b>quick run, {QUICK:.0%} of the iterations</b>" if about["quick"] else ""
     return f"New values: {new}, {_count(about['seeds'], 'seed')}{spread}{quick}."
 
 

@@ -190,7 +190,7 @@ def _about(
     words += ["--quick"] if settings.quick else []
     return {
         "name": images.name,
-        "source": images.source,
+        "source": images.source.replace("The comparison uses", "The rerun uses"),
         "is_full_mnist": images.is_mnist and len(images.y_train) == 60_000,
         "image_side": min(images.image_shape[:2]),
         "train_images": len(images.y_train),

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from scipy.stats import spearmanr
 
 from skcnn.paper import published
-from skcnn.paper.experiments import HOG_VARIANTS, PROTOCOLS
+from skcnn.paper.experiments import EXPERIMENTS, HOG_VARIANTS, PROTOCOLS
 from skcnn.paper.tables import Row, Tables, curve
 
 HOLDS, FAILS, UNCLEAR = "holds", "does not hold", "not clear"
 NEAR = 0.7  # points of test error within which a number is reproduced
-CHANCE = 10.0  # points from random guessing within which an error is near it
+CHANCE = 15.0  # points from random guessing within which an error is near it
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,7 @@ def judge(tables: Tables, n_test: int, n_classes: int = 10) -> list[Verdict]:
     if "sec5.5" in tables:
         chance = 100 * (1 - 1 / n_classes)
         found = [_near_chance(Errors(tables["sec5.5"], p, n_test), chance) for p in PROTOCOLS]
-        claim = (
-            "Five iterations of full-batch gradient descent are no better than guessing (90.2 %)."
-        )
+        claim = "Five iterations of full-batch gradient descent are close to guessing (90.2 %)."
         verdicts.append(Verdict("sec5.5", claim, *found))
     if "fig9" in tables:
         claim = "The filters come to recognise parts of digits."
@@ -122,9 +120,10 @@ def judge(tables: Tables, n_test: int, n_classes: int = 10) -> list[Verdict]:
         found = [_hog(tables, cnn, hog, n_test) for cnn, hog in pairs]
         verdicts.append(Verdict("fig10", claim, *found))
         found = [_hog(tables, cnn, HOG_VARIANTS[1], n_test) for cnn in PROTOCOLS]
-        claim = "The same against a tuned HOG."
+        claim = "It has fewer errors than a tuned HOG, too."
         verdicts.append(Verdict("fig10", claim, *found))
-    return verdicts
+    order = list(EXPERIMENTS)
+    return sorted(verdicts, key=lambda verdict: order.index(verdict.experiment))
 
 
 def _number(errors: Errors) -> Finding:
