@@ -80,7 +80,7 @@ TODAY = {
     "weight_init": "auto",
     "solver": "adam",
     "learning_rate": "one_cycle",
-    "learning_rate_init": 0.02,  # best of 0.01 to 0.03 on 5,000 images held out of training
+    "learning_rate_init": 0.02,  # from 0.01 to 0.03 the errors on held-out images are alike
     "alpha": 0.0,
     "batch_size": 64,
     "standardize": True,
