@@ -28,8 +28,6 @@ PAPER_NETWORK = {
     "pooling": "mean",
     "hidden_layer_sizes": (10,),
     "activation": "sigmoid",
-    "dropout": 0.0,
-    "learning_rate_init": 0.01,
 }
 AUGMENTED = {
     "n_filters": (32, 64, 128),

@@ -5,6 +5,7 @@ Contains `build_layers` and the checks of what a network can look like.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from numbers import Integral
 
@@ -12,6 +13,9 @@ from skcnn.engine.convolution import Conv2D
 from skcnn.engine.layers import BiasActivation, Dense, Dropout, Flatten
 from skcnn.engine.plan import Layer
 from skcnn.engine.pooling import MaxPool2D, MeanPool2D
+
+AUTO_DROPOUT = 0.3
+FEW_INPUTS = 64
 
 
 def as_tuple(name: str, value, minimum: int = 1) -> tuple[int, ...]:
@@ -52,7 +56,7 @@ def build_layers(
     pooling: str,
     hidden_layer_sizes,
     activation: str,
-    dropout: float,
+    dropout: float | str,
 ) -> list[Layer]:
     """The layers of a `ConvNetClassifier`, whose parameters these are.
 
@@ -114,9 +118,14 @@ def build_layers(
         bias = [BiasActivation(activation)]
         layers += [convolution, *(pool + bias if pooling == "max" else bias + pool)]
     layers.append(Flatten())
+    n_inputs = math.prod(shape)
     for units in (*as_tuple("hidden_layer_sizes", hidden_layer_sizes), n_classes):
-        if dropout > 0:
-            layers.append(Dropout(float(dropout)))
+        rate = dropout
+        if dropout == "auto":
+            rate = AUTO_DROPOUT if activation == "relu" and n_inputs >= FEW_INPUTS else 0.0
+        if rate > 0:
+            layers.append(Dropout(float(rate)))
         layers += [Dense(units), BiasActivation(activation)]
+        n_inputs = units
     layers[-1] = BiasActivation("identity")  # the loss applies the output's activation
     return layers

@@ -58,8 +58,10 @@ class ConvNetClassifier(
         Of the convolution and hidden layers.
     output_activation : {"softmax", "sigmoid"}, default="softmax"
         "softmax" with cross-entropy, or "sigmoid" with squared error ([1]_, section 5.5).
-    dropout : float in [0, 1), default=0.3
+    dropout : float in [0, 1) or "auto", default="auto"
         Share of the inputs of each fully connected layer that are dropped while training [2]_.
+        "auto": 0.3 with "relu", but none before a layer of fewer than 64 inputs; none with
+        "sigmoid" and "tanh", whose networks fit less closely.
     weight_init : {"auto", "uniform"}, default="auto"
         "auto": He [3]_ for "relu", Glorot [4]_ otherwise; "uniform": weights and biases from
         U[-1, 1), as in [1]_.
@@ -69,8 +71,9 @@ class ConvNetClassifier(
         The rate over time. "one_cycle" rises to `learning_rate_init` and falls to zero at the end
         of `fit` [6]_; "invscaling" is ``learning_rate_init / sqrt(step + 1)``; a callable maps the
         number of the step, from 0, to the rate itself.
-    learning_rate_init : float, default=0.004
-        The (highest) rate.
+    learning_rate_init : float or "auto", default="auto"
+        The (highest) rate. "auto": for "adam" 0.004 with "relu" and 0.02 with "sigmoid" and
+        "tanh"; for "sgd" and "gd" 0.05 and 0.5.
     momentum : float in [0, 1] or callable, default=0.9
         For "sgd" and "gd"; a callable maps the number of the step, from 0, to the momentum.
     nesterovs_momentum : bool, default=True
@@ -190,11 +193,11 @@ class ConvNetClassifier(
         "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "activation": [StrOptions({"relu", "sigmoid", "tanh"})],
         "output_activation": [StrOptions(set(LOSSES))],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
         "weight_init": [StrOptions({"auto", "uniform"})],
         "solver": [StrOptions({"adam", "sgd", "gd"})],
         "learning_rate": [StrOptions(set(SCHEDULES)), callable],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "momentum": [Interval(Real, 0, 1, closed="both"), callable],
         "nesterovs_momentum": ["boolean"],
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -228,11 +231,11 @@ class ConvNetClassifier(
         hidden_layer_sizes=(128,),
         activation="relu",
         output_activation="softmax",
-        dropout=0.3,
+        dropout="auto",
         weight_init="auto",
         solver="adam",
         learning_rate="one_cycle",
-        learning_rate_init=0.004,
+        learning_rate_init="auto",
         momentum=0.9,
         nesterovs_momentum=True,
         alpha=0.0001,

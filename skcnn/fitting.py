@@ -31,6 +31,7 @@ from skcnn.monitor import EpochMonitor
 from skcnn.parallel import n_threads
 
 AUTO_BATCH = 64
+AUTO_RATES = {"adam": (0.004, 0.02), "sgd": (0.05, 0.5), "gd": (0.05, 0.5)}  # ReLU, other
 AUTO_IMAGES = 600_000  # images seen in all with max_iter="auto"...
 AUTO_EPOCHS = (8, 100)  # ... within these numbers of epochs...
 AUTO_STEPS = 300  # ... but at least so many steps
@@ -248,6 +249,9 @@ def _n_epochs(max_iter, n_images: int, batch_size: int) -> int:
 def _rate(estimator, incremental: bool):
     """``(step, progress) -> rate``."""
     setting, highest = estimator.learning_rate, estimator.learning_rate_init
+    if highest == "auto":
+        slow = estimator.activation != "relu"  # its gradients are several times smaller
+        highest = AUTO_RATES[estimator.solver][slow]
     if callable(setting):
         return lambda step, progress: setting(step)
     if incremental and setting == "one_cycle":

@@ -91,9 +91,10 @@ def test_rate_and_momentum_are_asked_at_each_step():
     assert recorder.momenta == [step / 10 for step in range(9)]
     # a second call: steps go on, progress begins anew
     asked.clear()
-    epochs(recorder, state=state, rate=rate, n_epochs=1)
+    epochs(recorder, state=state, rate=rate, momentum=lambda step: step / 10, n_epochs=1)
     assert asked == [(9 + step, pytest.approx(step / 3)) for step in range(3)]
     assert recorder.steps == list(range(1, 13))
+    assert recorder.momenta == [step / 10 for step in range(12)]
 
 
 def test_after_epoch_gets_the_mean_over_images_and_can_stop():

@@ -113,8 +113,11 @@ def test_fit_begins_anew(images):
 
 
 def test_warm_start(images):
+    """From the weights of the fit before, with an optimizer that begins anew."""
     X, y = images
-    model = fast(warm_start=True, learning_rate=constant_rate).fit(X, y)
+    steps = []
+    model = fast(warm_start=True, learning_rate=lambda step: steps.append(step) or 0.002)
+    model.fit(X, y)
     losses = list(model.loss_curve_)
     network = model.network_
     model.set_params(alpha=0.5, max_iter=2).fit(X, y)
@@ -123,6 +126,12 @@ def test_warm_start(images):
     assert model.loss_curve_[:3] == losses
     assert model.loss_curve_[3] < losses[-1]
     assert model.loss_ == model.loss_curve_[-1]
+    assert steps == [*range(15), *range(10)]
+    # as another fit that starts from these weights
+    still = fast(learning_rate=lambda step: 0.0, warm_start=True).fit(X, y)
+    still.network_.parameters[:] = fast(learning_rate=constant_rate).fit(X, y).network_.parameters
+    still.set_params(learning_rate=constant_rate, alpha=0.5, max_iter=2).fit(X, y)
+    assert_array_equal(still.network_.parameters, model.network_.parameters)
 
 
 def test_curves_and_counters(images):

@@ -2,6 +2,7 @@
 
 import _thread
 import contextlib
+import signal
 import threading
 import time
 
@@ -68,14 +69,22 @@ def test_an_exception_without_helpers_is_raised_by_run():
         pool.run(lambda thread, index: 1 / index, 3)
 
 
-def test_interrupt_from_the_keyboard():
+@pytest.fixture
+def ctrl_c():
+    """Python's own handler, which a process that was started in the background has not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield _thread.interrupt_main
+    signal.signal(signal.SIGINT, before)
+
+
+def test_interrupt_from_the_keyboard(ctrl_c):
     """Raised by run, when no thread is working any more."""
     running, done = set(), []
 
     def task(thread, index):
         running.add(thread)
         if index == 20:
-            _thread.interrupt_main()  # as Ctrl-C does: the main thread is to raise, soon
+            ctrl_c()  # the main thread is to raise, soon
         time.sleep(0.001)
         done.append(index)
         running.discard(thread)

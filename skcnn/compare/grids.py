@@ -66,14 +66,13 @@ def _network_grid() -> Grid:
     default = ConvNetClassifier().get_params()
     filters = tuple(np.atleast_1d(default["n_filters"]).tolist())
     side = default["filter_size"]
-    rate = default["learning_rate_init"]
     return [
         {
             "cnn__n_filters": [filters, tuple(max(1, count // 2) for count in filters)],
             "cnn__filter_size": _first(side, [3, 5]),
             "cnn__dropout": _first(default["dropout"], [0.0, 0.25, 0.5]),
             "cnn__augment": _first(default["augment"], [None, "shift", "affine"]),
-            "cnn__learning_rate_init": [rate, rate / 2, rate * 2],
+            "cnn__learning_rate_init": _first(default["learning_rate_init"], [0.002, 0.008]),
         }
     ]
 
