@@ -134,8 +134,8 @@ IDENTITY = [Dense(3), BiasActivation("identity")]
     ids=repr,
 )
 def test_every_layer(layers, loss, threads):
-    """40 images: two whole tiles and a part of one, so far as tiles have 16."""
-    Problem(layers, (7, 6, 2), 40, LOSSES[loss], 0, threads).check()
+    """150 images: a tile or two, and a part of one."""
+    Problem(layers, (7, 6, 2), 150, LOSSES[loss], 0, threads).check()
 
 
 @st.composite
@@ -170,7 +170,7 @@ def network_settings(draw):
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(
     network_settings(),
-    st.integers(1, 40),
+    st.integers(1, 150),
     st.sampled_from(sorted(LOSSES)),
     st.integers(0, 2**32),
 )
@@ -223,7 +223,7 @@ def test_the_loss_is_the_weighted_mean_of_the_losses(threads):
     )
     twins = {"softmax": naive.softmax_cross_entropy, "sigmoid": naive.sigmoid_squared_error}
     for name, twin in twins.items():
-        problem = Problem(layers, (5, 5, 1), 37, LOSSES[name], 0, threads)
+        problem = Problem(layers, (5, 5, 1), 137, LOSSES[name], 0, threads)
         outputs = naive_forward(problem.network, problem.images)
         each = twin(outputs, np.eye(3)[problem.labels])
         expected = np.average(each, weights=problem.weights)
