@@ -80,28 +80,42 @@ def check_problem(
                 "partial_fit. Pass the weights as a dict, from "
                 "sklearn.utils.compute_class_weight('balanced', classes=classes, y=y)."
             )
-        by_class = compute_class_weight(
-            probe.class_weight, classes=classes, y=y, sample_weight=sample_weight
-        )
+        if probe.class_weight == "balanced":
+            # older releases of compute_class_weight know no sample_weight
+            counts = np.bincount(labels, sample_weight, len(classes))
+            by_class = counts.sum() / (len(classes) * np.where(counts > 0, counts, np.inf))
+        else:
+            by_class = compute_class_weight(probe.class_weight, classes=classes, y=y)
         if not (np.isfinite(by_class).all() and (by_class >= 0).all() and by_class.any()):
             raise ValueError(
                 f"class_weight is {probe.class_weight}; expected finite weights, none negative "
                 "and not all zero."
             )
         weights = by_class[labels] * (1.0 if sample_weight is None else sample_weight)
-    if validation is not None:
-        X_val, y_val, weight_val = validation
-        images_val, _ = validate_images(probe, X_val, image_shape=shape, reset=False)
-        y_val = _check_labels(y_val)
-        check_consistent_length(images_val, y_val)
-        if weight_val is not None:
-            weight_val = _check_sample_weight(
-                weight_val, images_val, dtype=np.float64, ensure_non_negative=True
+        if not weights.any():
+            raise ValueError(
+                "class_weight and sample_weight together are zero for every image; nothing can be "
+                "learned."
             )
-            if not weight_val.any():
-                raise ValueError("sample_weight_val is zero for every image.")
-        validation = (images_val, _encode(y_val, classes, "y_val"), weight_val)
+    if validation is not None:
+        try:
+            validation = _check_validation(probe, *validation, shape, classes)
+        except ValueError as error:
+            raise ValueError(f"X_val, y_val, sample_weight_val: {error}") from error
     return Problem(images, shape, classes, labels, weights, sample_weight, validation)
+
+
+def _check_validation(probe, X_val, y_val, weight_val, shape, classes):
+    images, _ = validate_images(probe, X_val, image_shape=shape, reset=False)
+    y_val = _check_labels(y_val)
+    check_consistent_length(images, y_val)
+    if weight_val is not None:
+        weight_val = _check_sample_weight(
+            weight_val, images, dtype=np.float64, ensure_non_negative=True
+        )
+        if not weight_val.any():
+            raise ValueError("sample_weight_val is zero for every image.")
+    return images, _encode(y_val, classes, "y_val"), weight_val
 
 
 def _check_labels(y) -> NDArray:

@@ -107,8 +107,8 @@ class ConvNetClassifier(
         What counts as an improvement; see `n_iter_no_change`.
     n_iter_no_change : int, default=10
         Stop after so many epochs without improvement: of the validation accuracy with
-        `early_stopping`; otherwise of the training loss, but not with "one_cycle", whose end is
-        where it is best.
+        `early_stopping`; otherwise of the training loss, with "constant" and "invscaling". A
+        schedule that has an end, "one_cycle" or your own, is followed to it.
     early_stopping : bool, default=False
         Watch the accuracy on validation images, stop when it no longer improves, and restore the
         weights that were best. The images are `X_val`, or, without, set aside from X.
@@ -313,7 +313,8 @@ class ConvNetClassifier(
         Raises
         ------
         ValueError
-            If X, y or a parameter is not as described; nothing has been changed then.
+            If X, y or a parameter is not as described, or if training diverges. The estimator
+            is then as it was before.
         """
         if (X_val is None) != (y_val is None):
             missing = "y_val" if y_val is None else "X_val"
@@ -330,7 +331,8 @@ class ConvNetClassifier(
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """One pass over X; weights, optimizer and random stream go on where they stood.
 
-        "one_cycle", which would need to know the end, holds `learning_rate_init` here.
+        "one_cycle", which would need to know the end, holds `learning_rate_init` here; `max_iter`
+        and `max_time` play no part.
 
         Parameters
         ----------
@@ -379,15 +381,14 @@ class ConvNetClassifier(
             Rows sum to one. With ``output_activation="sigmoid"`` each class's output, divided by
             their sum.
         """
-        z = self._outputs(X)
-        LOSSES[self.output_activation].probabilities(z, out=z)
-        return z
+        logarithms = self.predict_log_proba(X)
+        return np.exp(logarithms, out=logarithms)
 
     def predict_log_proba(self, X):
         """Logarithms of `predict_proba`: (n, n_classes)."""
-        probabilities = self.predict_proba(X)
-        tiny = np.finfo(probabilities.dtype).tiny
-        return np.log(np.maximum(probabilities, tiny, out=probabilities), out=probabilities)
+        z = self._outputs(X)
+        LOSSES[self.output_activation].log_probabilities(z, out=z)
+        return z
 
     def transform(self, X):
         """Output of the last pooling layer, flat: features for another estimator.
@@ -414,7 +415,9 @@ class ConvNetClassifier(
     @property
     def filters_(self):
         """Filters of the first layer: (n_filters, filter_size, filter_size, channels)."""
-        return self.network_.layer_parameters[0].weights.transpose(3, 1, 0, 2)
+        filters = self.network_.layer_parameters[0].weights.transpose(3, 1, 0, 2)
+        filters.flags.writeable = False  # a view of the network's own
+        return filters
 
     @property
     def _n_features_out(self):

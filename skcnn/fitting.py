@@ -7,13 +7,13 @@ until all checks have passed.
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import warnings
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
 from skcnn.architecture import build_layers
@@ -26,10 +26,11 @@ from skcnn.engine.optimizers import SCHEDULES, SGD, Adam
 from skcnn.engine.source import ImageSource, mean_and_scale
 from skcnn.engine.threads import Threads, single_threaded_blas
 from skcnn.engine.tiles import Trainer, predict
-from skcnn.engine.training import TrainingState, run_epochs
+from skcnn.engine.training import DivergedError, TrainingState, run_epochs
 from skcnn.monitor import EpochMonitor
 from skcnn.parallel import n_threads
 
+CARRIED_ALONG = ("network_", "_state", "loss_curve_", "validation_scores_")
 AUTO_BATCH = 64
 AUTO_RATES = {"adam": (0.004, 0.02), "sgd": (0.05, 0.5), "gd": (0.05, 0.5)}  # ReLU, other
 AUTO_IMAGES = 600_000  # images seen in all with max_iter="auto"...
@@ -44,10 +45,20 @@ def fit(
 
     `validation` is None or ``(X_val, y_val, sample_weight_val)``.
     """
+    estimator._validate_params()
     go_on = hasattr(estimator, "network_") and (incremental or estimator.warm_start)
-    probe = copy.copy(estimator)  # receives n_features_in_ and the like while all may yet fail
+    work = copy.copy(estimator)  # is fitted in the estimator's stead while all may yet fail
+    if go_on:
+        for name in CARRIED_ALONG:
+            setattr(work, name, copy.deepcopy(getattr(estimator, name)))
+    _fit_copy(work, go_on, X, y, classes, sample_weight, validation, incremental)
+    vars(estimator).clear()
+    vars(estimator).update(vars(work))
+
+
+def _fit_copy(estimator, go_on, X, y, classes, sample_weight, validation, incremental) -> None:
     problem = check_problem(
-        probe,
+        estimator,
         X,
         y,
         classes=classes,
@@ -58,19 +69,9 @@ def fit(
     )
     layers = _layers(estimator, problem)
     threads = n_threads(estimator.n_jobs)
-    if go_on and tuple(layers) != estimator.network_.layers:
-        raise ValueError(
-            "The parameters describe another network than the one that was fitted, "
-            f"{estimator.network_!r}, so it cannot be trained further. "
-            "Set warm_start=False or make a new estimator to begin anew."
-        )
+    if go_on:
+        _check_same_network(layers, estimator.network_)
     train, held_out = _split(estimator, problem)
-
-    for name in ("n_features_in_", "feature_names_in_"):
-        if hasattr(probe, name):
-            setattr(estimator, name, getattr(probe, name))
-        elif hasattr(estimator, name):
-            delattr(estimator, name)
     optimizer = _optimizer(estimator)
     if not go_on:
         _begin(estimator, problem, layers, train)
@@ -84,6 +85,18 @@ def fit(
         estimator._state = TrainingState.new(estimator.network_, optimizer, estimator._state.rng)
     with single_threaded_blas(), Threads(threads) as pool:
         _train(estimator, problem, train, held_out, optimizer, pool, incremental)
+
+
+def _check_same_network(layers, network: Network) -> None:
+    if tuple(layers) == network.layers:
+        return
+    pairs = itertools.zip_longest(layers, network.layers)
+    asked, fitted = next((new, old) for new, old in pairs if new != old)
+    raise ValueError(
+        f"The parameters describe another network than the one that was fitted: {asked} instead "
+        f"of {fitted}. It cannot be trained further; set warm_start=False or make a new estimator "
+        "to begin anew."
+    )
 
 
 def _layers(estimator, problem: Problem):
@@ -105,10 +118,12 @@ def _layers(estimator, problem: Problem):
 def _split(estimator, problem: Problem) -> tuple[NDArray[np.intp], NDArray[np.intp] | None]:
     """Numbers of the images to train on, and of those set aside for early stopping."""
     usable = np.arange(len(problem.images))
-    if problem.sample_weight is not None:
-        usable = np.flatnonzero(problem.sample_weight)  # weight zero is as good as not there
+    if problem.weights is not None:
+        usable = np.flatnonzero(problem.weights)  # weight zero is as good as not there
     if not estimator.early_stopping or problem.validation is not None:
         return usable, None
+    from sklearn.model_selection import train_test_split  # takes long to import
+
     try:
         return train_test_split(
             usable,
@@ -135,11 +150,12 @@ def _begin(estimator, problem: Problem, layers, train) -> None:
     estimator.classes_ = problem.classes
     estimator.image_shape_ = problem.shape
     estimator.network_ = Network(layers, problem.shape)
-    estimator.mean_, estimator.scale_ = 0.0, 1.0
-    if estimator.standardize:
-        counts = np.zeros(len(problem.images))
-        counts[train] = 1 if problem.sample_weight is None else problem.sample_weight[train]
-        estimator.mean_, estimator.scale_ = mean_and_scale(problem.images, counts)
+    counts = np.zeros(len(problem.images))
+    counts[train] = 1 if problem.sample_weight is None else problem.sample_weight[train]
+    # without standardizing, too, for its check of the pixels' size
+    estimator.mean_, estimator.scale_ = mean_and_scale(problem.images, counts)
+    if not estimator.standardize:
+        estimator.mean_, estimator.scale_ = 0.0, 1.0
     estimator.n_iter_ = estimator.t_ = 0
     estimator.loss_curve_ = []
     estimator.validation_scores_ = None
@@ -156,17 +172,17 @@ def _train(estimator, problem: Problem, train, held_out, optimizer, pool, increm
     source = ImageSource(problem.images, estimator.mean_, estimator.scale_)
     validation_score = None
     if problem.validation is not None:
-        images, labels, weights = problem.validation
+        images, labels, counts = problem.validation
         validation_source, rows = ImageSource(images, estimator.mean_, estimator.scale_), None
     elif held_out is not None:
         validation_source, rows, labels = source, held_out, problem.labels[held_out]
-        weights = None if problem.sample_weight is None else problem.sample_weight[held_out]
+        counts = None if problem.sample_weight is None else problem.sample_weight[held_out]
     if problem.validation is not None or held_out is not None:
         estimator.validation_scores_ = estimator.validation_scores_ or []
 
         def validation_score() -> float:
             z = outputs(network, validation_source, pool, rows)
-            return float(np.average(z.argmax(axis=1) == labels, weights=weights))
+            return float(np.average(z.argmax(axis=1) == labels, weights=counts))
 
     watch_loss = (
         not incremental
@@ -185,9 +201,15 @@ def _train(estimator, problem: Problem, train, held_out, optimizer, pool, increm
         verbose=bool(estimator.verbose),
         n_epochs=n_epochs,
     )
+    if monitor.watch_score and estimator.n_iter_:  # warm_start: what was learned may be the best
+        monitor.remember(validation_score())
     augment = estimator.augment
     if isinstance(augment, str):
         augment = AUGMENTATIONS[augment]
+    weights = problem.weights
+    if weights is not None:
+        weights = weights / weights[train].max()  # first, lest the mean overflow
+        weights /= weights[train].mean()
     trainer = Trainer(
         network,
         LOSSES[estimator.output_activation],
@@ -196,7 +218,7 @@ def _train(estimator, problem: Problem, train, held_out, optimizer, pool, increm
         source,
         np.eye(len(problem.classes), dtype=network.dtype),
         problem.labels,
-        problem.weights,
+        weights,
         l2=estimator.alpha,
         batch_size=batch_size,
         seed=state.seed,
@@ -218,23 +240,34 @@ def _train(estimator, problem: Problem, train, held_out, optimizer, pool, increm
             max_time=None if incremental else estimator.max_time,
             after_epoch=monitor.after_epoch,
         )
+        if not np.isfinite(network.parameters).all():
+            raise DivergedError("the weights are no longer finite")
     except KeyboardInterrupt:
         warnings.warn(
             f"Training was interrupted in epoch {monitor.epoch + 1} of {n_epochs}; "
             "what was learned so far is kept.",
-            stacklevel=5,
+            stacklevel=6,
         )
+    except DivergedError as error:
+        raise ValueError(
+            f"Training diverged: {error}. Lower learning_rate_init (or what learning_rate "
+            "returns), or check the data for extreme values."
+        ) from error
     monitor.restore_best()
     estimator.n_iter_ += monitor.epoch
     estimator.t_ += state.n_seen - seen_before
     estimator.loss_ = estimator.loss_curve_[-1] if estimator.loss_curve_ else math.inf
-    if estimator.validation_scores_:
+    if monitor.watch_score:
+        estimator.best_validation_score_ = monitor.best
+    elif estimator.validation_scores_:
         estimator.best_validation_score_ = max(estimator.validation_scores_)
-    if watch_loss and not monitor.converged and monitor.epoch == n_epochs > 1:
+    patient = estimator.n_iter_no_change == np.inf
+    if watch_loss and not monitor.converged and not patient and monitor.epoch == n_epochs:
         warnings.warn(
-            f"The training loss still improved when max_iter={n_epochs} epochs were over.",
+            f"max_iter={n_epochs} epochs were over before the training loss had stopped improving "
+            f"by tol={estimator.tol:g} for n_iter_no_change={estimator.n_iter_no_change} epochs.",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
 
 

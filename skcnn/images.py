@@ -135,7 +135,7 @@ def validate_images(
             f"{name} needs dense images, but X is a sparse {type(X).__name__} of shape {X.shape}. "
             "Pass X.toarray()."
         )
-    if getattr(X, "ndim", None) in (3, 4):
+    if getattr(X, "ndim", 0) > 2:
         array = check_array(X, dtype="numeric", allow_nd=True, estimator=estimator, input_name="X")
         shape = resolve_image_shape(array.shape, image_shape if reset else None)
         _check_feature_names(estimator, X, reset=reset)
@@ -148,7 +148,7 @@ def validate_images(
             )
         return array.reshape(len(array), *shape), shape
 
-    if not hasattr(X, "__array__") and np.ndim(X) in (3, 4):  # nested lists of pixels
+    if not hasattr(X, "__array__") and np.ndim(X) > 2:  # nested lists of pixels
         return validate_images(estimator, np.asarray(X), image_shape=image_shape, reset=reset)
     array = validate_data(estimator, X, reset=reset, dtype="numeric")
     shape = resolve_image_shape(array.shape, image_shape)

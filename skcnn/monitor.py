@@ -79,9 +79,7 @@ class EpochMonitor:
         improved = value >= self.best + self.tol
         self.epochs_without_improvement = 0 if improved else self.epochs_without_improvement + 1
         if value > self.best:
-            self.best = value
-            if self.watch_score:
-                self.best_parameters = self.parameters.copy()
+            self.remember(value)
         self.converged = self.epochs_without_improvement >= self.n_iter_no_change
         if self.converged and self.verbose:
             print(
@@ -89,6 +87,12 @@ class EpochMonitor:
                 flush=True,
             )
         return self.converged
+
+    def remember(self, value: float) -> None:
+        """The weights as they are now are the best so far."""
+        self.best = value
+        if self.watch_score:
+            self.best_parameters = self.parameters.copy()
 
     def restore_best(self) -> None:
         """Put the best weights back, if they were watched."""

@@ -118,22 +118,19 @@ def elementwise(function, z):
     return np.array([function(float(one)) for one in z.ravel()]).reshape(z.shape)
 
 
-def softmax(z):
+def log_sigmoid(z):
+    return -math.log1p(math.exp(-z)) if z > -700 else z
+
+
+def log_softmax(z):
     """Of each row."""
-    result = np.zeros(z.shape)
-    for row, out in zip(z, result, strict=True):
-        powers = [math.exp(one - max(row)) for one in row]
-        out[:] = [power / sum(powers) for power in powers]
-    return result
+    totals = [max(row) + math.log(sum(math.exp(one - max(row)) for one in row)) for row in z]
+    return z - np.array(totals)[:, np.newaxis]
 
 
 def softmax_cross_entropy(z, targets):
     """The loss of each image."""
-    losses = []
-    for row, target in zip(z, targets, strict=True):
-        log_total = max(row) + math.log(sum(math.exp(one - max(row)) for one in row))
-        losses.append(-sum(t * (one - log_total) for one, t in zip(row, target, strict=True)))
-    return np.array(losses)
+    return -(targets * log_softmax(z)).sum(axis=1)
 
 
 def sigmoid_squared_error(z, targets):

@@ -118,9 +118,7 @@ def test_warm_start(images):
     model = fast(warm_start=True, learning_rate=lambda step: steps.append(step) or 0.002)
     model.fit(X, y)
     losses = list(model.loss_curve_)
-    network = model.network_
     model.set_params(alpha=0.5, max_iter=2).fit(X, y)
-    assert model.network_ is network
     assert (model.n_iter_, model.t_) == (5, 1500)
     assert model.loss_curve_[:3] == losses
     assert model.loss_curve_[3] < losses[-1]
@@ -269,11 +267,12 @@ def test_sample_weight_of_zero_is_absence(images):
 
 
 def test_sample_weight_of_integers_is_repetition(images):
-    """In one batch, which is where both mean the same."""
+    """In one batch, which is where both mean the same; the penalty goes by number of images."""
     X, y = images
     weights = np.random.default_rng(0).integers(0, 4, 300)
     settings = {"solver": "gd", "learning_rate_init": 0.05, "max_iter": 10, "alpha": 1.0}
     weighted = fast(**settings).fit(X, y, sample_weight=weights)
+    settings["alpha"] *= weights.sum() / np.count_nonzero(weights)
     repeated = fast(**settings).fit(np.repeat(X, weights, axis=0), np.repeat(y, weights))
     assert weighted.mean_ == pytest.approx(repeated.mean_)
     assert weighted.scale_ == pytest.approx(repeated.scale_)
@@ -283,13 +282,13 @@ def test_sample_weight_of_integers_is_repetition(images):
     assert np.abs(weighted.predict_proba(X) - unweighted.predict_proba(X)).max() > 0.01
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1e30])
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30, 1e300])
 def test_sample_weight_on_any_scale(images, scale):
-    """Without a penalty, whose strength they share out, only the weights' proportions count."""
+    """Only the weights' proportions count, also against the penalty."""
     X, y = images
     weights = np.random.default_rng(0).uniform(0, 2, 300)
-    plain = fast(alpha=0).fit(X, y, sample_weight=weights)
-    scaled = fast(alpha=0).fit(X, y, sample_weight=weights * scale)
+    plain = fast(alpha=1.0).fit(X, y, sample_weight=weights)
+    scaled = fast(alpha=1.0).fit(X, y, sample_weight=weights * scale)
     assert_allclose(scaled.predict_proba(X), plain.predict_proba(X), atol=1e-3)
 
 
@@ -311,5 +310,14 @@ def test_class_weight(images):
         X[rare], y[rare], sample_weight=(rare.sum() / (10 * counts))[y[rare]]
     )
     assert_allclose(balanced.predict_proba(X), by_hand.predict_proba(X), atol=1e-5)
+    # with images of unlike weights each class gets the same sum of them; one has none to get
+    image_weights = np.random.default_rng(0).uniform(0, 2, 300) * (y != 7)
+    sums = np.bincount(y, image_weights)
+    level = dict(enumerate(np.divide(sums.sum() / 10, sums, where=sums > 0, out=np.zeros(10))))
+    assert_allclose(
+        fast(class_weight="balanced", **settings).fit(X, y, image_weights).predict_proba(X),
+        fast(class_weight=level, **settings).fit(X, y, image_weights).predict_proba(X),
+        atol=1e-5,
+    )
     plain = fast(**settings).fit(X[rare], y[rare])
     assert balanced.predict_proba(X)[y == 0, 0].mean() > plain.predict_proba(X)[y == 0, 0].mean()

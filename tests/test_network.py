@@ -57,21 +57,21 @@ def test_losses_of_extreme_outputs(loss, twin):
 
 
 @pytest.mark.parametrize("in_place", [True, False])
-def test_probabilities(in_place):
+@pytest.mark.parametrize(
+    ("loss", "twin"),
+    [
+        (SoftmaxCrossEntropy(), lambda z: z),
+        (SigmoidSquaredError(), lambda z: naive.elementwise(naive.log_sigmoid, z)),
+    ],
+)
+def test_log_probabilities(loss, twin, in_place):
+    """Of softmax, or of sigmoids divided by their sum; also where all of these round to zero."""
     z = np.random.default_rng(0).standard_normal((5, 4)) * 5
-    z[0] = [1e4, -1e4, 0, 0]
-    for loss, expected in (
-        (SoftmaxCrossEntropy(), naive.softmax(z)),
-        (
-            SigmoidSquaredError(),
-            (outputs := naive.elementwise(naive.ACTIVATIONS["sigmoid"], z))
-            / outputs.sum(axis=1, keepdims=True),
-        ),
-    ):
-        source = z.copy()
-        out = source if in_place else np.full_like(z, np.nan)
-        loss.probabilities(source, out=out)
-        assert_allclose(out, expected, atol=1e-12)
+    z[0], z[1] = [1e4, -1e4, 0, 0], [-1000, -1001, -1001, -1000]
+    source = z.copy()
+    out = source if in_place else np.full_like(z, np.nan)
+    loss.log_probabilities(source, out=out)
+    assert_allclose(out, naive.log_softmax(twin(z)), rtol=1e-12, atol=1e-12)
 
 
 def test_convolution_behind_convolution_wants_a_layer_between():

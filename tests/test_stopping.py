@@ -72,7 +72,7 @@ def test_stops_when_the_loss_no_longer_improves(images):
     """With a constant rate; said aloud when max_iter comes first."""
     still = fast(learning_rate="constant", learning_rate_init=1e-9, max_iter=50, n_iter_no_change=4)
     assert still.fit(*images).n_iter_ == 5
-    with pytest.warns(ConvergenceWarning, match="still improved when max_iter=3 epochs were over"):
+    with pytest.warns(ConvergenceWarning, match="max_iter=3 epochs were over before the training"):
         fast(learning_rate="invscaling").fit(*images)
     # one_cycle is best at its end, and goes there
     assert still.set_params(learning_rate="one_cycle").fit(*images).n_iter_ == 50
@@ -81,7 +81,7 @@ def test_stops_when_the_loss_no_longer_improves(images):
 def test_max_time(images):
     begin = time.perf_counter()
     model = fast(max_time=0.6, max_iter=1_000_000).fit(*images)
-    assert 0.6 <= time.perf_counter() - begin < 0.6 + 1.0
+    assert 0.6 <= time.perf_counter() - begin < 0.6 + 10
     assert model.n_iter_ == len(model.loss_curve_) > 1
     assert model.loss_ < model.loss_curve_[0]
     # the rate came down with the clock, not with the million of epochs: the last epochs are calm

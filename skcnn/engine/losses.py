@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 class SoftmaxCrossEntropy:
     """Softmax, with ``-sum(target * log(probability))`` as the loss of an image."""
 
-    def probabilities(self, z: NDArray, out: NDArray) -> None:
-        """Softmax of each row of z; `out` may be z."""
+    def log_probabilities(self, z: NDArray, out: NDArray) -> None:
+        """Logarithm of the softmax of each row of z; `out` may be z."""
         np.subtract(z, z.max(axis=1, keepdims=True), out=out)
-        np.exp(out, out=out)
-        np.divide(out, out.sum(axis=1, keepdims=True), out=out)
+        np.subtract(out, np.log(np.exp(out).sum(axis=1, keepdims=True)), out=out)
 
     def loss(self, z: NDArray, targets: NDArray, weights: NDArray, dz: NDArray) -> float:
         """The loss summed over the tile, and ``dz = weights * (softmax(z) - targets)``.
@@ -47,15 +46,18 @@ class SigmoidSquaredError:
     The combination of section 5.5 of Bastani & Wang (2014).
     """
 
-    def probabilities(self, z: NDArray, out: NDArray) -> None:
-        """Each class's sigmoid, divided by the row's sum; `out` may be z."""
-        self._sigmoid(z, out)
-        total = out.sum(axis=1, keepdims=True)
-        np.divide(out, np.maximum(total, np.finfo(out.dtype).tiny), out=out)
+    def log_probabilities(self, z: NDArray, out: NDArray) -> None:
+        """Logarithm of each class's sigmoid, divided by the row's sum; `out` may be z.
+
+        In logarithms from the start: where every sigmoid is as good as zero, their ratios are not.
+        """
+        np.logaddexp(0, np.negative(z), out=out)
+        np.negative(out, out=out)
+        SoftmaxCrossEntropy().log_probabilities(out, out=out)
 
     def loss(self, z: NDArray, targets: NDArray, weights: NDArray, dz: NDArray) -> float:
         """The loss summed over the tile, and its gradient dz. z is used up."""
-        self._sigmoid(z, z)
+        _sigmoid(z)
         np.subtract(z, targets, out=dz)
         each = 0.5 * np.vecdot(dz, dz, axis=1)[:, None]
         np.multiply(dz, z, out=dz)
@@ -64,12 +66,13 @@ class SigmoidSquaredError:
         np.multiply(dz, weights, out=dz)
         return float(np.vdot(weights, each))
 
-    @staticmethod
-    def _sigmoid(z: NDArray, out: NDArray) -> None:
-        np.multiply(z, 0.5, out=out)
-        np.tanh(out, out=out)
-        np.multiply(out, 0.5, out=out)
-        np.add(out, 0.5, out=out)
+
+def _sigmoid(z: NDArray) -> None:
+    """In place."""
+    np.multiply(z, 0.5, out=z)
+    np.tanh(z, out=z)
+    np.multiply(z, 0.5, out=z)
+    np.add(z, 0.5, out=z)
 
 
 LOSSES = {"softmax": SoftmaxCrossEntropy(), "sigmoid": SigmoidSquaredError()}

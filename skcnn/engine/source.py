@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHUNK_BYTES = 1 << 22
+LARGEST_PIXEL = 1e30  # far below float32's 3e38: the network multiplies and adds
 
 
 class ImageSource:
@@ -33,7 +34,7 @@ class ImageSource:
         # np.take would first copy all of anything else
         plain = images.dtype.isnative and images.dtype.kind in "biuf"
         self._rows = np.asarray(rows) if rows is not None and plain else None
-        # where float32 holds every value exactly it is as good as float64, and faster
+        # float32 holds each of these exactly: no need to go through float64
         self._small_integers = images.dtype.kind in "bu" and images.dtype.itemsize <= 2
 
     def __len__(self) -> int:
@@ -67,8 +68,8 @@ class ImageSource:
             np.subtract(raw, self.mean, out=out)
             np.multiply(out, 1 / self.scale, out=out)
         elif self._small_integers:
-            np.multiply(raw, 1 / self.scale, out=out, dtype=out.dtype, casting="unsafe")
-            np.subtract(out, self.mean / self.scale, out=out)
+            np.subtract(raw, self.mean, out=out, dtype=out.dtype, casting="unsafe")
+            np.multiply(out, 1 / self.scale, out=out)
         elif self.mean == 0 and self.scale == 1:
             np.copyto(out, raw, casting="unsafe")
         else:
@@ -82,23 +83,36 @@ def mean_and_scale(images: NDArray, weights: NDArray | None = None) -> tuple[flo
     """Mean and standard deviation of all pixels, one number each, in one pass over chunks.
 
     `weights`: (n,), how much each image counts. A scale of zero (all pixels equal) becomes one.
+
+    Raises
+    ------
+    ValueError
+        If pixels are too large for the network's float32.
     """
     n, n_pixels = len(images), math.prod(images.shape[1:])
     step = max(1, CHUNK_BYTES // max(1, 8 * n_pixels))
     total = mean = squares = 0.0
+    if weights is not None:
+        weights = weights / weights.max()  # their size says nothing, and might overflow
     for start in range(0, n, step):  # Chan et al. 1979: merge the chunks' moments
         chunk = np.asarray(images[start : start + step], dtype=np.float64).reshape(-1, n_pixels)
         w = np.ones(len(chunk)) if weights is None else weights[start : start + step]
         count = w.sum() * n_pixels
         if count == 0:
             continue
+        largest = max(chunk.max(), -chunk.min())
+        if largest > LARGEST_PIXEL:
+            raise ValueError(
+                f"X has pixels as large as {largest:g}; expected none above {LARGEST_PIXEL:g}, so "
+                "that the network can compute in float32. Divide X by a suitable number."
+            )
         chunk_mean = w @ chunk.sum(axis=1) / count
         chunk = chunk - chunk_mean
         chunk_squares = w @ np.einsum("ij,ij->i", chunk, chunk)
         shift = chunk_mean - mean
-        squares += chunk_squares + shift**2 * total * count / (total + count)
+        squares += chunk_squares + shift**2 * count * (total / (total + count))
         total += count
         mean += shift * count / total
     scale = math.sqrt(squares / total) if total else 0.0
     # rounding alone leaves a trace of variance in constant images
-    return mean, scale if scale > 1e-7 * max(abs(mean), 1e-30) else 1.0
+    return float(mean), scale if scale > 1e-7 * max(abs(mean), 1e-30) else 1.0

@@ -70,17 +70,31 @@ class Threads:
         self._task, self._error = task, None
         # next() on a range iterator is one step under the interpreter's lock: no index twice
         self._indices = iter(range(n_tasks))
-        for go in self._go[:n_helpers]:
-            go.release()
+        woken = 0
         try:
+            for go in self._go[:n_helpers]:
+                woken += 1
+                go.release()
             self._work(0)
         finally:
-            # also when interrupted from the keyboard: nobody may still be writing afterwards
             self._indices = itertools.chain(())
-            for done in self._done[:n_helpers]:
-                done.acquire()
+            self._wait_for(self._done[:woken])
         if self._error is not None:
             raise self._error
+
+    @staticmethod
+    def _wait_for(locks: list) -> None:
+        """Nobody may still be writing afterwards, however often the keyboard interrupts."""
+        interrupt = None
+        for lock in locks:
+            while True:
+                try:
+                    lock.acquire()
+                    break
+                except KeyboardInterrupt as error:
+                    interrupt = error
+        if interrupt is not None:
+            raise interrupt
 
     def _work(self, thread: int) -> None:
         # looked up anew for each task: after an exception there are no more

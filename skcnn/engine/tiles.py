@@ -58,7 +58,8 @@ class Trainer:
     labels : ndarray of shape (n,)
         Class of each image of the source, 0 ... n_classes - 1.
     weights : ndarray of shape (n,) or None
-        How much each image counts.
+        How much each image counts; 1 on the average over the images to be trained on, so that a
+        mini-batch of heavy images moves the network more than one of light ones.
     l2 : float
         Strength of ``0.5 * l2 * sum(weights ** 2)`` per mini-batch, biases left out.
     batch_size : int
@@ -158,16 +159,10 @@ class Trainer:
         return spaces[n_images]
 
     def step(self, indices: NDArray[np.intp], *, step: int, rate: float, momentum: float) -> float:
-        """One step of the optimizer on the images of `indices`; returns their mean loss.
+        """One step of the optimizer on the images of `indices`; returns their mean weighted loss.
 
-        `step` counts from 1. If all weights are zero there is nothing to learn: 0 is returned.
+        `step` counts from 1.
         """
-        if self.weights is None:
-            total_weight = float(len(indices))
-        else:
-            total_weight = float(self.weights[indices].sum())
-            if total_weight <= 0:
-                return 0.0
         for layer, p in zip(self.network.layers, self.parameters, strict=True):
             layer.derive(p)
         loss = 0.0
@@ -178,7 +173,7 @@ class Trainer:
             first_tile = start // self.tile
 
             def run_tile(thread, lane, part=part, first_tile=first_tile):
-                self._run_tile(thread, lane, part, (step, first_tile + lane), total_weight)
+                self._run_tile(thread, lane, part, (step, first_tile + lane), n)
 
             self.threads.run(run_tile, n_tiles)
             loss += math.fsum(self.losses[:n_tiles])
@@ -188,12 +183,12 @@ class Trainer:
                 block, layer, rows = self.blocks[index]
                 self._sum_gradient(thread, block, layer, rows, len(part), n_tiles, not first)
                 if last:
-                    self._move(thread, block, total_weight, step, rate, momentum)
+                    self._move(thread, block, n, step, rate, momentum)
 
             self.threads.run(update, len(self.blocks))
-        return loss / total_weight
+        return loss / n
 
-    def _run_tile(self, thread, lane, part, stream, total_weight) -> None:
+    def _run_tile(self, thread, lane, part, stream, batch_size) -> None:
         rows = slice(lane * self.tile, min((lane + 1) * self.tile, len(part)))
         indices = part[rows]
         space = self._space(thread, len(indices))
@@ -209,12 +204,11 @@ class Trainer:
         net.forward(self.parameters)
         np.take(self.targets, self.labels[indices], axis=0, out=space.targets, mode="clip")
         if self.weights is None:
-            space.weights.fill(1 / total_weight)
+            space.weights.fill(1 / batch_size)
         else:
-            # divided before float32, to which tiny or huge weights would be 0 or inf
-            np.divide(self.weights[indices], total_weight, out=space.weights[:, 0])
+            np.divide(self.weights[indices], batch_size, out=space.weights[:, 0])
         loss = self.loss.loss(net.output, space.targets, space.weights, net.doutput)
-        self.losses[lane] = loss * total_weight
+        self.losses[lane] = loss * batch_size
         net.backward(self.parameters, self.lane_views[lane], self.stores, rows)
 
     def _augmented(self, rng: np.random.Generator, images: NDArray) -> NDArray:
@@ -244,11 +238,11 @@ class Trainer:
         if accumulate:
             np.add(gradient, out, out=gradient)
 
-    def _move(self, thread, block, total_weight, step, rate, momentum) -> None:
+    def _move(self, thread, block, batch_size, step, rate, momentum) -> None:
         parameters, gradient = self.network.parameters[block], self.gradient[block]
         n_weights = min(len(parameters), self.network.n_weights - block.start)
         if self.l2 and n_weights > 0:
-            strength = self.l2 / total_weight
+            strength = self.l2 / batch_size
             scratch = self.scratch[thread]
             for start in range(0, n_weights, PIECE):
                 piece = slice(start, min(start + PIECE, n_weights))

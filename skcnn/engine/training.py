@@ -1,10 +1,11 @@
 """Epochs: shuffling, schedules, the clock, and what has to survive from one call to the next.
 
-Contains `TrainingState` and `run_epochs`.
+Contains `TrainingState`, `run_epochs` and `DivergedError`.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ from numpy.typing import NDArray
 from skcnn.engine.network import Network
 from skcnn.engine.optimizers import Optimizer
 from skcnn.engine.tiles import Trainer
+
+
+class DivergedError(ArithmeticError):
+    """The loss, or a weight, is no longer finite."""
 
 
 @dataclass
@@ -108,12 +113,14 @@ def run_epochs(
             state.step += 1
             state.n_seen += len(batch)
             done += 1
+            if not math.isfinite(mean_loss):
+                raise DivergedError(f"the loss became {mean_loss} in step {state.step}")
             loss += mean_loss * len(batch)
             n_seen += len(batch)
         if n_seen and after_epoch(loss / n_seen):
-            return
+            break
         if time_is_up:
-            return
+            break
 
 
 def _draw_order(rng: np.random.Generator, indices: NDArray, shuffle: bool | str) -> NDArray:
