@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from quick import fast
 from sklearn.exceptions import NotFittedError
 
@@ -122,6 +122,16 @@ FIT_DATA = [
 ]
 
 
+class Ruinous:
+    """Rates that are no numbers from a step on."""
+
+    def __init__(self, first):
+        self.first = first
+
+    def __call__(self, step):
+        return 0.01 if step < self.first else np.nan
+
+
 def remembered(estimator):
     """All that an estimator holds, to be compared."""
     return pickle.dumps(vars(estimator))
@@ -230,6 +240,64 @@ def test_what_warm_start_cannot_do(images):
     with pytest.raises(ValueError, match="describe another network than the one that was fitted"):
         model.fit(X, y)
     assert_array_equal(fast().fit(X, y).network_.parameters, model.network_.parameters)
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_diverging_leaves_all_as_it_was(images, method, warm_start):
+    """Rates that are no numbers, from some step on: at once, and in the middle of training."""
+    X, y = images
+    model = fast(warm_start=warm_start).fit(X, y)
+    for first in (0, 3):
+        model.set_params(learning_rate=Ruinous(first))
+        before = remembered(model)
+        with pytest.raises(ValueError, match=r"Training diverged.*Lower learning_rate_init"):
+            getattr(model, method)(X, y)
+        assert remembered(model) == before
+    new = fast(learning_rate=Ruinous(0))
+    with pytest.raises(ValueError, match="Training diverged"):
+        new.fit(X, y)
+    assert set(vars(new)) == set(new.get_params())
+
+
+@pytest.mark.parametrize("error", [KeyError("none of ours"), KeyboardInterrupt()])
+def test_errors_of_a_callable_are_the_caller_s(images, error):
+    """They come through, and nothing has happened; but an interrupt keeps what was learned."""
+    X, y = images
+
+    def rate(step):
+        if step == 7:
+            raise error
+        return 0.01
+
+    model = fast().fit(X, y).set_params(learning_rate=rate)
+    parameters = model.network_.parameters.copy()
+    if isinstance(error, KeyError):
+        with pytest.raises(KeyError, match="none of ours"):
+            model.fit(X, y)
+        assert_array_equal(model.network_.parameters, parameters)
+        assert model.n_iter_ == 3
+    else:
+        with pytest.warns(UserWarning, match="interrupted in epoch 2 of 3"):
+            model.fit(X, y)
+        assert model.n_iter_ == 1
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_pixels_beyond_float32(images, standardize):
+    """As near to its limit as the network's sums allow."""
+    X, y = images
+    model = fast(standardize=standardize).fit(X, y)
+    before = remembered(model)
+    for factor in (1e30, 1e300):
+        with pytest.raises(
+            ValueError, match=r"X has pixels as large as .*; expected none above 1e"
+        ):
+            model.fit(X * factor, y)
+    assert remembered(model) == before
+    if standardize:
+        large = fast().fit(X * 1e25, y)
+        assert_allclose(large.predict_proba(X * 1e25), model.predict_proba(X), atol=1e-3)
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "transform"])

@@ -256,6 +256,7 @@ def test_transform_is_the_last_pooling_layer(images):
     X, y = images
     model = fast(n_filters=4, pool_size=3).fit(X, y)
     assert model.filters_.shape == (4, 3, 3, 1)
+    assert not model.filters_.flags.writeable
     standardised = (X[:5, :, :, np.newaxis] - model.mean_) / model.scale_
     z = naive.conv2d(standardised, model.filters_.transpose(1, 2, 3, 0), "same")
     bias = next(p.bias for p in model.network_.layer_parameters if hasattr(p, "bias"))
