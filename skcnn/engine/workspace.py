@@ -10,16 +10,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skcnn.engine.memory import Array, aligned_zeros, carve
-from skcnn.engine.plan import Plan, Shape
+from skcnn.engine.plan import Layer, Plan, Shape
 
-if TYPE_CHECKING:
-    from skcnn.engine.network import Network
+
+class Planned(Protocol):
+    """What a workspace needs to know of a network."""
+
+    layers: tuple[Layer, ...]
+    plans: list[Plan]
+    shapes: list[Shape]
+    dtype: np.dtype
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ class Workspace:
     n_bytes : int
     """
 
-    def __init__(self, network: Network, n_images: int, *, training: bool) -> None:
+    def __init__(self, network: Planned, n_images: int, *, training: bool) -> None:
         self.layers = network.layers
         plans, dtype = network.plans, network.dtype
         at = find_boundaries(plans, network.shapes, training)
