@@ -122,7 +122,14 @@ def _blas() -> threadpoolctl.ThreadpoolController:
 
 _holders_lock = threading.Lock()
 _holders = 0
-_limit = None
+_before: list[int] = []
+
+
+def _set_blas_threads(counts) -> None:
+    for library, count in zip(_blas().lib_controllers, counts, strict=False):
+        # Newer threadpoolctl lets only the first thread that ever set a limit set another, so that
+        # threads do not fight; they do not here, where only the first and the last holder set one.
+        getattr(library, "_real_set_num_threads", library.set_num_threads)(count)
 
 
 @contextlib.contextmanager
@@ -132,10 +139,11 @@ def single_threaded_blas() -> Iterator[None]:
     BLAS's thread count belongs to the whole process: were each fit to restore it on its own, the
     first to end would let the others' products run on other kernels.
     """
-    global _holders, _limit
+    global _holders, _before
     with _holders_lock:
         if _holders == 0:
-            _limit = _blas().limit(limits=1)
+            _before = [library.get_num_threads() for library in _blas().lib_controllers]
+            _set_blas_threads([1] * len(_before))
         _holders += 1
     try:
         yield
@@ -143,7 +151,7 @@ def single_threaded_blas() -> Iterator[None]:
         with _holders_lock:
             _holders -= 1
             if _holders == 0:
-                _limit.restore_original_limits()
+                _set_blas_threads(_before)
 
 
 def blas_threads() -> int | None:
