@@ -5,8 +5,8 @@
 
 Each point of the curve is a training of its own: `max_time` gives the seconds, and the learning
 rate has come down when they are over. Printed is the test error; drawn, its median over the seeds,
-beside Fig. 8 of Bastani & Wang (2014). Only training is timed. The recipes were chosen on the last
-10,000 training images (see `sweep_defaults.py`), not on the test images.
+beside Fig. 8 of Bastani & Wang (2014). Only training is timed. The defaults were chosen on the last
+10,000 training images, not on the test images. The recipes with augmentation are starting points.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="folder of the four IDX files (default: download MNIST)")
     parser.add_argument("--recipe", nargs="+", choices=RECIPES, default=list(RECIPES))
-    parser.add_argument("--best", action="store_true", help="the most accurate recipe: 30 minutes")
+    parser.add_argument("--best", action="store_true", help="the largest recipe: 30 minutes")
     parser.add_argument("--seconds", type=float, nargs="+", help="instead of each recipe's own")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--train-size", type=int, help="use only the first so many images")

@@ -1,4 +1,4 @@
-"""How the defaults of `ConvNetClassifier` were chosen: validation error against training seconds.
+"""The defaults of `ConvNetClassifier` and their neighbours: validation error against seconds.
 
     python examples/sweep_defaults.py [--data DIR] [--seeds 1] [--out DIR]
 

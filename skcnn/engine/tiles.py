@@ -34,7 +34,7 @@ FEW_IMAGES = 64  # up to so many are predicted one by one
 def tile_size(network: Network) -> int:
     """Images in a tile: enough to make the calls worth their price, few enough to share.
 
-    The less an image costs, the more of them a tile takes. (Measured with examples/benchmarks.)
+    The less an image costs, the more of them a tile takes.
     """
     if network.flops >= 3e6:
         return 16
