@@ -38,6 +38,7 @@ class Conv2D:
             kept={"lowered": Array((rows.n_out, w, n * c))},
             backward_scratch={
                 "dlowered": Array((rows.n_out, w, n * c)),
+                "dcolumns": Array((rows.n_out, columns.n_out, k)),
                 # one product an output column, added up afterwards
                 "dweights": Array((columns.n_out, *weights), fixed=True),
             },
@@ -52,6 +53,11 @@ class Conv2D:
             lowering.Window.along(self.filter_size, in_shape[0], self.padding),
             lowering.Window.along(self.filter_size, in_shape[1], self.padding),
         )
+
+    @staticmethod
+    def _runs(m, columns: lowering.Window, w: int) -> list[lowering.Run]:
+        found = lowering.runs(columns.n_out, w, columns.size, columns.before)
+        return [part for run in found for part in m.y_columns.split(run)]
 
     def bind(self, m):
         n = self.filter_size
@@ -70,37 +76,47 @@ class Conv2D:
             (
                 lowering.sliding_rows(m.lowered, run),
                 slice(run.lo * taps, run.hi * taps),
-                lowering.column_matrices(m.y, run),
+                lowering.column_matrices(m.y, run, m.y_columns),
             )
-            for run in lowering.runs(columns.n_out, w, n, columns.before)
+            for run in self._runs(m, columns, w)
         ]
         if m.dy is None:
             return
         m.weight_products = []  # the long run of columns that meet all taps comes first
+        partials = m.dweights.reshape(columns.n_out, n * taps, k)
         for run in lowering.runs(columns.n_out, w, n, columns.before):
-            rows_of_weights = slice(run.lo * taps, run.hi * taps)
-            partial = m.dweights.reshape(columns.n_out, n * taps, k)[
-                : run.last - run.first, : (run.hi - run.lo) * taps
-            ]
-            m.weight_products.append(
-                (
-                    run.last - run.first,
-                    lowering.sliding_rows(m.lowered, run).transpose(0, 2, 1),
-                    lowering.column_matrices(m.dy, run),
-                    partial,
-                    rows_of_weights,
+            parts = []
+            done = 0
+            for part in m.y_columns.split(run):
+                parts.append(
+                    (
+                        lowering.sliding_rows(m.lowered, part).transpose(0, 2, 1),
+                        lowering.column_matrices(m.dy, part, m.y_columns),
+                        partials[done : done + len(part), : (run.hi - run.lo) * taps],
+                    )
                 )
-            )
-        m.weight_products.sort(key=lambda product: -product[0])
+                done += len(part)
+            partial = partials[:done, : (run.hi - run.lo) * taps]
+            m.weight_products.append((parts, partial, slice(run.lo * taps, run.hi * taps)))
+        m.weight_products.sort(key=lambda product: -len(product[1]))
         if m.dx is None:
             return
+        m.reorder = []
+        dcolumns = m.dy
+        if m.y_columns.period > 1:  # the windows over dy are pieces of rows in their natural order
+            dcolumns = m.dcolumns
+            period = m.y_columns.period
+            m.reorder = [
+                (m.dcolumns[:, :, q::period], m.dy[:, :, m.y_columns.columns(q, columns.n_out)])
+                for q in range(min(period, columns.n_out))
+            ]
         # Tap r of input column x is output column x + r - reach: the filter, columns reversed.
         reach = n - 1 - columns.before
         m.input_products = [
             (
-                lowering.sliding_rows(m.dy, run),
+                lowering.sliding_rows(dcolumns, run),
                 slice(run.lo * k, run.hi * k),
-                lowering.column_matrices(m.dlowered, run),
+                lowering.column_matrices(m.dlowered, run, lowering.ColumnOrder(w)),
             )
             for run in lowering.runs(w, columns.n_out, n, reach)
         ]
@@ -134,8 +150,9 @@ class Conv2D:
         covered = m.weight_products[0][-1] == slice(0, len(dweights))
         if not covered:  # a small image: some taps may never meet a pixel
             dweights[:] = 0
-        for number, (_, patches, dout, partial, taps) in enumerate(m.weight_products):
-            np.matmul(patches, dout, out=partial)
+        for number, (parts, partial, taps) in enumerate(m.weight_products):
+            for patches, dout, products in parts:
+                np.matmul(patches, dout, out=products)
             if number == 0 and covered:
                 np.add.reduce(partial, axis=0, out=dweights)
             else:
@@ -143,6 +160,8 @@ class Conv2D:
                     np.add(dweights[taps], column, out=dweights[taps])
         if m.dx is None:
             return
+        for natural, dy in m.reorder:
+            np.copyto(natural, dy)
         flipped = p.reversed.reshape(-1, p.reversed.shape[2])
         for dout, taps, out in m.input_products:
             np.matmul(dout, flipped[taps], out=out)

@@ -14,12 +14,13 @@ shorter slice, so no product with padding is computed.
 Axes: t images of a tile, y and x rows and columns, i and j rows and columns of a filter,
 c channels in, k filters. Filters are stored ``(j, i, c, k)``, the order of a patch in `L`.
 
-Contains `Window` (the geometry of one axis), `runs` and the strided views that the products take.
+Contains `Window` (the geometry of one axis), `ColumnOrder`, `runs` and the strided views that the
+products take.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
@@ -50,7 +51,8 @@ class Window:
 class Run:
     """Positions ``first ... last - 1`` of one axis that all meet taps ``lo ... hi - 1``.
 
-    Position p meets, with tap q, the element ``p + q - before`` of the other axis.
+    Position p meets, with tap q, the element ``p + q - before`` of the other axis. With a `step`,
+    only every so manieth position belongs to the run.
     """
 
     first: int
@@ -58,6 +60,10 @@ class Run:
     lo: int
     hi: int
     before: int
+    step: int = 1
+
+    def __len__(self) -> int:
+        return len(range(self.first, self.last, self.step))
 
     @property
     def start(self) -> int:
@@ -78,6 +84,39 @@ def runs(n_positions: int, n_elements: int, size: int, before: int) -> list[Run]
     return found
 
 
+@dataclass(frozen=True)
+class ColumnOrder:
+    """In which order the `width` columns of an image stand in memory.
+
+    Columns x with the same ``x % period`` stand side by side: what a pooling window compares are
+    then whole blocks of columns, and numpy runs over long pieces instead of one pixel's channels.
+
+    Examples
+    --------
+    >>> from skcnn.engine.lowering import ColumnOrder
+    >>> order = ColumnOrder(5, 2)  # 0, 2, 4, then 1, 3
+    >>> order.columns(1, 5)
+    slice(3, 5, None)
+    """
+
+    width: int
+    period: int = 1
+
+    def columns(self, first: int, last: int) -> slice:
+        """Where the columns first, first + period, ... before `last` stand."""
+        residue = first % self.period
+        before = sum(len(range(q, self.width, self.period)) for q in range(residue))
+        start = before + first // self.period
+        return slice(start, start + len(range(first, last, self.period)))
+
+    def split(self, run: Run) -> list[Run]:
+        """The run as runs of columns that stand side by side."""
+        return [
+            replace(run, first=first, step=self.period)
+            for first in range(run.first, min(run.first + self.period, run.last))
+        ]
+
+
 def sliding_rows(array: NDArray, run: Run) -> NDArray:
     """Overlapping matrices, one a position of `run`: ``(positions, t * y, taps * depth)``.
 
@@ -88,15 +127,19 @@ def sliding_rows(array: NDArray, run: Run) -> NDArray:
     item = array.itemsize
     return as_strided(
         array[:, :, run.start :],
-        (run.last - run.first, t * y, (run.hi - run.lo) * depth),
-        (depth * item, n_elements * depth * item, item),
+        (len(run), t * y, (run.hi - run.lo) * depth),
+        (run.step * depth * item, n_elements * depth * item, item),
     )
 
 
-def column_matrices(array: NDArray, run: Run) -> NDArray:
-    """The columns of `run` as matrices ``(positions, t * y, depth)`` of ``(t, y, x, depth)``."""
+def column_matrices(array: NDArray, run: Run, order: ColumnOrder) -> NDArray:
+    """The columns of `run` as matrices ``(positions, t * y, depth)`` of ``(t, y, x, depth)``.
+
+    `run` comes from `order.split`.
+    """
     t, y, x, depth = array.shape
-    return array.reshape(t * y, x, depth)[:, run.first : run.last].transpose(1, 0, 2)
+    columns = order.columns(run.first, run.last)
+    return array.reshape(t * y, x, depth)[:, columns].transpose(1, 0, 2)
 
 
 def patches_along_height(transposed: NDArray, size: int) -> NDArray:

@@ -5,7 +5,8 @@ lays the arrays out, and each call gets
 
 - ``p``: the layer's parameters, by name, and what was derived from them for this step,
 - ``m``: the layer's memory for one tile: ``m.x`` input, ``m.y`` output, ``m.dx`` and ``m.dy`` their
-  gradients (``m.dx`` None where nobody needs it), and the arrays that it asked for, by name,
+  gradients (``m.dx`` None where nobody needs it), the arrays that it asked for, by name, and
+  ``m.x_columns`` and ``m.y_columns``, the order in which images' columns stand in memory,
 - ``g``: where the tile's gradients of the parameters go, by name.
 
 A gradient is ``d`` + name. Images are ``(t, h, w, c)`` to look at, whatever their order in memory.
@@ -51,7 +52,11 @@ class Plan:
     derived : arrays computed from the parameters once a step
     input_padding : rows of zeros (before, after) that the layer wants around its input, which it
         then also wants stored column by column; None: no wish
-    row_order : the output has to be stored as (t, h, w, c), whatever the next layer wishes
+    input_period : the layer wants the columns x with equal ``x % input_period`` stored side by
+        side (`ColumnOrder`); granted where a layer with `row_order` writes them
+    overwrites_input : the gradient of the input takes the input's place
+    row_order : the output has to be stored as rows of columns, ``(t, h, w, c)``, whatever the next
+        layer wishes; in which order the columns stand does not matter to the layer
     in_place : the output is the input's memory, if that can be stored as both neighbours wish
     idle_in_prediction : does nothing but while training; its output is then the input's memory
     whole_batch : names of parameters whose gradient is one product over the mini-batch
@@ -65,6 +70,8 @@ class Plan:
     backward_scratch: Mapping[str, Array] = field(default_factory=dict)
     derived: Mapping[str, Shape] = field(default_factory=dict)
     input_padding: tuple[int, int] | None = None
+    input_period: int = 1
+    overwrites_input: bool = False
     row_order: bool = False
     in_place: bool = False
     idle_in_prediction: bool = False

@@ -1,7 +1,7 @@
 """Max and mean pooling, by window or by number of regions.
 
-Both are separable: first along the rows, then along the columns, each step a few long vector
-operations over strided slices. The windows of an axis come in at most two sizes, so an axis is a
+Both are separable: first along one axis, then along the other, each step a few long vector
+operations over slices. The windows of an axis come in at most two sizes, so an axis is a
 list of `Group`s of equal, neighbouring windows.
 
 Contains `by_size`, `by_regions`, `MaxPool2D` and `MeanPool2D`.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skcnn.engine.lowering import ColumnOrder
 from skcnn.engine.memory import Array
 from skcnn.engine.plan import Plan, Shape
 
@@ -83,87 +84,112 @@ class _Pool2D:
 
 
 class MaxPool2D(_Pool2D):
-    """The largest value of each window; of equal ones, the first gets the gradient."""
+    """The largest value of each window; of equal ones, the first gets the gradient.
+
+    Columns are compared first, then rows. Behind a convolution, which stores the columns so that
+    both are a few long runs, the gradients take the place of the values that were compared.
+    """
 
     def plan(self, in_shape: Shape) -> Plan:
         h, w, c = in_shape
-        out_h, _, _ = out_shape = self._out_shape(in_shape)
+        _, out_w, _ = out_shape = self._out_shape(in_shape)
+        longest = max(group.size for groups in self._groups(in_shape) for group in groups)
+        strip = (h, out_w, c)
+        backward_scratch = {"wins": Array((longest - 1, *strip), bool)}
+        if longest > 2:
+            backward_scratch["largest"] = Array(strip)
         return Plan(
             out_shape=out_shape,
-            # by window, where it is larger than all pixels of the window before it
-            kept={
-                "row_wins": Array((h, w, c), bool),
-                "column_wins": Array((out_h, w, c), bool),
-            },
-            scratch={"strips": Array((out_h, w, c))},
-            backward_scratch={"dstrips": Array((out_h, w, c))},
+            kept={"strips": Array(strip)},  # the largest of each window's columns
+            backward_scratch=backward_scratch,
+            input_period=min(self.size, w) if self.regions is None else 1,
+            overwrites_input=True,
         )
 
     def bind(self, m):
-        training = m.dy is not None
         rows, columns = self._groups(m.x.shape[1:])
-        m.row_groups = [
-            (
-                [m.x[:, group.tap(r)] for r in range(group.size)],
-                m.strips[:, group.windows],
-                [m.row_wins[:, group.tap(r)] for r in range(group.size)] if training else None,
-                m.dstrips[:, group.windows] if training else None,
-                [m.dx[:, group.tap(r)] for r in range(group.size)] if m.dx is not None else None,
-            )
-            for group in rows
-        ]
         m.column_groups = [
-            (
-                [m.strips[:, :, group.tap(r)] for r in range(group.size)],
-                m.y[:, :, group.windows],
-                [m.column_wins[:, :, group.tap(r)] for r in range(group.size)]
-                if training
-                else None,
-                m.dy[:, :, group.windows] if training else None,
-                [m.dstrips[:, :, group.tap(r)] for r in range(group.size)] if training else None,
+            _Comparison(
+                m, [(slice(None), slice(None), part) for part in _taps(group, m.x_columns)],
+                m.x, m.dx, (slice(None), slice(None), group.windows), m.strips, m.strips,
             )
             for group in columns
-        ]
+        ]  # fmt: skip
+        m.row_groups = [
+            _Comparison(
+                m, [(slice(None), group.tap(r)) for r in range(group.size)],
+                m.strips, m.strips, (slice(None), group.windows), m.y, m.dy,
+            )
+            for group in rows
+        ]  # fmt: skip
 
     def forward(self, p, m):
-        for taps, out, wins, _, _ in m.row_groups:
-            _largest(taps, out, wins)
-        for taps, out, wins, _, _ in m.column_groups:
-            _largest(taps, out, wins)
+        for group in m.column_groups:
+            group.compare()
+        for group in m.row_groups:
+            group.compare()
 
     def backward(self, p, m, g):
         if m.dx is None:
             return
-        for _, _, wins, dout, dtaps in m.column_groups:
-            _to_the_winner(dout, wins, dtaps)
-        for _, _, wins, dout, dtaps in m.row_groups:
-            _to_the_winner(dout, wins, dtaps)
+        for group in m.row_groups:
+            group.to_the_winners()
+        for group in m.column_groups:
+            group.to_the_winners()
 
 
-def _largest(taps, out, wins):
-    """The largest tap of each window; ``wins[r]``: tap r is larger than every tap before it."""
-    if len(taps) == 1:
-        np.copyto(out, taps[0])
-        return
-    largest = taps[0]
-    for r in range(1, len(taps)):
-        if wins is not None:
-            np.greater(taps[r], largest, out=wins[r])
-        np.maximum(taps[r], largest, out=out)
-        largest = out
+def _taps(group: Group, order: ColumnOrder) -> list[slice]:
+    """Where the columns number 0, 1, ... of every window stand."""
+    if order.period == 1:
+        return [group.tap(r) for r in range(group.size)]
+    return [
+        order.columns(group.start + r, group.pixels.stop) for r in range(group.size)
+    ]
 
 
-def _to_the_winner(dout, wins, dtaps):
-    """Give each window's gradient to its winner; `dout` is used up.
+class _Comparison:
+    """The largest of several arrays, element by element, and the way back to the winner."""
 
-    The last tap that beat all before it has won: walk back, and what a tap does not take is left,
-    exactly, for the taps before it.
-    """
-    for r in range(len(dtaps) - 1, 0, -1):
-        np.multiply(dout, wins[r], out=dtaps[r])
-        np.subtract(dout, dtaps[r], out=dtaps[0] if r == 1 else dout)
-    if len(dtaps) == 1:
-        np.copyto(dtaps[0], dout)
+    def __init__(self, m, taps, x, dx, windows, y, dy) -> None:
+        self.values = [x[tap] for tap in taps]
+        self.y = y[windows]
+        if m.dy is None or dx is None:
+            return
+        self.dvalues = [dx[tap] for tap in taps]
+        self.dy = dy[windows]
+        _, h, w, _ = self.dy.shape
+        # wins[r - 1]: tap r is larger than every tap before it
+        self.wins = [m.wins[:, r, :h, :w] for r in range(len(taps) - 1)]
+        self.largest = m.largest[:, :h, :w] if len(taps) > 2 else None
+
+    def compare(self) -> None:
+        if len(self.values) == 1:
+            np.copyto(self.y, self.values[0])
+            return
+        largest = self.values[0]
+        for value in self.values[1:]:
+            np.maximum(largest, value, out=self.y)
+            largest = self.y
+
+    def to_the_winners(self) -> None:
+        """Give each gradient to its winner; `dy` is used up.
+
+        The last tap that beat all before it has won: walk back, and what a tap does not take is
+        left, exactly, for the taps before it.
+        """
+        if not self.wins:
+            np.copyto(self.dvalues[0], self.dy)
+            return
+        largest = self.values[0]
+        for r, wins in enumerate(self.wins, start=1):
+            np.greater(self.values[r], largest, out=wins)
+            if r < len(self.wins):
+                np.maximum(largest, self.values[r], out=self.largest)
+                largest = self.largest
+        for r in range(len(self.wins), 0, -1):
+            taken = self.dvalues[r]
+            np.multiply(self.dy, self.wins[r - 1], out=taken)
+            np.subtract(self.dy, taken, out=self.dvalues[0] if r == 1 else self.dy)
 
 
 class MeanPool2D(_Pool2D):

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from skcnn.engine.lowering import ColumnOrder
 from skcnn.engine.memory import Array, aligned_zeros, carve
 from skcnn.engine.plan import Layer, Plan, Shape
 
@@ -33,12 +34,20 @@ class Boundary:
     """What lies between two layers, or between several that work in place.
 
     With `padding` (rows of zeros before and after, for the convolution that reads it) images are
-    stored column by column, ``(t, w, before + h + after, c)``, which is what lowering wants.
+    stored column by column, ``(t, w, before + h + after, c)``, which is what lowering wants. With a
+    `period`, their columns stand in the order of `ColumnOrder`. `one_memory`: the gradient takes
+    the place of the values.
     """
 
     index: int
     shape: Shape
     padding: tuple[int, int] | None
+    period: int = 1
+    one_memory: bool = False
+
+    @property
+    def columns(self) -> ColumnOrder | None:
+        return ColumnOrder(self.shape[1], self.period) if len(self.shape) == 3 else None
 
     def stored(self, padding: tuple[int, int] = (0, 0)) -> Array:
         if self.padding is None:
@@ -72,7 +81,22 @@ def find_boundaries(plans: Sequence[Plan], shapes: Sequence[Shape], training: bo
             if owner and plans[owner - 1].row_order:
                 raise ValueError("Two convolutions need a layer between them, a bias at least.")
             padding[owner] = plan.input_padding
-    found = {owner: Boundary(owner, shapes[owner], padding[owner]) for owner in padding}
+    # only where a convolution writes and nobody but the reader looks at it
+    pairs = {
+        owner: plan
+        for owner, plan in zip(owners, plans, strict=False)
+        if owner and plans[owner - 1].row_order and owners.count(owner) == 1
+    }
+    found = {
+        owner: Boundary(
+            owner,
+            shapes[owner],
+            padding[owner],
+            pairs[owner].input_period if owner in pairs else 1,
+            owner in pairs and pairs[owner].overwrites_input,
+        )
+        for owner in padding
+    }
     return [found[owner] for owner in owners]
 
 
@@ -107,7 +131,9 @@ class Workspace:
             passing.append({(i, name): array for name, array in own.items()})
         turns: list[list[Boundary]] = [[], []]
         if training:
-            for position, boundary in enumerate(distinct[1:]):  # nobody asks for the input's
+            # nobody asks for the input's
+            apart = [b for b in distinct[1:] if not b.one_memory]
+            for position, boundary in enumerate(apart):
                 turns[position % 2].append(boundary)
 
         def lay_out(buffer):
@@ -133,7 +159,7 @@ class Workspace:
         output, gradient = {}, {}
         for b in distinct:
             output[b] = b.as_images(views["y", b.index], b.padding[0] if b.padding else 0)
-            stored = views.get(("dy", b.index))
+            stored = views.get(("y" if training and b.one_memory else "dy", b.index))
             gradient[b] = None if stored is None else b.as_images(stored)
 
         self.memories = []
@@ -141,6 +167,8 @@ class Workspace:
             m = SimpleNamespace(
                 x=output[at[i]],
                 x_stored=views["y", at[i].index],
+                x_columns=at[i].columns,
+                y_columns=at[i + 1].columns,
                 transposed=at[i + 1].padding is not None,
                 y=output[at[i + 1]],
                 dx=gradient[at[i]],
