@@ -162,8 +162,9 @@ class Dropout:
     def plan(self, in_shape: Shape) -> Plan:
         return Plan(
             out_shape=in_shape,
-            kept={"factor": Array(in_shape)},
-            scratch={"survives": Array(in_shape, bool)},
+            kept={"survives": Array(in_shape, bool)},
+            scratch={"draws": Array(in_shape)},
+            random=True,
             idle_in_prediction=True,
         )
 
@@ -176,11 +177,12 @@ class Dropout:
     def forward(self, p, m):
         if m.dy is None:
             return
-        m.rng.random(out=m.factor, dtype=m.factor.dtype)
-        np.greater_equal(m.factor, self.rate, out=m.survives)
-        np.multiply(m.survives, 1 / (1 - self.rate), out=m.factor, casting="same_kind")
-        np.multiply(m.x, m.factor, out=m.y)
+        m.rng.random(out=m.draws, dtype=m.draws.dtype)
+        np.greater_equal(m.draws, self.rate, out=m.survives)
+        np.multiply(m.x, 1 / (1 - self.rate), out=m.y)
+        np.multiply(m.y, m.survives, out=m.y)
 
     def backward(self, p, m, g):
         if m.dx is not None:
-            np.multiply(m.dy, m.factor, out=m.dx)
+            np.multiply(m.dy, 1 / (1 - self.rate), out=m.dx)
+            np.multiply(m.dx, m.survives, out=m.dx)

@@ -58,6 +58,7 @@ class Plan:
     row_order : the output has to be stored as rows of columns, ``(t, h, w, c)``, whatever the next
         layer wishes; in which order the columns stand does not matter to the layer
     in_place : the output is the input's memory, if that can be stored as both neighbours wish
+    random : draws from ``m.rng`` while training
     idle_in_prediction : does nothing but while training; its output is then the input's memory
     whole_batch : names of parameters whose gradient is one product over the mini-batch
     flops : multiplications and additions an image of the forward matrix products
@@ -74,6 +75,7 @@ class Plan:
     overwrites_input: bool = False
     row_order: bool = False
     in_place: bool = False
+    random: bool = False
     idle_in_prediction: bool = False
     whole_batch: tuple[str, ...] = ()
     flops: int = 0

@@ -142,9 +142,7 @@ def _taps(group: Group, order: ColumnOrder) -> list[slice]:
     """Where the columns number 0, 1, ... of every window stand."""
     if order.period == 1:
         return [group.tap(r) for r in range(group.size)]
-    return [
-        order.columns(group.start + r, group.pixels.stop) for r in range(group.size)
-    ]
+    return [order.columns(group.start + r, group.pixels.stop) for r in range(group.size)]
 
 
 class _Comparison:

@@ -27,6 +27,7 @@ from skcnn.engine.workspace import Workspace
 
 MOST_IMAGES_AT_ONCE = 1024  # larger mini-batches are taken in several goes
 BLOCK = 1 << 15  # parameters that one task updates, about
+WORTH_SHARING = 100_000  # parameters; to move fewer takes no longer than to wake a thread
 PREDICTION_TILE = 32
 FEW_IMAGES = 64  # up to so many are predicted one by one
 
@@ -34,11 +35,31 @@ FEW_IMAGES = 64  # up to so many are predicted one by one
 def tile_size(network: Network) -> int:
     """Images in a tile: enough to make the calls worth their price, few enough to share.
 
-    The less an image costs, the more of them a tile takes.
+    The less an image costs, the more of them a tile takes. Between two calls of numpy a thread
+    needs the interpreter's lock, and may have to wait for it: few long calls beat many short ones,
+    even where the tile outgrows the second-level cache.
     """
-    if network.flops >= 3e6:
+    if network.flops >= 5e6:
         return 16
     return 32 if network.flops >= 5e5 else 64
+
+
+class _Stream:
+    """A random stream for every tile of every step, the same whichever thread draws from it.
+
+    Philox counts; a stream is a place to count from. To set the place is five times as fast as to
+    make a new generator.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._bits = np.random.Philox(key=seed)
+        self._generator = np.random.Generator(self._bits)
+        self._state = self._bits.state  # as made: nothing drawn, nothing left over
+
+    def at(self, step: int, tile: int) -> np.random.Generator:
+        self._state["state"]["counter"][:] = (0, 0, step, tile)
+        self._bits.state = self._state
+        return self._generator
 
 
 class Trainer:
@@ -116,7 +137,8 @@ class Trainer:
         self.spaces: list[dict[int, SimpleNamespace]] = [{} for _ in range(threads.n_threads)]
         self.scratch = [np.empty(PIECE, dtype) for _ in range(threads.n_threads)]
         self.block_scratch = [np.empty(0, dtype) for _ in range(threads.n_threads)]
-        self.random = augment is not None or any("factor" in plan.kept for plan in network.plans)
+        self.streams = [_Stream(seed) for _ in range(threads.n_threads)]
+        self.random = augment is not None or any(plan.random for plan in network.plans)
 
     def _lane_views(self, lane: NDArray) -> list[SimpleNamespace]:
         views = [SimpleNamespace() for _ in self.network.layers]
@@ -185,7 +207,11 @@ class Trainer:
                 if last:
                     self._move(thread, block, n, step, rate, momentum)
 
-            self.threads.run(update, len(self.blocks))
+            if self.network.n_parameters >= WORTH_SHARING:
+                self.threads.run(update, len(self.blocks))
+            else:
+                for index in range(len(self.blocks)):
+                    update(0, index)
         return loss / n
 
     def _run_tile(self, thread, lane, part, stream, batch_size) -> None:
@@ -195,8 +221,7 @@ class Trainer:
         net = space.net
         augment = None
         if self.random:
-            # counter-based: a stream for every tile of every step, whoever runs it
-            rng = np.random.Generator(np.random.Philox(key=self.seed, counter=(0, 0, *stream)))
+            rng = self.streams[thread].at(*stream)
             net.seed(rng)
             if self.augment is not None:
                 augment = functools.partial(self._augmented, rng)
