@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
+from skcnn.engine import lowering
 from skcnn.engine.convolution import Conv2D
 from skcnn.engine.layers import BiasActivation, Dense, Dropout, Flatten
 from skcnn.engine.network import Network
@@ -288,3 +289,19 @@ def test_flatten_goes_row_column_channel():
     found = run(Flatten(), x, dy, {}, dtype=np.float64)
     assert_array_equal(found.y, x.reshape(2, 60))
     assert_array_equal(found.dx, dy.reshape(x.shape))
+
+
+@pytest.mark.parametrize("period", [1, 2, 3, 5])
+@pytest.mark.parametrize("width", [1, 2, 5, 6, 7])
+def test_column_order(width, period):
+    """Every column has one place, and the columns of a residue stand side by side, in order."""
+    order = lowering.ColumnOrder(width, min(period, width))
+    columns = np.array(sorted(range(width), key=lambda x: (x % order.period, x)))
+    for first in range(width):
+        for last in range(first + 1, width + 1):
+            found = columns[order.columns(first, last)]
+            assert_array_equal(found, np.arange(first, last, order.period))
+    # a run is cut into such pieces without losing a column
+    run = lowering.Run(width // 3, width, 0, 3, 1)
+    pieces = [range(part.first, part.last, part.step) for part in order.split(run)]
+    assert sorted(x for piece in pieces for x in piece) == list(range(run.first, run.last))
