@@ -122,7 +122,8 @@ class ConvNetClassifier(
         Whether to print a line for each epoch.
     n_jobs : int or None, default=None
         Threads. None: all cores that this process may use, fewer in a joblib worker; -1: all
-        cores. The result does not depend on it.
+        cores. The result does not depend on it. Threads share a mini-batch 16 to 64 images at a
+        time: more than two or four of them want a larger `batch_size` than 64.
 
     Attributes
     ----------
