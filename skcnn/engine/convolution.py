@@ -54,11 +54,6 @@ class Conv2D:
             lowering.Window.along(self.filter_size, in_shape[1], self.padding),
         )
 
-    @staticmethod
-    def _runs(m, columns: lowering.Window, w: int) -> list[lowering.Run]:
-        found = lowering.runs(columns.n_out, w, columns.size, columns.before)
-        return [part for run in found for part in m.y_columns.split(run)]
-
     def bind(self, m):
         n = self.filter_size
         t, h, w, c = m.x.shape
@@ -72,19 +67,21 @@ class Conv2D:
             pieces = m.lowered.reshape(t, rows.n_out, w, n, c)
             m.lower = [(pieces[..., i, :], patches[..., i * c : (i + 1) * c]) for i in range(n)]
         taps = n * c
+        runs = lowering.runs(columns.n_out, w, n, columns.before)
         m.products = [
             (
                 lowering.sliding_rows(m.lowered, run),
                 slice(run.lo * taps, run.hi * taps),
                 lowering.column_matrices(m.y, run, m.y_columns),
             )
-            for run in self._runs(m, columns, w)
+            for whole_run in runs
+            for run in m.y_columns.split(whole_run)
         ]
         if m.dy is None:
             return
         m.weight_products = []  # the long run of columns that meet all taps comes first
         partials = m.dweights.reshape(columns.n_out, n * taps, k)
-        for run in lowering.runs(columns.n_out, w, n, columns.before):
+        for run in runs:
             parts = []
             done = 0
             for part in m.y_columns.split(run):

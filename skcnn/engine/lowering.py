@@ -51,8 +51,8 @@ class Window:
 class Run:
     """Positions ``first ... last - 1`` of one axis that all meet taps ``lo ... hi - 1``.
 
-    Position p meets, with tap q, the element ``p + q - before`` of the other axis. With a `step`,
-    only every so manieth position belongs to the run.
+    Position p meets, with tap q, the element ``p + q - before`` of the other axis. Of these
+    positions only every `step`-th belongs to the run.
     """
 
     first: int
