@@ -416,7 +416,7 @@ class ConvNetClassifier(
     @property
     def filters_(self):
         """Filters of the first layer: (n_filters, filter_size, filter_size, channels)."""
-        filters = self.network_.layer_parameters[0].weights.transpose(3, 1, 0, 2)
+        filters = self.network_.layer_parameters[0].weights.transpose(3, 0, 1, 2)
         filters.flags.writeable = False  # a view of the network's own
         return filters
 

@@ -183,7 +183,7 @@ def naive_forward(network, x):
     """What the naive twins make of images x."""
     for layer, p in zip(network.layers, network.layer_parameters, strict=True):
         if isinstance(layer, Conv2D):
-            x = naive.conv2d(x, p.weights.transpose(1, 0, 2, 3), layer.padding)
+            x = naive.conv2d(x, p.weights, layer.padding)
         elif isinstance(layer, MaxPool2D | MeanPool2D):
             split, n = naive.windows_by_size, layer.size
             if layer.regions is not None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from skcnn.engine import lowering
 from skcnn.engine.memory import Array
-from skcnn.engine.plan import Parameter, Plan, Shape
+from skcnn.engine.plan import Calls, Parameter, Plan, Shape
 
 
 @dataclass(frozen=True)
@@ -24,28 +25,27 @@ class Conv2D:
     padding: str = "same"
 
     def plan(self, in_shape: Shape) -> Plan:
-        _, w, c = in_shape
+        h, w, c = in_shape
         n, k = self.filter_size, self.n_filters
         rows, columns = self._windows(in_shape)
         weights = (n, n, c, k)
-        products = sum(
-            (run.last - run.first) * (run.hi - run.lo)
-            for run in lowering.runs(columns.n_out, w, n, columns.before)
+        meetings = sum(
+            len(run) * (run.hi - run.lo) for run in lowering.runs(rows.n_out, h, n, rows.before)
         )
         return Plan(
             out_shape=(rows.n_out, columns.n_out, k),
             parameters={"weights": Parameter(weights, n * n * c, n * n * k)},
-            kept={"lowered": Array((rows.n_out, w, n * c))},
+            kept={"lowered": Array((columns.n_out, h, n * c))},
             backward_scratch={
-                "dlowered": Array((rows.n_out, w, n * c)),
-                "dcolumns": Array((rows.n_out, columns.n_out, k)),
-                # one product an output column, added up afterwards
-                "dweights": Array((columns.n_out, *weights), fixed=True),
+                "dlowered": Array((rows.n_out, w, n * c), rows_first=True),
+                "dnatural": Array((rows.n_out, columns.n_out, k), rows_first=True),
+                # one product an output row, added up afterwards
+                "dweights": Array((rows.n_out, *weights), fixed=True),
             },
             derived={"reversed": (n, k, n * c)},
-            input_padding=(rows.before, rows.after),
+            input_padding=(columns.before, columns.after),
             row_order=True,
-            flops=2 * rows.n_out * products * n * c * k,
+            flops=2 * columns.n_out * meetings * n * c * k,
         )
 
     def _windows(self, in_shape: Shape) -> tuple[lowering.Window, lowering.Window]:
@@ -54,118 +54,93 @@ class Conv2D:
             lowering.Window.along(self.filter_size, in_shape[1], self.padding),
         )
 
-    def bind(self, m):
+    def derive(self, p) -> Calls:
+        n, k = self.filter_size, self.n_filters
+        # (j, k, i, c), columns reversed
+        backwards = p.weights[:, ::-1].transpose(1, 3, 0, 2)
+        return [partial(np.copyto, p.reversed.reshape(n, k, n, -1), backwards)]
+
+    def forward(self, p, m) -> Calls:
         n = self.filter_size
-        t, h, w, c = m.x.shape
-        rows, columns = self._windows((h, w, c))
-        k = self.n_filters
-        # m.x is a view of (t, w, padded h, c); the padding stays zero for ever
-        patches = lowering.patches_along_height(m.x_stored, n)
+        h, t, w, c = m.x.shape
+        rows, _ = self._windows((h, w, c))
+        # m.x is a view of (h, t, padded w, c); the padding stays zero for ever
+        patches = lowering.patches_along_width(m.x_stored, n, m.y_planes.shape[1])
+        lowered = m.lowered.reshape(patches.shape)
         if n * c >= 8:
-            m.lower = [(m.lowered, patches)]
-        else:  # short pieces: fewer and longer copies, one row of the filter at a time
-            pieces = m.lowered.reshape(t, rows.n_out, w, n, c)
-            m.lower = [(pieces[..., i, :], patches[..., i * c : (i + 1) * c]) for i in range(n)]
-        taps = n * c
-        runs = lowering.runs(columns.n_out, w, n, columns.before)
-        m.products = [
-            (
-                lowering.sliding_rows(m.lowered, run),
-                slice(run.lo * taps, run.hi * taps),
-                lowering.column_matrices(m.y, run, m.y_columns),
-            )
-            for whole_run in runs
-            for run in m.y_columns.split(whole_run)
-        ]
-        if m.dy is None:
-            return
-        m.weight_products = []  # the long run of columns that meet all taps comes first
-        partials = m.dweights.reshape(columns.n_out, n * taps, k)
-        for run in runs:
-            parts = []
-            done = 0
-            for part in m.y_columns.split(run):
-                parts.append(
-                    (
-                        lowering.sliding_rows(m.lowered, part).transpose(0, 2, 1),
-                        lowering.column_matrices(m.dy, part, m.y_columns),
-                        partials[done : done + len(part), : (run.hi - run.lo) * taps],
-                    )
-                )
-                done += len(part)
-            partial = partials[:done, : (run.hi - run.lo) * taps]
-            m.weight_products.append((parts, partial, slice(run.lo * taps, run.hi * taps)))
-        m.weight_products.sort(key=lambda product: -len(product[1]))
-        if m.dx is None:
-            return
-        m.reorder = []
-        dcolumns = m.dy
-        if m.y_columns.period > 1:  # the windows over dy are pieces of rows in their natural order
-            dcolumns = m.dcolumns
-            period = m.y_columns.period
-            m.reorder = [
-                (m.dcolumns[:, :, q::period], m.dy[:, :, m.y_columns.columns(q, columns.n_out)])
-                for q in range(min(period, columns.n_out))
-            ]
+            calls = [partial(np.copyto, lowered, patches)]
+        else:  # short pieces: fewer and longer copies, one column of the filter at a time
+            columns = [slice(j * c, (j + 1) * c) for j in range(n)]
+            calls = [partial(np.copyto, lowered[..., j], patches[..., j]) for j in columns]
+        weights = p.weights.reshape(-1, self.n_filters)
+        lowered = m.lowered.reshape(-1, h, n * c)
+        y = m.y_planes.reshape(rows.n_out, -1, self.n_filters)
+        for run in lowering.runs(rows.n_out, h, n, rows.before):
+            windows, taps = lowering.sliding(lowered, run), weights[run.taps(n * c)]
+            calls.append(partial(np.matmul, windows, taps, y[run.positions]))
+        return calls
+
+    def backward(self, p, m, g) -> Calls:
+        calls = self._weights_gradient(m, g)
+        if m.dx is not None:
+            calls += self._input_gradient(p, m)
+        return calls
+
+    def _weights_gradient(self, m, g) -> Calls:
+        n, k = self.filter_size, self.n_filters
+        h, _, w, c = m.x.shape
+        rows, _ = self._windows((h, w, c))
+        lowered = m.lowered.reshape(-1, h, n * c)
+        dy = m.dy_planes.reshape(rows.n_out, -1, k)
+        partials = m.dweights.reshape(rows.n_out, n * n * c, k)
+        dweights = g.weights.reshape(n * n * c, k)
+        runs = lowering.runs(rows.n_out, h, n, rows.before)
+        calls, sums = [], []
+        for run in sorted(runs, key=len, reverse=True):  # the run that meets all taps comes first
+            taps = run.taps(n * c)
+            windows = lowering.sliding(lowered, run).transpose(0, 2, 1)
+            products = partials[run.positions, taps]
+            calls.append(partial(np.matmul, windows, dy[run.positions], products))
+            if sums:
+                sums += [partial(np.add, dweights[taps], one, dweights[taps]) for one in products]
+            elif taps == slice(0, n * n * c):
+                sums.append(partial(np.add.reduce, products, 0, None, dweights))
+            else:  # a small image: some taps may never meet a pixel
+                sums.append(partial(dweights.fill, 0))
+                sums += [partial(np.add, dweights[taps], one, dweights[taps]) for one in products]
+        return calls + sums
+
+    def _input_gradient(self, p, m) -> Calls:
+        n, k = self.filter_size, self.n_filters
+        h, t, w, c = m.x.shape
+        rows, columns = self._windows((h, w, c))
+        calls: Calls = []
+        dy = m.dy_planes
+        period = dy.shape[1]
+        if period > 1:  # windows over dy are pieces of rows in their natural order
+            natural = m.dnatural.reshape(rows.n_out, t, columns.n_out // period, period, k)
+            calls.append(partial(np.copyto, natural, dy.transpose(0, 2, 3, 1, 4)))
+            dy = natural
+        dy = dy.reshape(rows.n_out * t, columns.n_out, k)
+        dlowered = m.dlowered.reshape(rows.n_out * t, w, n * c).transpose(1, 0, 2)
+        flipped = p.reversed.reshape(-1, n * c)
         # Tap r of input column x is output column x + r - reach: the filter, columns reversed.
         reach = n - 1 - columns.before
-        m.input_products = [
-            (
-                lowering.sliding_rows(dcolumns, run),
-                slice(run.lo * k, run.hi * k),
-                lowering.column_matrices(m.dlowered, run, lowering.ColumnOrder(w)),
-            )
-            for run in lowering.runs(w, columns.n_out, n, reach)
-        ]
-        dlowered = m.dlowered.reshape(t, rows.n_out, w, n, c)
-        m.folds = []
+        for run in lowering.runs(w, columns.n_out, n, reach):
+            windows, taps = lowering.sliding(dy, run), flipped[run.taps(k)]
+            calls.append(partial(np.matmul, windows, taps, dlowered[run.positions]))
+        dlowered = m.dlowered.reshape(rows.n_out, t, w, n, c)
+        folds = []
         for i in range(n):  # input row y + i - before has L[y, i] in it
             first = max(0, rows.before - i)
             last = min(rows.n_out, h + rows.before - i)
             if first < last:
-                shift = i - rows.before
-                m.folds.append(
-                    (m.dx[:, first + shift : last + shift], dlowered[:, first:last, :, i])
-                )
+                target = slice(first + i - rows.before, last + i - rows.before)
+                folds.append((m.dx[target], dlowered[first:last, :, :, i]))
         # a fold that reaches every row of the input can overwrite, and spares the zeros
-        m.folds.sort(key=lambda fold: fold[0].shape[1] != h)
-        m.overwrite = m.folds[0][0].shape[1] == h
-
-    def derive(self, p):
-        n, k = self.filter_size, self.n_filters
-        np.copyto(p.reversed.reshape(n, k, n, -1), p.weights[::-1].transpose(0, 3, 1, 2))
-
-    def forward(self, p, m):
-        for lowered, patches in m.lower:
-            np.copyto(lowered, patches)
-        weights = p.weights.reshape(-1, self.n_filters)
-        for patches, taps, out in m.products:
-            np.matmul(patches, weights[taps], out=out)
-
-    def backward(self, p, m, g):
-        dweights = g.weights.reshape(-1, self.n_filters)
-        covered = m.weight_products[0][-1] == slice(0, len(dweights))
-        if not covered:  # a small image: some taps may never meet a pixel
-            dweights[:] = 0
-        for number, (parts, partial, taps) in enumerate(m.weight_products):
-            for patches, dout, products in parts:
-                np.matmul(patches, dout, out=products)
-            if number == 0 and covered:
-                np.add.reduce(partial, axis=0, out=dweights)
-            else:
-                for column in partial:
-                    np.add(dweights[taps], column, out=dweights[taps])
-        if m.dx is None:
-            return
-        for natural, dy in m.reorder:
-            np.copyto(natural, dy)
-        flipped = p.reversed.reshape(-1, p.reversed.shape[2])
-        for dout, taps, out in m.input_products:
-            np.matmul(dout, flipped[taps], out=out)
-        if not m.overwrite:
-            m.dx[:] = 0
-        for index, (dx, dlowered) in enumerate(m.folds):
-            if index == 0 and m.overwrite:
-                np.copyto(dx, dlowered)
-            else:
-                np.add(dx, dlowered, out=dx)
+        folds.sort(key=lambda fold: len(fold[0]) != h)
+        if len(folds[0][0]) == h:
+            calls.append(partial(np.copyto, *folds.pop(0)))
+        else:
+            calls.append(partial(m.dx.fill, 0))
+        return calls + [partial(np.add, dx, part, dx) for dx, part in folds]

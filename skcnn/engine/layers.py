@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from skcnn.engine import masks
 from skcnn.engine.memory import Array
-from skcnn.engine.plan import Parameter, Plan, Shape
+from skcnn.engine.plan import Calls, Parameter, Plan, Shape
 
 
 @dataclass(frozen=True)
@@ -21,19 +23,19 @@ class Flatten:
     def plan(self, in_shape: Shape) -> Plan:
         return Plan(out_shape=(math.prod(in_shape),))
 
-    def bind(self, m):
-        m.y_images = m.y.reshape(m.x.shape)
-        m.dy_images = None if m.dy is None else m.dy.reshape(m.x.shape)
+    def derive(self, p) -> Calls:
+        return []
 
-    def derive(self, p):
-        pass
+    def forward(self, p, m) -> Calls:
+        return [partial(np.copyto, self._as_images(m.y, m.x), m.x)]
 
-    def forward(self, p, m):
-        np.copyto(m.y_images, m.x)
+    def backward(self, p, m, g) -> Calls:
+        return [] if m.dx is None else [partial(np.copyto, m.dx, self._as_images(m.dy, m.dx))]
 
-    def backward(self, p, m, g):
-        if m.dx is not None:
-            np.copyto(m.dx, m.dy_images)
+    @staticmethod
+    def _as_images(features, images):
+        h, t, w, c = images.shape
+        return features.reshape(t, h, w, c).transpose(1, 0, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -55,18 +57,14 @@ class Dense:
             flops=2 * n_in * self.n_units,
         )
 
-    def bind(self, m):
-        pass
+    def derive(self, p) -> Calls:
+        return []
 
-    def derive(self, p):
-        pass
+    def forward(self, p, m) -> Calls:
+        return [partial(np.matmul, m.x, p.weights, m.y)]
 
-    def forward(self, p, m):
-        np.matmul(m.x, p.weights, out=m.y)
-
-    def backward(self, p, m, g):
-        if m.dx is not None:
-            np.matmul(m.dy, p.weights.T, out=m.dx)
+    def backward(self, p, m, g) -> Calls:
+        return [] if m.dx is None else [partial(np.matmul, m.dy, p.weights.T, m.dx)]
 
 
 @dataclass(frozen=True)
@@ -80,74 +78,71 @@ class BiasActivation:
     function: str
 
     def plan(self, in_shape: Shape) -> Plan:
-        backward_scratch = {}
-        if self.function == "relu":
-            backward_scratch = {"positive": Array(in_shape, bool)}
-        elif self.function != "identity":
-            backward_scratch = {"slope": Array(in_shape)}
-        longest = max(in_shape[:2]) if len(in_shape) == 3 else 1
+        slope = {}
+        if self.function in ("tanh", "sigmoid"):
+            slope = {"slope": Array(in_shape, rows_first=len(in_shape) == 3)}
         return Plan(
             out_shape=in_shape,
             parameters={"bias": Parameter((in_shape[-1],))},
-            scratch={"tiled": Array((longest, in_shape[-1]), fixed=True)},
-            backward_scratch=backward_scratch,
+            # a row of pixels of every image
+            scratch={"tiled": Array(in_shape[-2:])},
+            backward_scratch=slope,
             in_place=True,
         )
 
-    def bind(self, m):
-        # In memory order, and a whole row (or column) of pixels in one run: numpy pays by the run.
-        order = (0, 2, 1, 3) if m.transposed else range(m.y.ndim)
-        m.y_stored = m.y.transpose(*order)
-        channels = m.y.shape[-1]
-        pixels = m.y_stored.shape[2] if m.y.ndim == 4 else 1
-        m.tiled = m.tiled[:pixels]
-        m.tiled_run = m.tiled.reshape(pixels * channels)
-        m.y_runs = m.y_stored.reshape(*m.y_stored.shape[:2], -1) if m.y.ndim == 4 else m.y
-        if m.dy is None:
-            return
-        m.dy_stored = m.dy.transpose(*order)
-        m.dy_rows = m.dy_stored.reshape(-1, channels)
-        m.ones = np.ones(len(m.dy_rows), m.dy.dtype)
-        for name in ("positive", "slope"):
-            if hasattr(m, name):
-                setattr(m, name, getattr(m, name).reshape(m.dy_stored.shape))
+    def derive(self, p) -> Calls:
+        return []
 
-    def derive(self, p):
-        pass
-
-    def forward(self, p, m):
+    def forward(self, p, m) -> Calls:
         y = m.y_runs
-        if m.x is not m.y:  # between two convolutions, which store images in different orders
-            np.add(m.x, p.bias, out=m.y)
+        if m.x is not m.y:  # between two convolutions, which store images in different ways
+            calls = [partial(np.add, m.x, p.bias, m.y)]
+        elif y.ndim == m.y.ndim:  # rows of units
+            calls = [partial(np.add, y, p.bias, y)]
         else:
-            np.copyto(m.tiled, p.bias)
-            np.add(y, m.tiled_run, out=y)
+            tiled = m.tiled.reshape(-1)[: y.shape[1]]  # numpy pays by the run: long ones
+            calls = [
+                partial(np.copyto, tiled.reshape(-1, len(p.bias)), p.bias),
+                partial(np.add, y, tiled, y),
+            ]
+        half = y.dtype.type(0.5)
         if self.function == "relu":
-            np.maximum(y, 0, out=y)
+            calls.append(partial(np.maximum, y, y.dtype.type(0), out=y))
         elif self.function == "tanh":
-            np.tanh(y, out=y)
+            calls.append(partial(np.tanh, y, y))
         elif self.function == "sigmoid":
-            np.multiply(y, 0.5, out=y)
-            np.tanh(y, out=y)
-            np.multiply(y, 0.5, out=y)
-            np.add(y, 0.5, out=y)
+            calls += [
+                partial(np.multiply, y, half, y),
+                partial(np.tanh, y, y),
+                partial(np.multiply, y, half, y),
+                partial(np.add, y, half, y),
+            ]
+        return calls
 
-    def backward(self, p, m, g):
-        y, dy = m.y_stored, m.dy_stored
+    def backward(self, p, m, g) -> Calls:
+        y, dy = m.y_runs, m.dy.reshape(m.y_runs.shape)
+        one = y.dtype.type(1)
+        calls: Calls = []
         if self.function == "relu":
-            np.greater(y, 0, out=m.positive)
-            np.multiply(dy, m.positive, out=dy)
-        elif self.function == "tanh":
-            np.multiply(y, y, out=m.slope)
-            np.subtract(1, m.slope, out=m.slope)
-            np.multiply(dy, m.slope, out=dy)
-        elif self.function == "sigmoid":
-            np.subtract(1, y, out=m.slope)
-            np.multiply(m.slope, y, out=m.slope)
-            np.multiply(dy, m.slope, out=dy)
-        np.matmul(m.ones, m.dy_rows, out=g.bias)
+            # y is 0 or above it, and so are its bits as an integer
+            bits = masks.as_bits(y)
+            calls = [
+                partial(np.negative, bits, bits),
+                *masks.spread_sign(y),
+                *masks.keep(dy, y, dy),
+            ]
+        elif self.function != "identity":
+            slope = m.slope.reshape(y.shape)
+            if self.function == "tanh":
+                calls = [partial(np.multiply, y, y, slope), partial(np.subtract, one, slope, slope)]
+            else:
+                calls = [partial(np.subtract, one, y, slope), partial(np.multiply, slope, y, slope)]
+            calls.append(partial(np.multiply, dy, slope, dy))
+        rows = m.dy.reshape(-1, m.dy.shape[-1])
+        calls.append(partial(np.matmul, np.ones(len(rows), rows.dtype), rows, g.bias))
         if m.dx is not m.dy and m.dx is not None:
-            np.copyto(m.dx, m.dy)
+            calls.append(partial(np.copyto, m.dx, m.dy))
+        return calls
 
 
 @dataclass(frozen=True)
@@ -162,27 +157,31 @@ class Dropout:
     def plan(self, in_shape: Shape) -> Plan:
         return Plan(
             out_shape=in_shape,
-            kept={"survives": Array(in_shape, bool)},
-            scratch={"draws": Array(in_shape)},
+            kept={"survives": Array(in_shape)},
             random=True,
             idle_in_prediction=True,
         )
 
-    def bind(self, m):
-        pass
+    def derive(self, p) -> Calls:
+        return []
 
-    def derive(self, p):
-        pass
-
-    def forward(self, p, m):
+    def forward(self, p, m) -> Calls:
         if m.dy is None:
-            return
-        m.rng.random(out=m.draws, dtype=m.draws.dtype)
-        np.greater_equal(m.draws, self.rate, out=m.survives)
-        np.multiply(m.x, 1 / (1 - self.rate), out=m.y)
-        np.multiply(m.y, m.survives, out=m.y)
+            return []
+        number, survives = m.y.dtype.type, m.survives
+        return [
+            partial(m.rng.random, None, survives.dtype, survives),
+            partial(np.subtract, number(self.rate), survives, survives),
+            *masks.spread_sign(survives),
+            partial(np.multiply, m.x, number(1 / (1 - self.rate)), m.y),
+            *masks.keep(m.y, survives, m.y),
+        ]
 
-    def backward(self, p, m, g):
-        if m.dx is not None:
-            np.multiply(m.dy, 1 / (1 - self.rate), out=m.dx)
-            np.multiply(m.dx, m.survives, out=m.dx)
+    def backward(self, p, m, g) -> Calls:
+        if m.dx is None:
+            return []
+        scale = m.dx.dtype.type(1 / (1 - self.rate))
+        return [
+            partial(np.multiply, m.dy, scale, m.dx),
+            *masks.keep(m.dx, m.survives, m.dx),
+        ]

@@ -1,26 +1,29 @@
 """Convolution as matrix products, without im2col.
 
-Lowering along the height only (after Cho & Brand, *MEC: Memory-efficient Convolution for Deep
+Lowering along the width only (after Cho & Brand, *MEC: Memory-efficient Convolution for Deep
 Neural Network*, ICML 2017) copies each pixel `size` times instead of `size` squared times. In the
 lowered array ::
 
-    L[t, y, x, i, c] = image[t, y + i - before, x, c]        (t, out_h, w, size * c)
+    L[t, x, y, j, c] = image[y, t, x + j - before, c]        (t, out_w, h, size * c)
 
-the patches of output column `x` are `size * size * c` *adjacent* numbers of each row ``(t, y)``:
-a plain strided matrix, which BLAS takes as it is. One batched product over overlapping views makes
-all output columns; nothing is copied for them. Columns whose patch leaves the image multiply a
-shorter slice, so no product with padding is computed.
+the patches of output row `y` are `size * size * c` *adjacent* numbers of each row ``(t, x)``: a
+plain strided matrix, which BLAS takes as it is. One batched product over overlapping views makes
+all output rows; nothing is copied for them. Rows whose patch leaves the image multiply a shorter
+slice, so no product with padding is computed.
+
+Images of a tile are stored rows first, ``(h, t, w, c)``. So each product writes one piece of
+memory, the row `y` of all images, and what pooling compares, row with row, are long pieces too.
 
 Axes: t images of a tile, y and x rows and columns, i and j rows and columns of a filter,
-c channels in, k filters. Filters are stored ``(j, i, c, k)``, the order of a patch in `L`.
+c channels in, k filters. Filters are stored ``(i, j, c, k)``, the order of a patch in `L`.
 
-Contains `Window` (the geometry of one axis), `ColumnOrder`, `runs` and the strided views that the
+Contains `Window` (the geometry of one axis), `Run`, `runs` and the strided views that the
 products take.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
@@ -51,8 +54,7 @@ class Window:
 class Run:
     """Positions ``first ... last - 1`` of one axis that all meet taps ``lo ... hi - 1``.
 
-    Position p meets, with tap q, the element ``p + q - before`` of the other axis. Of these
-    positions only every `step`-th belongs to the run.
+    Position p meets, with tap q, the element ``p + q - before`` of the other axis.
     """
 
     first: int
@@ -60,15 +62,22 @@ class Run:
     lo: int
     hi: int
     before: int
-    step: int = 1
 
     def __len__(self) -> int:
-        return len(range(self.first, self.last, self.step))
+        return self.last - self.first
+
+    @property
+    def positions(self) -> slice:
+        return slice(self.first, self.last)
 
     @property
     def start(self) -> int:
         """The element that position `first` meets with tap `lo`."""
         return self.first + self.lo - self.before
+
+    def taps(self, depth: int) -> slice:
+        """The taps of a filter whose taps have `depth` numbers each."""
+        return slice(self.lo * depth, self.hi * depth)
 
 
 def runs(n_positions: int, n_elements: int, size: int, before: int) -> list[Run]:
@@ -84,70 +93,28 @@ def runs(n_positions: int, n_elements: int, size: int, before: int) -> list[Run]
     return found
 
 
-@dataclass(frozen=True)
-class ColumnOrder:
-    """In which order the `width` columns of an image stand in memory.
+def sliding(array: NDArray, run: Run) -> NDArray:
+    """Overlapping matrices, one a position of `run`: ``(positions, rows, taps * depth)``.
 
-    Columns x with the same ``x % period`` stand side by side: what a pooling window compares are
-    then whole blocks of columns, and numpy runs over long pieces instead of one pixel's channels.
-
-    Examples
-    --------
-    >>> from skcnn.engine.lowering import ColumnOrder
-    >>> order = ColumnOrder(5, 2)  # 0, 2, 4, then 1, 3
-    >>> order.columns(1, 5)
-    slice(3, 5, None)
+    `array` is C-contiguous ``(rows, elements, depth)``; matrix p holds, of each row, the elements
+    that position p meets.
     """
-
-    width: int
-    period: int = 1
-
-    def columns(self, first: int, last: int) -> slice:
-        """Where the columns first, first + period, ... before `last` stand."""
-        residue = first % self.period
-        before = sum(len(range(q, self.width, self.period)) for q in range(residue))
-        start = before + first // self.period
-        return slice(start, start + len(range(first, last, self.period)))
-
-    def split(self, run: Run) -> list[Run]:
-        """The run as runs of columns that stand side by side."""
-        return [
-            replace(run, first=first, step=self.period)
-            for first in range(run.first, min(run.first + self.period, run.last))
-        ]
-
-
-def sliding_rows(array: NDArray, run: Run) -> NDArray:
-    """Overlapping matrices, one a position of `run`: ``(positions, t * y, taps * depth)``.
-
-    `array` is C-contiguous ``(t, y, elements, depth)``; matrix p holds, of each row ``(t, y)``,
-    the elements that position p meets.
-    """
-    t, y, n_elements, depth = array.shape
+    rows, n_elements, depth = array.shape
     item = array.itemsize
     return as_strided(
-        array[:, :, run.start :],
-        (len(run), t * y, (run.hi - run.lo) * depth),
-        (run.step * depth * item, n_elements * depth * item, item),
+        array[:, run.start :],
+        (len(run), rows, (run.hi - run.lo) * depth),
+        (depth * item, n_elements * depth * item, item),
     )
 
 
-def column_matrices(array: NDArray, run: Run, order: ColumnOrder) -> NDArray:
-    """The columns of `run` as matrices ``(positions, t * y, depth)`` of ``(t, y, x, depth)``.
+def patches_along_width(padded: NDArray, size: int, period: int) -> NDArray:
+    """What the lowered array copies: a view ``(period, t, out_w / period, h, size * c)``.
 
-    `run` comes from `order.split`.
+    `padded` is C-contiguous ``(h, t, padded_w, c)``, so that `size` columns by c channels are one
+    piece of memory. The columns x with equal ``x % period`` come together.
     """
-    t, y, x, depth = array.shape
-    columns = order.columns(run.first, run.last)
-    return array.reshape(t * y, x, depth)[:, columns].transpose(1, 0, 2)
-
-
-def patches_along_height(transposed: NDArray, size: int) -> NDArray:
-    """What the lowered array copies: a view ``(t, out_h, w, size * c)``.
-
-    `transposed` is C-contiguous ``(t, w, padded_h, c)``: rows of one column are neighbours, so
-    that `size` rows by c channels are one piece of memory.
-    """
-    t, w, h, c = transposed.shape
-    st, sx, sy, sc = transposed.strides
-    return as_strided(transposed, (t, h - size + 1, w, size * c), (st, sy, sx, sc))
+    h, t, w, c = padded.shape
+    sy, st, sx, sc = padded.strides
+    n_groups = (w - size + 1) // period
+    return as_strided(padded, (period, t, n_groups, h, size * c), (sx, st, period * sx, sy, sc))

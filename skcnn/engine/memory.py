@@ -17,17 +17,23 @@ ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
 @dataclass(frozen=True)
 class Array:
-    """An array that a layer asks for: `shape` without the leading axis of images.
+    """An array that a layer asks for: `shape` without the axis of images.
 
-    `fixed` arrays have no axis of images at all. `dtype` None is the network's own.
+    That axis comes first; of `rows_first` arrays, second. `fixed` arrays have none at all. `dtype`
+    None is the network's own.
     """
 
     shape: tuple[int, ...]
     dtype: DTypeLike | None = None
     fixed: bool = False
+    rows_first: bool = False
 
     def full_shape(self, n_images: int) -> tuple[int, ...]:
-        return self.shape if self.fixed else (n_images, *self.shape)
+        if self.fixed:
+            return self.shape
+        if self.rows_first:
+            return (self.shape[0], n_images, *self.shape[1:])
+        return (n_images, *self.shape)
 
 
 def carve(

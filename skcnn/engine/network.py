@@ -133,9 +133,9 @@ class Network:
 
     def forward(self, images: NDArray) -> NDArray:
         """Output of the last layer, before softmax: (n, classes). For looking, not for speed."""
-        space = Workspace(self, len(images), training=False)
+        space = Workspace(self, len(images), self.layer_parameters)
         np.copyto(space.input, images)
-        space.forward(self.layer_parameters)
+        space.forward()
         return space.output.copy()
 
     def summary(self) -> str:

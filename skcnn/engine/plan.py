@@ -1,29 +1,36 @@
 """What a layer is: a value that holds settings only. Memory is passed in.
 
 A layer answers `plan(in_shape)`: the shape of its output and the arrays that it needs. `Workspace`
-lays the arrays out, and each call gets
+lays the arrays out once and asks the layer, once, for what it does with them: `forward` and
+`backward` return lists of calls without arguments, numpy functions bound to views of the memory.
+The training loop does nothing but make these calls. Between two calls of numpy a thread holds the
+interpreter's lock, and others wait for it: the less happens there, the better threads scale.
 
-- ``p``: the layer's parameters, by name, and what was derived from them for this step,
-- ``m``: the layer's memory for one tile: ``m.x`` input, ``m.y`` output, ``m.dx`` and ``m.dy`` their
-  gradients (``m.dx`` None where nobody needs it), the arrays that it asked for, by name, and
-  ``m.x_columns`` and ``m.y_columns``, the order in which images' columns stand in memory,
+A layer gets
+
+- ``p``: its parameters, by name, and what is derived from them each step,
+- ``m``: its memory for one tile: ``m.x`` input, ``m.y`` output, ``m.dx`` and ``m.dy`` their
+  gradients (None where nobody needs them), and the arrays that it asked for, by name,
 - ``g``: where the tile's gradients of the parameters go, by name.
 
-A gradient is ``d`` + name. Images are ``(t, h, w, c)`` to look at, whatever their order in memory.
+Images are ``(h, t, w, c)``, rows first. A convolution may be asked to store the columns x with
+equal ``x % period`` side by side: then ``m.y`` (and ``m.x`` of the pooling layer behind it) is
+None, and ``m.y_planes``, ``(h, period, t, w / period, c)``, takes its place; it also exists, with a
+period of 1, where ``m.y`` does. A gradient is ``d`` + name.
 
-Contains `Parameter`, `Plan` and the protocol `Layer`.
+Contains `Calls`, `Parameter`, `Plan` and the protocol `Layer`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any, Protocol
 
 from skcnn.engine.memory import Array
 
 Shape = tuple[int, ...]
+Calls = list[Callable[[], Any]]
 
 
 @dataclass(frozen=True)
@@ -50,13 +57,12 @@ class Plan:
     kept : arrays that live from forward to backward
     scratch, backward_scratch : arrays that live for one call; the latter made only for training
     derived : arrays computed from the parameters once a step
-    input_padding : rows of zeros (before, after) that the layer wants around its input, which it
-        then also wants stored column by column; None: no wish
+    input_padding : columns of zeros (before, after) that the layer wants around its input, which
+        is then stored ``(h, t, before + w + after, c)``; None: no wish
     input_period : the layer wants the columns x with equal ``x % input_period`` stored side by
-        side (`ColumnOrder`); granted where a layer with `row_order` writes them
+        side; granted where a layer with `row_order` writes them and their number divides
     overwrites_input : the gradient of the input takes the input's place
-    row_order : the output has to be stored as rows of columns, ``(t, h, w, c)``, whatever the next
-        layer wishes; in which order the columns stand does not matter to the layer
+    row_order : the output has to be stored without padding, whatever the next layer wishes
     in_place : the output is the input's memory, if that can be stored as both neighbours wish
     random : draws from ``m.rng`` while training
     idle_in_prediction : does nothing but while training; its output is then the input's memory
@@ -82,16 +88,15 @@ class Plan:
 
 
 class Layer(Protocol):
-    """What `Network` asks of a layer."""
+    """What `Network` and `Workspace` ask of a layer."""
 
     def plan(self, in_shape: Shape) -> Plan: ...
 
-    def bind(self, m: SimpleNamespace) -> None:
-        """Add to `m` the views that forward and backward use; called once, not in the loop."""
+    def derive(self, p: Any) -> Calls:
+        """What computes the derived arrays from the parameters."""
 
-    def derive(self, p: Any) -> None:
-        """Compute the derived arrays from the parameters."""
+    def forward(self, p: Any, m: Any) -> Calls:
+        """What computes ``m.y`` from ``m.x``."""
 
-    def forward(self, p: Any, m: Any) -> None: ...
-
-    def backward(self, p: Any, m: Any, g: Any) -> None: ...
+    def backward(self, p: Any, m: Any, g: Any) -> Calls:
+        """What computes ``m.dx`` and g from ``m.dy``; may use up ``m.y`` and ``m.dy``."""

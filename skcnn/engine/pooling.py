@@ -10,12 +10,14 @@ Contains `by_size`, `by_regions`, `MaxPool2D` and `MeanPool2D`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
-from skcnn.engine.lowering import ColumnOrder
+from skcnn.engine import masks
 from skcnn.engine.memory import Array
-from skcnn.engine.plan import Plan, Shape
+from skcnn.engine.plan import Calls, Plan, Shape
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,8 @@ class _Pool2D:
         rows, columns = self._groups(in_shape)
         return (rows[-1].windows.stop, columns[-1].windows.stop, in_shape[2])
 
-    def derive(self, p):
-        pass
+    def derive(self, p) -> Calls:
+        return []
 
 
 class MaxPool2D(_Pool2D):
@@ -95,99 +97,88 @@ class MaxPool2D(_Pool2D):
         _, out_w, _ = out_shape = self._out_shape(in_shape)
         longest = max(group.size for groups in self._groups(in_shape) for group in groups)
         strip = (h, out_w, c)
-        backward_scratch = {"wins": Array((longest - 1, *strip), bool)}
-        if longest > 2:
-            backward_scratch["largest"] = Array(strip)
         return Plan(
             out_shape=out_shape,
-            kept={"strips": Array(strip)},  # the largest of each window's columns
-            backward_scratch=backward_scratch,
+            kept={"strips": Array(strip, rows_first=True)},  # the largest of each window's columns
+            backward_scratch={"gap": Array(strip, rows_first=True)} if longest > 2 else {},
             input_period=min(self.size, w) if self.regions is None else 1,
             overwrites_input=True,
         )
 
-    def bind(self, m):
-        rows, columns = self._groups(m.x.shape[1:])
-        m.column_groups = [
-            _Comparison(
-                m, [(slice(None), slice(None), part) for part in _taps(group, m.x_columns)],
-                m.x, m.dx, (slice(None), slice(None), group.windows), m.strips, m.strips,
-            )
-            for group in columns
-        ]  # fmt: skip
-        m.row_groups = [
-            _Comparison(
-                m, [(slice(None), group.tap(r)) for r in range(group.size)],
-                m.strips, m.strips, (slice(None), group.windows), m.y, m.dy,
-            )
-            for group in rows
-        ]  # fmt: skip
+    def forward(self, p, m) -> Calls:
+        rows, columns = self._groups(_image_shape(m.x_planes))
+        calls: Calls = []
+        for group in columns:
+            calls += _largest(_columns(m.x_planes, group), m.strips[:, :, group.windows])
+        for group in rows:
+            calls += _largest(_rows(m.strips, group), m.y[group.windows])
+        return calls
 
-    def forward(self, p, m):
-        for group in m.column_groups:
-            group.compare()
-        for group in m.row_groups:
-            group.compare()
-
-    def backward(self, p, m, g):
-        if m.dx is None:
-            return
-        for group in m.row_groups:
-            group.to_the_winners()
-        for group in m.column_groups:
-            group.to_the_winners()
+    def backward(self, p, m, g) -> Calls:
+        if m.dx_planes is None:
+            return []
+        rows, columns = self._groups(_image_shape(m.x_planes))
+        calls: Calls = []
+        if m.dx_planes is not m.x_planes:
+            calls.append(partial(np.copyto, m.dx_planes, m.x_planes))
+        gap = getattr(m, "gap", None)
+        for group in rows:
+            calls += _to_the_winners(_rows(m.strips, group), m.dy[group.windows], gap)
+        for group in columns:
+            dstrips = m.strips[:, :, group.windows]
+            calls += _to_the_winners(_columns(m.dx_planes, group), dstrips, gap)
+        return calls
 
 
-def _taps(group: Group, order: ColumnOrder) -> list[slice]:
-    """Where the columns number 0, 1, ... of every window stand."""
-    if order.period == 1:
-        return [group.tap(r) for r in range(group.size)]
-    return [order.columns(group.start + r, group.pixels.stop) for r in range(group.size)]
+def _image_shape(planes: NDArray) -> Shape:
+    h, period, _, w, c = planes.shape
+    return h, period * w, c
 
 
-class _Comparison:
-    """The largest of several arrays, element by element, and the way back to the winner."""
+def _rows(strips: NDArray, group: Group) -> list[NDArray]:
+    """The rows number 0, 1, ... of every window."""
+    return [strips[group.tap(r)] for r in range(group.size)]
 
-    def __init__(self, m, taps, x, dx, windows, y, dy) -> None:
-        self.values = [x[tap] for tap in taps]
-        self.y = y[windows]
-        if m.dy is None or dx is None:
-            return
-        self.dvalues = [dx[tap] for tap in taps]
-        self.dy = dy[windows]
-        _, h, w, _ = self.dy.shape
-        # wins[r - 1]: tap r is larger than every tap before it
-        self.wins = [m.wins[:, r, :h, :w] for r in range(len(taps) - 1)]
-        self.largest = m.largest[:, :h, :w] if len(taps) > 2 else None
 
-    def compare(self) -> None:
-        if len(self.values) == 1:
-            np.copyto(self.y, self.values[0])
-            return
-        largest = self.values[0]
-        for value in self.values[1:]:
-            np.maximum(largest, value, out=self.y)
-            largest = self.y
+def _columns(planes: NDArray, group: Group) -> list[NDArray]:
+    """The columns number 0, 1, ... of every window."""
+    if planes.shape[1] > 1:  # stored window by window: each is a plane
+        return [planes[:, r] for r in range(group.size)]
+    return [planes[:, 0, :, group.tap(r)] for r in range(group.size)]
 
-    def to_the_winners(self) -> None:
-        """Give each gradient to its winner; `dy` is used up.
 
-        The last tap that beat all before it has won: walk back, and what a tap does not take is
-        left, exactly, for the taps before it.
-        """
-        if not self.wins:
-            np.copyto(self.dvalues[0], self.dy)
-            return
-        largest = self.values[0]
-        for r, wins in enumerate(self.wins, start=1):
-            np.greater(self.values[r], largest, out=wins)
-            if r < len(self.wins):
-                np.maximum(largest, self.values[r], out=self.largest)
-                largest = self.largest
-        for r in range(len(self.wins), 0, -1):
-            taken = self.dvalues[r]
-            np.multiply(self.dy, self.wins[r - 1], out=taken)
-            np.subtract(self.dy, taken, out=self.dvalues[0] if r == 1 else self.dy)
+def _largest(values: list[NDArray], y: NDArray) -> Calls:
+    """``y`` = the largest of several arrays, element by element."""
+    if len(values) == 1:
+        return [partial(np.copyto, y, values[0])]
+    calls = [partial(np.maximum, values[0], values[1], out=y)]
+    return calls + [partial(np.maximum, y, value, out=y) for value in values[2:]]
+
+
+def _to_the_winners(values: list[NDArray], dy: NDArray, gap: NDArray | None) -> Calls:
+    """Put each gradient in the place of the winning value; 0 where the others were. Uses up `dy`.
+
+    A value that is larger than all before it becomes a mask of ones, in place; the largest so far
+    is kept in the place of the first. The last mask of ones has won: walk back, and what a value
+    does not take is left, exactly, for those before it.
+    """
+    first, *others = values
+    if not others:
+        return [partial(np.copyto, first, dy)]
+    calls: Calls = []
+    for value in others[:-1]:
+        difference = gap.ravel()[: value.size].reshape(value.shape)
+        calls += [
+            partial(np.subtract, first, value, difference),
+            partial(np.maximum, first, value, out=first),
+            partial(np.copyto, value, difference),
+            *masks.spread_sign(value),
+        ]
+    calls += [partial(np.subtract, first, others[-1], others[-1]), *masks.spread_sign(others[-1])]
+    for value in reversed(others):
+        calls += masks.keep(dy, value, value)
+        calls += masks.leave(dy, value, first if value is others[0] else dy)
+    return calls
 
 
 class MeanPool2D(_Pool2D):
@@ -198,59 +189,43 @@ class MeanPool2D(_Pool2D):
         out_shape = self._out_shape(in_shape)
         return Plan(
             out_shape=out_shape,
-            scratch={"strips": Array((out_shape[0], w, c))},
-            backward_scratch={"share": Array(out_shape)},
+            scratch={"strips": Array((out_shape[0], w, c), rows_first=True)},
+            backward_scratch={"share": Array(out_shape, rows_first=True)},
         )
 
-    def bind(self, m):
-        rows, columns = self._groups(m.x.shape[1:])
-        t, out_h, _, c = m.y.shape
-        w = m.x.shape[2]
-
-        def windows(array, row_group, column_group):
-            part = array[:, row_group.pixels, column_group.pixels]
-            return part.reshape(
-                (t, row_group.count, row_group.size, column_group.count, column_group.size, c)
-            )
-
-        m.row_sums = [
-            (
-                m.x[:, group.pixels].reshape(t, group.count, group.size, w, c),
-                m.strips[:, group.windows],
-            )
+    def _windows(self, m, x: NDArray):
+        """Pairs of views: rows of x and the strip that is their sum, columns and theirs."""
+        rows, columns = self._groups(_image_shape(m.x_planes))
+        h, t, w, c = x.shape
+        by_rows = [
+            (x[group.pixels].reshape(group.count, group.size, t, w, c), m.strips[group.windows])
             for group in rows
         ]
-        m.column_sums = [
+        by_columns = [
             (
-                m.strips[:, :, group.pixels].reshape(t, out_h, group.count, group.size, c),
-                m.y[:, :, group.windows],
+                m.strips[:, :, group.pixels].reshape(-1, t, group.count, group.size, c),
+                (slice(None), slice(None), group.windows),
             )
             for group in columns
         ]
         heights = np.concatenate([np.full(group.count, group.size) for group in rows])
         widths = np.concatenate([np.full(group.count, group.size) for group in columns])
-        m.per_pixel = (1 / np.outer(heights, widths))[:, :, None].astype(m.y.dtype)
-        m.spread = []
-        if m.dx is not None:
-            m.spread = [
-                (
-                    windows(m.dx, row_group, column_group),
-                    m.share[:, row_group.windows, None, column_group.windows, None, :],
-                )
-                for row_group in rows
-                for column_group in columns
-            ]
+        per_pixel = (1 / np.outer(heights, widths))[:, None, :, None].astype(x.dtype)
+        return by_rows, by_columns, per_pixel
 
-    def forward(self, p, m):
-        for x, strips in m.row_sums:
-            np.add.reduce(x, axis=2, out=strips)
-        for strips, y in m.column_sums:
-            np.add.reduce(strips, axis=3, out=y)
-        np.multiply(m.y, m.per_pixel, out=m.y)
+    def forward(self, p, m) -> Calls:
+        by_rows, by_columns, per_pixel = self._windows(m, m.x)
+        calls = [partial(np.add.reduce, x, 1, None, strips) for x, strips in by_rows]
+        calls += [partial(np.add.reduce, x, 3, None, m.y[part]) for x, part in by_columns]
+        return [*calls, partial(np.multiply, m.y, per_pixel, m.y)]
 
-    def backward(self, p, m, g):
+    def backward(self, p, m, g) -> Calls:
         if m.dx is None:
-            return
-        np.multiply(m.dy, m.per_pixel, out=m.share)
-        for dx, share in m.spread:
-            np.copyto(dx, share)
+            return []
+        by_rows, by_columns, per_pixel = self._windows(m, m.dx)
+        calls: Calls = [partial(np.multiply, m.dy, per_pixel, m.share)]
+        for strips, part in by_columns:
+            calls.append(partial(np.copyto, strips, m.share[part][:, :, :, None]))
+        for dx, strips in by_rows:
+            calls.append(partial(np.copyto, dx, strips[:, None]))
+        return calls

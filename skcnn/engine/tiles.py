@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from skcnn.engine.network import Network
 from skcnn.engine.optimizers import PIECE, Optimizer
+from skcnn.engine.plan import Calls
 from skcnn.engine.source import ImageSource
 from skcnn.engine.threads import Threads
 from skcnn.engine.workspace import Workspace
@@ -53,13 +54,13 @@ class _Stream:
 
     def __init__(self, seed: int) -> None:
         self._bits = np.random.Philox(key=seed)
-        self._generator = np.random.Generator(self._bits)
+        self.generator = np.random.Generator(self._bits)
         self._state = self._bits.state  # as made: nothing drawn, nothing left over
 
     def at(self, step: int, tile: int) -> np.random.Generator:
         self._state["state"]["counter"][:] = (0, 0, step, tile)
         self._bits.state = self._state
-        return self._generator
+        return self.generator
 
 
 class Trainer:
@@ -118,7 +119,6 @@ class Trainer:
         self.gradient = np.zeros(network.n_parameters, dtype)
         # whole-batch gradients do not pass through the lanes
         self.lanes = np.zeros((n_lanes, network.n_parameters - network.n_whole_batch), dtype)
-        self.lane_views = [self._lane_views(lane) for lane in self.lanes]
         self.losses = np.zeros(n_lanes)
         self.stores = [
             SimpleNamespace(
@@ -130,25 +130,17 @@ class Trainer:
             for i, plan in enumerate(network.plans)
         ]
         self.parameters = network.views(network.parameters)
-        for p, plan in zip(self.parameters, network.plans, strict=True):
+        self.derive: Calls = []
+        for layer, p, plan in zip(network.layers, self.parameters, network.plans, strict=True):
             for name, shape in plan.derived.items():
                 setattr(p, name, np.zeros(shape, dtype))
+            self.derive += layer.derive(p)
         self.blocks = self._cut_into_blocks()
         self.spaces: list[dict[int, SimpleNamespace]] = [{} for _ in range(threads.n_threads)]
         self.scratch = [np.empty(PIECE, dtype) for _ in range(threads.n_threads)]
         self.block_scratch = [np.empty(0, dtype) for _ in range(threads.n_threads)]
         self.streams = [_Stream(seed) for _ in range(threads.n_threads)]
         self.random = augment is not None or any(plan.random for plan in network.plans)
-
-    def _lane_views(self, lane: NDArray) -> list[SimpleNamespace]:
-        views = [SimpleNamespace() for _ in self.network.layers]
-        skip = self.network.n_whole_batch
-        for (index, name), slot in self.network.slots.items():
-            if slot.start >= skip:
-                shape = self.network.plans[index].parameters[name].shape
-                part = lane[slot.start - skip : slot.stop - skip]
-                setattr(views[index], name, part.reshape(shape))
-        return views
 
     def _cut_into_blocks(self) -> list[tuple[slice, int | None, slice | None]]:
         """(slice of the vector, layer of a whole-batch gradient or None, its rows)."""
@@ -170,13 +162,21 @@ class Trainer:
     def _space(self, thread: int, n_images: int) -> SimpleNamespace:
         spaces = self.spaces[thread]
         if n_images not in spaces:
-            dtype = self.network.dtype
-            n_classes = len(self.targets)
+            network = self.network
+            gradient = np.zeros(network.n_parameters, network.dtype)
             spaces[n_images] = SimpleNamespace(
-                net=Workspace(self.network, n_images, training=True),
+                net=Workspace(
+                    network,
+                    n_images,
+                    self.parameters,
+                    gradients=network.views(gradient),
+                    stores=self.stores,
+                    rng=self.streams[thread].generator,
+                ),
+                gradient=gradient[network.n_whole_batch :],
                 raw=self.source.scratch(n_images),
-                targets=np.empty((n_images, n_classes), dtype),
-                weights=np.empty((n_images, 1), dtype),
+                targets=np.empty((n_images, len(self.targets)), network.dtype),
+                weights=np.empty((n_images, 1), network.dtype),
             )
         return spaces[n_images]
 
@@ -185,8 +185,8 @@ class Trainer:
 
         `step` counts from 1.
         """
-        for layer, p in zip(self.network.layers, self.parameters, strict=True):
-            layer.derive(p)
+        for call in self.derive:
+            call()
         loss = 0.0
         n = len(indices)
         for start in range(0, n, MOST_IMAGES_AT_ONCE):
@@ -222,11 +222,10 @@ class Trainer:
         augment = None
         if self.random:
             rng = self.streams[thread].at(*stream)
-            net.seed(rng)
             if self.augment is not None:
                 augment = functools.partial(self._augmented, rng)
         self.source.read(indices, net.input, space.raw, augment)
-        net.forward(self.parameters)
+        net.forward()
         np.take(self.targets, self.labels[indices], axis=0, out=space.targets, mode="clip")
         if self.weights is None:
             space.weights.fill(1 / batch_size)
@@ -234,7 +233,9 @@ class Trainer:
             np.divide(self.weights[indices], batch_size, out=space.weights[:, 0])
         loss = self.loss.loss(net.output, space.targets, space.weights, net.doutput)
         self.losses[lane] = loss * batch_size
-        net.backward(self.parameters, self.lane_views[lane], self.stores, rows)
+        net.rows = rows
+        net.backward()
+        np.copyto(self.lanes[lane], space.gradient)
 
     def _augmented(self, rng: np.random.Generator, images: NDArray) -> NDArray:
         warped = np.asarray(self.augment(images, rng))
@@ -306,12 +307,13 @@ def predict(
 
     def run_tile(thread: int, index: int) -> None:
         if thread not in spaces:
-            spaces[thread] = (Workspace(network, tile, training=False), source.scratch(tile))
+            space = Workspace(network, tile, network.layer_parameters)
+            spaces[thread] = (space, source.scratch(tile))
         space, raw = spaces[thread]
         rows = slice(index * tile, min((index + 1) * tile, n))
         numbers = np.minimum(np.arange(index * tile, (index + 1) * tile), n - 1)
         source.read(numbers if indices is None else indices[numbers], space.input, raw)
-        space.forward(network.layer_parameters)
+        space.forward()
         write(rows, space)
 
     threads.run(run_tile, -(-n // tile))

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn.engine.lowering import ColumnOrder
 from skcnn.engine.memory import Array, aligned_zeros, carve
-from skcnn.engine.plan import Layer, Plan, Shape
+from skcnn.engine.plan import Calls, Layer, Plan, Shape
 
 
 class Planned(Protocol):
@@ -33,33 +33,45 @@ class Planned(Protocol):
 class Boundary:
     """What lies between two layers, or between several that work in place.
 
-    With `padding` (rows of zeros before and after, for the convolution that reads it) images are
-    stored column by column, ``(t, w, before + h + after, c)``, which is what lowering wants. With a
-    `period`, their columns stand in the order of `ColumnOrder`. `one_memory`: the gradient takes
-    the place of the values.
+    With `padding` there are columns of zeros before and after each row, for the convolution that
+    reads it. With a `period`, columns x with equal ``x % period`` stand side by side (`plan`).
+    `one_memory`: the gradient takes the place of the values.
     """
 
     index: int
     shape: Shape
-    padding: tuple[int, int] | None
+    padding: tuple[int, int] = (0, 0)
     period: int = 1
     one_memory: bool = False
 
-    @property
-    def columns(self) -> ColumnOrder | None:
-        return ColumnOrder(self.shape[1], self.period) if len(self.shape) == 3 else None
-
     def stored(self, padding: tuple[int, int] = (0, 0)) -> Array:
-        if self.padding is None:
+        if len(self.shape) == 1:
             return Array(self.shape)
         h, w, c = self.shape
-        return Array((w, h + sum(padding), c))
+        return Array((h, w + sum(padding), c), rows_first=True)
 
-    def as_images(self, stored: NDArray, before: int = 0) -> NDArray:
-        """The view (t, h, w, c) without padding, or (t, features)."""
-        if self.padding is None:
+    def planes(self, stored: NDArray | None) -> NDArray | None:
+        """The view (h, period, t, w / period, c) of images."""
+        if stored is None or len(self.shape) == 1 or stored.shape[2] != self.shape[1]:
+            return None
+        h, t, w, c = stored.shape
+        return stored.reshape(h, self.period, t, w // self.period, c)
+
+    def whole(self, stored: NDArray | None, first: int = 0) -> NDArray | None:
+        """The view (h, t, w, c) without padding, None if columns are not in order; or features."""
+        if stored is None or len(self.shape) == 1:
             return stored
-        return stored[:, :, before : before + self.shape[0]].transpose(0, 2, 1, 3)
+        return stored[:, :, first : first + self.shape[1]] if self.period == 1 else None
+
+    def runs(self, stored: NDArray) -> NDArray:
+        """All values in rows as long as the memory allows, a channel at every c-th place."""
+        if len(self.shape) == 1 or self.period > 1:
+            return stored
+        h, t, _, c = stored.shape
+        if not any(self.padding):
+            return stored.reshape(h, -1)
+        first = self.padding[0] * c
+        return stored.reshape(h * t, -1)[:, first : first + self.shape[1] * c]
 
 
 def find_boundaries(plans: Sequence[Plan], shapes: Sequence[Shape], training: bool):
@@ -75,7 +87,7 @@ def find_boundaries(plans: Sequence[Plan], shapes: Sequence[Shape], training: bo
             reader = next((p for p in plans[i + 1 :] if not shares(p)), None)
             shared = reader is None or reader.input_padding is None
         owners.append(owners[-1] if shared else i + 1)
-    padding = dict.fromkeys(owners)
+    padding = dict.fromkeys(owners, (0, 0))
     for owner, plan in zip(owners, plans, strict=False):
         if plan.input_padding is not None:
             if owner and plans[owner - 1].row_order:
@@ -87,12 +99,17 @@ def find_boundaries(plans: Sequence[Plan], shapes: Sequence[Shape], training: bo
         for owner, plan in zip(owners, plans, strict=False)
         if owner and plans[owner - 1].row_order and owners.count(owner) == 1
     }
+
+    def period(owner: int) -> int:
+        wish = pairs[owner].input_period if owner in pairs else 1
+        return 1 if wish == 1 or shapes[owner][1] % wish else wish
+
     found = {
         owner: Boundary(
             owner,
             shapes[owner],
             padding[owner],
-            pairs[owner].input_period if owner in pairs else 1,
+            period(owner),
             owner in pairs and pairs[owner].overwrites_input,
         )
         for owner in padding
@@ -101,27 +118,82 @@ def find_boundaries(plans: Sequence[Plan], shapes: Sequence[Shape], training: bo
 
 
 class Workspace:
-    """The memory of one tile of `n_images`.
+    """The memory of one tile of `n_images`, and what the layers do with it.
+
+    Parameters
+    ----------
+    network : Planned
+    n_images : int
+    parameters : list of namespaces
+        By layer; see `Network.views`. For training, with the arrays derived from them.
+    gradients : list of namespaces or None
+        Where the tile's gradients go; None: for prediction only.
+    stores : list of namespaces or None
+        Layers whose gradient is one product over the mini-batch leave the factors of that product
+        in ``x`` and ``dy`` of theirs, in the rows `rows`.
+    rng : Generator or None
+        Layers that draw, draw from it.
 
     Attributes
     ----------
     input : ndarray of shape (n_images, h, w, channels)
         To be filled before `forward`.
-    output, doutput : ndarray of shape (n_images, classes)
+    output, doutput : ndarray of shape (n_images, classes), or whatever the last layer gives
         Output of the last layer; the gradient to be filled before `backward` (training only).
+    rows : slice
+        The tile's place in the stores.
     memories : list of namespaces, one a layer
     n_bytes : int
     """
 
-    def __init__(self, network: Planned, n_images: int, *, training: bool) -> None:
-        self.layers = network.layers
-        plans, dtype = network.plans, network.dtype
-        at = find_boundaries(plans, network.shapes, training)
-        distinct = list(dict.fromkeys(at))
+    def __init__(
+        self,
+        network: Planned,
+        n_images: int,
+        parameters: Sequence[SimpleNamespace],
+        *,
+        gradients: Sequence[SimpleNamespace] | None = None,
+        stores: Sequence[SimpleNamespace | None] | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        training = gradients is not None
+        at = find_boundaries(network.plans, network.shapes, training)
+        self.rows = slice(0, n_images)
+        views, self.n_bytes = self._lay_out(network, n_images, at, training)
 
-        lasting = {("y", b.index): b.stored(b.padding or (0, 0)) for b in distinct}
+        sights = {b: self._sight(b, views, training) for b in dict.fromkeys(at)}
+        self.memories = [
+            SimpleNamespace(
+                **{role.format("x"): view for role, view in sights[at[i]].items()},
+                **{role.format("y"): view for role, view in sights[at[i + 1]].items()},
+                rng=rng,
+                **{key[1]: view for key, view in views.items() if key[0] == i},
+            )
+            for i in range(len(network.layers))
+        ]
+        self.input = _images_first(self.memories[0].x)
+        self.output = _images_first(self.memories[-1].y)
+        self.doutput = _images_first(self.memories[-1].dy)
+
+        self._forward: Calls = []
+        self._backward: Calls = []
+        for i, (layer, p, m) in enumerate(
+            zip(network.layers, parameters, self.memories, strict=True)
+        ):
+            self._forward += layer.forward(p, m)
+            if training:
+                calls = layer.backward(p, m, gradients[i])
+                if stores is not None and stores[i] is not None:
+                    calls = [partial(self._leave_factors, stores[i], m.x, m.dy), *calls]
+                self._backward = calls + self._backward
+
+    @staticmethod
+    def _lay_out(network: Planned, n_images: int, at: list[Boundary], training: bool):
+        """All arrays as views of one buffer, by (layer, name) or ("y" or "dy", boundary)."""
+        distinct = list(dict.fromkeys(at))
+        lasting = {("y", b.index): b.stored(b.padding) for b in distinct}
         passing = []
-        for i, plan in enumerate(plans):
+        for i, plan in enumerate(network.plans):
             own = dict(plan.scratch)
             if training:
                 own |= plan.backward_scratch
@@ -137,76 +209,52 @@ class Workspace:
                 turns[position % 2].append(boundary)
 
         def lay_out(buffer):
-            views, end = carve(lasting, n_images, dtype, buffer=buffer)
-            for turn in turns:
+            views, end = carve(lasting, n_images, network.dtype, buffer=buffer)
+            areas = [[{("dy", b.index): b.stored()} for b in turn] for turn in turns]
+            for area in (*areas, passing):
                 ends = [end]
-                for b in turn:
-                    one = {("dy", b.index): b.stored()}
-                    found, stop = carve(one, n_images, dtype, start=end, buffer=buffer)
+                for arrays in area:
+                    found, stop = carve(arrays, n_images, network.dtype, start=end, buffer=buffer)
                     views |= found
                     ends.append(stop)
                 end = max(ends)
-            ends = [end]
-            for own in passing:
-                found, stop = carve(own, n_images, dtype, start=end, buffer=buffer)
-                views |= found
-                ends.append(stop)
-            return views, max(ends)
+            return views, end
 
-        _, self.n_bytes = lay_out(None)
-        views, _ = lay_out(aligned_zeros(self.n_bytes))
+        _, n_bytes = lay_out(None)
+        return lay_out(aligned_zeros(n_bytes))
 
-        output, gradient = {}, {}
-        for b in distinct:
-            output[b] = b.as_images(views["y", b.index], b.padding[0] if b.padding else 0)
-            stored = views.get(("y" if training and b.one_memory else "dy", b.index))
-            gradient[b] = None if stored is None else b.as_images(stored)
+    @staticmethod
+    def _sight(b: Boundary, views: dict, training: bool) -> dict[str, NDArray | None]:
+        """What a layer sees of a boundary; {} stands for x where it reads, for y where it writes.
 
-        self.memories = []
-        for i, layer in enumerate(self.layers):
-            m = SimpleNamespace(
-                x=output[at[i]],
-                x_stored=views["y", at[i].index],
-                x_columns=at[i].columns,
-                y_columns=at[i + 1].columns,
-                transposed=at[i + 1].padding is not None,
-                y=output[at[i + 1]],
-                dx=gradient[at[i]],
-                dy=gradient[at[i + 1]],
-                rng=None,
-                **{key[1]: view for key, view in views.items() if key[0] == i},
-            )
-            layer.bind(m)
-            self.memories.append(m)
-        self.input = output[at[0]]
-        self.output = output[at[-1]]
-        self.doutput = gradient[at[-1]]
-
-    def forward(self, parameters: Sequence[SimpleNamespace]) -> None:
-        """From `input` to `output`."""
-        for layer, p, m in zip(self.layers, parameters, self.memories, strict=True):
-            layer.forward(p, m)
-
-    def backward(
-        self,
-        parameters: Sequence[SimpleNamespace],
-        gradients: Sequence[SimpleNamespace],
-        stores: Sequence[SimpleNamespace | None],
-        rows: slice,
-    ) -> None:
-        """From `doutput` to the tile's gradients.
-
-        Layers whose gradient is one product over the mini-batch leave the factors of that product,
-        ``x`` and ``dy``, in the tile's `rows` of their store instead.
+        Views that are the same object are the same memory.
         """
-        for i in range(len(self.layers) - 1, -1, -1):
-            m, store = self.memories[i], stores[i]
-            if store is not None:
-                np.copyto(store.x[rows], m.x)
-                np.copyto(store.dy[rows], m.dy)
-            self.layers[i].backward(parameters[i], m, gradients[i])
+        stored = views["y", b.index]
+        values = {
+            "{}": b.whole(stored, b.padding[0]),
+            "{}_planes": b.planes(stored),
+        }
+        gradient = views.get(("dy", b.index))
+        gradients = {"d{}": b.whole(gradient), "d{}_planes": b.planes(gradient)}
+        if training and b.one_memory:
+            gradients = {f"d{role}": view for role, view in values.items()}
+        return {**values, **gradients, "{}_stored": stored, "{}_runs": b.runs(stored)}
 
-    def seed(self, rng: np.random.Generator) -> None:
-        """Give the layers the tile's random stream."""
-        for m in self.memories:
-            m.rng = rng
+    def _leave_factors(self, store: SimpleNamespace, x: NDArray, dy: NDArray) -> None:
+        np.copyto(store.x[self.rows], x)
+        np.copyto(store.dy[self.rows], dy)
+
+    def forward(self) -> None:
+        """From `input` to `output`."""
+        for call in self._forward:
+            call()
+
+    def backward(self) -> None:
+        """From `doutput` to the tile's gradients."""
+        for call in self._backward:
+            call()
+
+
+def _images_first(array: NDArray | None) -> NDArray | None:
+    """(t, h, w, c) of (h, t, w, c); features as they are."""
+    return array if array is None or array.ndim == 2 else array.swapaxes(0, 1)
