@@ -107,7 +107,8 @@ class BiasActivation:
             ]
         half = y.dtype.type(0.5)
         if self.function == "relu":
-            calls.append(partial(np.maximum, y, y.dtype.type(0), out=y))
+            # an array of zeros: numpy has no vector instructions for the maximum with a scalar
+            calls.append(partial(np.maximum, y, np.zeros(y.shape[1:], y.dtype), out=y))
         elif self.function == "tanh":
             calls.append(partial(np.tanh, y, y))
         elif self.function == "sigmoid":

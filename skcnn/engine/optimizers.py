@@ -1,8 +1,7 @@
 """Optimizers on one flat vector, and the schedules of their learning rates.
 
-An optimizer is a value; its moments are passed in. `step` works on a block of the vector, so
-threads can share the work, and cuts it into pieces that stay in the first-level cache through all
-its passes.
+An optimizer is a value; its moments are passed in. `move` gives the calls that move a block of the
+vector, bound once; what changes from step to step, `settings`, stands in 0-d arrays.
 
 Contains `SGD`, `Adam`, `one_cycle`, `constant`, `inverse_scaling`.
 """
@@ -12,31 +11,32 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-PIECE = 32768  # numbers; five float32 arrays of this length stay in the second-level cache
+from skcnn.engine.plan import Calls
 
 
 class Optimizer(Protocol):
-    """What the training loop asks of an optimizer."""
+    """What training asks of an optimizer."""
 
     n_moments: ClassVar[int]
 
-    def step(
+    def settings(self, step: int, rate: float, momentum: float) -> tuple[float, ...]:
+        """The numbers that step number `step`, counted from 1, goes by."""
+
+    def move(
         self,
         parameters: NDArray,
         gradients: NDArray,
         moments: Sequence[NDArray],
         scratch: NDArray,
-        *,
-        step: int,
-        rate: float,
-        momentum: float,
-    ) -> None:
-        """Move `parameters` by one step number `step`, counted from 1; scratch: (PIECE,)."""
+        settings: Sequence[NDArray],
+    ) -> Calls:
+        """What moves `parameters`, as long as all the others; may use up `gradients`."""
 
 
 @dataclass(frozen=True)
@@ -50,28 +50,34 @@ class SGD:
     nesterov: bool = False
     n_moments: ClassVar[int] = 1
 
-    def step(self, parameters, gradients, moments, scratch, *, step, rate, momentum):
-        (velocities,) = moments
-        for start in range(0, len(parameters), PIECE):
-            piece = slice(start, start + PIECE)
-            w, g, v = parameters[piece], gradients[piece], velocities[piece]
-            s = scratch[: len(w)]
-            np.multiply(g, rate, out=s)
-            np.multiply(v, momentum, out=v)
-            np.subtract(v, s, out=v)
-            if self.nesterov:
-                np.subtract(w, s, out=w)
-                np.multiply(v, momentum, out=s)
-                np.add(w, s, out=w)
-            else:
-                np.add(w, v, out=w)
+    def settings(self, step, rate, momentum):
+        return rate, momentum
+
+    def move(self, parameters, gradients, moments, scratch, settings):
+        (v,) = moments
+        rate, momentum = settings
+        calls = [
+            partial(np.multiply, gradients, rate, gradients),
+            partial(np.multiply, v, momentum, v),
+            partial(np.subtract, v, gradients, v),
+        ]
+        if not self.nesterov:
+            return [*calls, partial(np.add, parameters, v, parameters)]
+        return [
+            *calls,
+            partial(np.subtract, parameters, gradients, parameters),
+            partial(np.multiply, v, momentum, scratch),
+            partial(np.add, parameters, scratch, parameters),
+        ]
 
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam (Kingma & Ba, ICLR 2015), Algorithm 1, with the corrections folded into the rate.
+    """Adam (Kingma & Ba, ICLR 2015), Algorithm 1.
 
-    `momentum` is not used: `beta_1` has its part.
+    The moments are kept without their factors ``1 - beta``, and these and the corrections of the
+    bias are folded into the rate and epsilon: as many passes over memory less. `momentum` is not
+    used: `beta_1` has its part.
     """
 
     beta_1: float = 0.9
@@ -79,27 +85,27 @@ class Adam:
     epsilon: float = 1e-8
     n_moments: ClassVar[int] = 2
 
-    def step(self, parameters, gradients, moments, scratch, *, step, rate, momentum):
-        means, squares = moments
-        root = math.sqrt(1 - self.beta_2**step)
-        rate = rate * root / (1 - self.beta_1**step)
-        epsilon = self.epsilon * root
-        for start in range(0, len(parameters), PIECE):
-            piece = slice(start, start + PIECE)
-            w, g, m, v = parameters[piece], gradients[piece], means[piece], squares[piece]
-            s = scratch[: len(w)]
-            np.subtract(g, m, out=s)
-            np.multiply(s, 1 - self.beta_1, out=s)
-            np.add(m, s, out=m)
-            np.multiply(g, g, out=s)
-            np.subtract(s, v, out=s)
-            np.multiply(s, 1 - self.beta_2, out=s)
-            np.add(v, s, out=v)
-            np.sqrt(v, out=s)
-            np.add(s, epsilon, out=s)
-            np.divide(m, s, out=s)
-            np.multiply(s, rate, out=s)
-            np.subtract(w, s, out=w)
+    def settings(self, step, rate, momentum):
+        root = math.sqrt((1 - self.beta_2**step) / (1 - self.beta_2))
+        return rate * root * (1 - self.beta_1) / (1 - self.beta_1**step), self.epsilon * root
+
+    def move(self, parameters, gradients, moments, scratch, settings):
+        m, v = moments
+        rate, epsilon = settings
+        g = gradients
+        number = g.dtype.type
+        return [
+            partial(np.multiply, m, number(self.beta_1), m),
+            partial(np.add, m, g, m),
+            partial(np.multiply, g, g, g),
+            partial(np.multiply, v, number(self.beta_2), v),
+            partial(np.add, v, g, v),
+            partial(np.sqrt, v, g),
+            partial(np.add, g, epsilon, g),
+            partial(np.divide, m, g, g),
+            partial(np.multiply, g, rate, g),
+            partial(np.subtract, parameters, g, parameters),
+        ]
 
 
 WARM_UP = 0.2  # share of the training in which one_cycle rises

@@ -20,15 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skcnn.engine.network import Network
-from skcnn.engine.optimizers import PIECE, Optimizer
+from skcnn.engine.optimizers import Optimizer
 from skcnn.engine.plan import Calls
 from skcnn.engine.source import ImageSource
 from skcnn.engine.threads import Threads
+from skcnn.engine.update import Update
 from skcnn.engine.workspace import Workspace
 
 MOST_IMAGES_AT_ONCE = 1024  # larger mini-batches are taken in several goes
-BLOCK = 1 << 15  # parameters that one task updates, about
-WORTH_SHARING = 50_000  # parameters; 33,000 are moved in 0.1 ms, a thread wakes and answers in 0.06
 PREDICTION_TILE = 32
 FEW_IMAGES = 64  # up to so many are predicted one by one
 
@@ -40,7 +39,7 @@ def tile_size(network: Network) -> int:
     needs the interpreter's lock, and may have to wait for it: few long calls beat many short ones,
     even where the tile outgrows the second-level cache.
     """
-    if network.flops >= 5e6:
+    if network.flops >= 1e7:
         return 16
     return 32 if network.flops >= 5e5 else 64
 
@@ -109,14 +108,13 @@ class Trainer:
         threads: Threads,
         augment: Callable | None = None,
     ) -> None:
-        self.network, self.loss, self.optimizer, self.moments = network, loss, optimizer, moments
+        self.network, self.loss = network, loss
         self.source, self.targets, self.labels, self.weights = source, targets, labels, weights
-        self.l2, self.seed, self.threads, self.augment = l2, seed, threads, augment
+        self.threads, self.augment = threads, augment
         dtype = network.dtype
         self.tile = tile_size(network)
         at_once = min(batch_size, MOST_IMAGES_AT_ONCE)
         n_lanes = -(-at_once // self.tile)
-        self.gradient = np.zeros(network.n_parameters, dtype)
         # whole-batch gradients do not pass through the lanes
         self.lanes = np.zeros((n_lanes, network.n_parameters - network.n_whole_batch), dtype)
         self.losses = np.zeros(n_lanes)
@@ -135,29 +133,12 @@ class Trainer:
             for name, shape in plan.derived.items():
                 setattr(p, name, np.zeros(shape, dtype))
             self.derive += layer.derive(p)
-        self.blocks = self._cut_into_blocks()
+        self.update = Update(
+            network, optimizer, moments, self.lanes, self.stores, l2=l2, threads=threads
+        )
         self.spaces: list[dict[int, SimpleNamespace]] = [{} for _ in range(threads.n_threads)]
-        self.scratch = [np.empty(PIECE, dtype) for _ in range(threads.n_threads)]
-        self.block_scratch = [np.empty(0, dtype) for _ in range(threads.n_threads)]
         self.streams = [_Stream(seed) for _ in range(threads.n_threads)]
         self.random = augment is not None or any(plan.random for plan in network.plans)
-
-    def _cut_into_blocks(self) -> list[tuple[slice, int | None, slice | None]]:
-        """(slice of the vector, layer of a whole-batch gradient or None, its rows)."""
-        blocks: list = []
-        network = self.network
-        for (index, _), slot in network.slots.items():
-            if slot.stop > network.n_whole_batch:
-                continue
-            n_in, n_out = network.shapes[index][0], network.plans[index].out_shape[0]
-            step = max(1, BLOCK // n_out)
-            for row in range(0, n_in, step):
-                rows = slice(row, min(row + step, n_in))
-                first = slot.start + rows.start * n_out
-                blocks.append((slice(first, slot.start + rows.stop * n_out), index, rows))
-        for start in range(network.n_whole_batch, network.n_parameters, BLOCK):
-            blocks.append((slice(start, min(start + BLOCK, network.n_parameters)), None, None))
-        return blocks
 
     def _space(self, thread: int, n_images: int) -> SimpleNamespace:
         spaces = self.spaces[thread]
@@ -199,19 +180,16 @@ class Trainer:
 
             self.threads.run(run_tile, n_tiles)
             loss += math.fsum(self.losses[:n_tiles])
-            first, last = start == 0, start + len(part) == n
-
-            def update(thread, index, part=part, n_tiles=n_tiles, first=first, last=last):
-                block, layer, rows = self.blocks[index]
-                self._sum_gradient(thread, block, layer, rows, len(part), n_tiles, not first)
-                if last:
-                    self._move(thread, block, n, step, rate, momentum)
-
-            if self.network.n_parameters >= WORTH_SHARING:
-                self.threads.run(update, len(self.blocks))
-            else:
-                for index in range(len(self.blocks)):
-                    update(0, index)
+            self.update.run(
+                len(part),
+                n_tiles,
+                first=start == 0,
+                last=start + len(part) == n,
+                batch_size=n,
+                step=step,
+                rate=rate,
+                momentum=momentum,
+            )
         return loss / n
 
     def _run_tile(self, thread, lane, part, stream, batch_size) -> None:
@@ -245,45 +223,6 @@ class Trainer:
                 f"that it was given, {images.shape} (n, height, width, channels)."
             )
         return warped
-
-    def _sum_gradient(self, thread, block, layer, rows, n_images, n_tiles, accumulate) -> None:
-        gradient = self.gradient[block]
-        out = gradient
-        if accumulate:
-            if len(self.block_scratch[thread]) < len(gradient):
-                self.block_scratch[thread] = np.empty_like(gradient)
-            out = self.block_scratch[thread][: len(gradient)]
-        if layer is None:
-            skip = self.network.n_whole_batch
-            lanes = self.lanes[:n_tiles, block.start - skip : block.stop - skip]
-            np.add.reduce(lanes, axis=0, out=out)
-        else:
-            store = self.stores[layer]
-            x, dy = store.x[:n_images, rows], store.dy[:n_images]
-            np.matmul(x.T, dy, out=out.reshape(-1, dy.shape[1]))
-        if accumulate:
-            np.add(gradient, out, out=gradient)
-
-    def _move(self, thread, block, batch_size, step, rate, momentum) -> None:
-        parameters, gradient = self.network.parameters[block], self.gradient[block]
-        n_weights = min(len(parameters), self.network.n_weights - block.start)
-        if self.l2 and n_weights > 0:
-            strength = self.l2 / batch_size
-            scratch = self.scratch[thread]
-            for start in range(0, n_weights, PIECE):
-                piece = slice(start, min(start + PIECE, n_weights))
-                decay = scratch[: piece.stop - piece.start]
-                np.multiply(parameters[piece], strength, out=decay)
-                np.add(gradient[piece], decay, out=gradient[piece])
-        self.optimizer.step(
-            parameters,
-            gradient,
-            [moment[block] for moment in self.moments],
-            self.scratch[thread],
-            step=step,
-            rate=rate,
-            momentum=momentum,
-        )
 
 
 def predict(
