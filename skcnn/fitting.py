@@ -24,7 +24,8 @@ from skcnn.engine.losses import LOSSES
 from skcnn.engine.network import Network
 from skcnn.engine.optimizers import SCHEDULES, SGD, Adam
 from skcnn.engine.source import ImageSource, mean_and_scale
-from skcnn.engine.threads import Threads, single_threaded_blas
+from skcnn.engine.blas import single_threaded_blas
+from skcnn.engine.threads import Threads
 from skcnn.engine.tiles import Trainer, predict
 from skcnn.engine.training import DivergedError, TrainingState, run_epochs
 from skcnn.monitor import EpochMonitor

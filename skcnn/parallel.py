@@ -8,7 +8,7 @@ from __future__ import annotations
 from joblib import cpu_count
 from joblib.parallel import get_active_backend
 
-from skcnn.engine.threads import blas_threads
+from skcnn.engine.blas import blas_threads
 
 
 def n_threads(n_jobs: int | None) -> int:

@@ -9,7 +9,8 @@ import time
 import pytest
 import threadpoolctl
 
-from skcnn.engine.threads import Threads, single_threaded_blas
+from skcnn.engine.blas import single_threaded_blas
+from skcnn.engine.threads import Threads
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 5])

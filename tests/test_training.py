@@ -10,7 +10,8 @@ from skcnn.engine.losses import SoftmaxCrossEntropy
 from skcnn.engine.network import Network
 from skcnn.engine.optimizers import SGD, Adam
 from skcnn.engine.source import ImageSource
-from skcnn.engine.threads import Threads, single_threaded_blas
+from skcnn.engine.blas import single_threaded_blas
+from skcnn.engine.threads import Threads
 from skcnn.engine.tiles import Trainer, predict
 
 SMALL = {

@@ -26,7 +26,8 @@ from sklearn.neural_network import MLPClassifier
 from skcnn.engine.losses import LOSSES
 from skcnn.engine.optimizers import Adam
 from skcnn.engine.source import ImageSource
-from skcnn.engine.threads import Threads, single_threaded_blas
+from skcnn.engine.blas import single_threaded_blas
+from skcnn.engine.threads import Threads
 from skcnn.engine.tiles import Trainer, predict
 
 BATCHES = (64, 256)

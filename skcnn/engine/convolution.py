@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skcnn.engine import lowering
+from skcnn.engine.blas import is_uncopied, rows_per_product
 from skcnn.engine.memory import Array
-from skcnn.engine.plan import Calls, Parameter, Plan, Shape
+from skcnn.engine.plan import Call, Calls, Parameter, Plan, Shape
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,8 @@ class Conv2D:
         lowered = m.lowered.reshape(-1, h, n * c)
         y = m.y_planes.reshape(rows.n_out, -1, self.n_filters)
         for run in lowering.runs(rows.n_out, h, n, rows.before):
-            windows, taps = lowering.sliding(lowered, run), weights[run.taps(n * c)]
-            calls.append(partial(np.matmul, windows, taps, y[run.positions]))
+            taps = weights[run.taps(n * c)]
+            calls.append(_product(lowered, run, taps, y[run.positions]))
         return calls
 
     def backward(self, p, m, g) -> Calls:
@@ -98,9 +100,8 @@ class Conv2D:
         calls, sums = [], []
         for run in sorted(runs, key=len, reverse=True):  # the run that meets all taps comes first
             taps = run.taps(n * c)
-            windows = lowering.sliding(lowered, run).transpose(0, 2, 1)
             products = partials[run.positions, taps]
-            calls.append(partial(np.matmul, windows, dy[run.positions], products))
+            calls.append(_transposed_product(lowered, run, dy[run.positions], products))
             if sums:
                 sums += [partial(np.add, dweights[taps], one, dweights[taps]) for one in products]
             elif taps == slice(0, n * n * c):
@@ -122,13 +123,14 @@ class Conv2D:
             calls.append(partial(np.copyto, natural, dy.transpose(0, 2, 3, 1, 4)))
             dy = natural
         dy = dy.reshape(rows.n_out * t, columns.n_out, k)
-        dlowered = m.dlowered.reshape(rows.n_out * t, w, n * c).transpose(1, 0, 2)
+        dlowered = m.dlowered.reshape(rows.n_out * t, w, n * c)
         flipped = p.reversed.reshape(-1, n * c)
         # Tap r of input column x is output column x + r - reach: the filter, columns reversed.
         reach = n - 1 - columns.before
         for run in lowering.runs(w, columns.n_out, n, reach):
-            windows, taps = lowering.sliding(dy, run), flipped[run.taps(k)]
-            calls.append(partial(np.matmul, windows, taps, dlowered[run.positions]))
+            calls.append(
+                _product(dy, run, flipped[run.taps(k)], dlowered[:, run.positions].swapaxes(0, 1))
+            )
         dlowered = m.dlowered.reshape(rows.n_out, t, w, n, c)
         folds = []
         for i in range(n):  # input row y + i - before has L[y, i] in it
@@ -144,3 +146,20 @@ class Conv2D:
         else:
             calls.append(partial(m.dx.fill, 0))
         return calls + [partial(np.add, dx, part, dx) for dx, part in folds]
+
+
+def _product(array: NDArray, run: lowering.Run, weights: NDArray, out: NDArray) -> Call:
+    """The windows of `run` over the rows of `array`, times `weights`: (positions, rows, k)."""
+    each = rows_per_product(len(array), *weights.shape)
+    windows = lowering.sliding(array, run, each)
+    return partial(np.matmul, windows, weights, lowering.by_rows(out, each))
+
+
+def _transposed_product(array: NDArray, run: lowering.Run, dy: NDArray, out: NDArray) -> Call:
+    """The same windows, transposed, times `dy`, (positions, rows, k): (positions, taps, k)."""
+    taps = lowering.sliding_taps(array, run)
+    positions, n_taps, depth, rows = taps.shape
+    k = dy.shape[2]
+    if is_uncopied(depth, rows, k) and not is_uncopied(n_taps * depth, rows, k):
+        return partial(np.matmul, taps, dy[:, None], out.reshape(positions, n_taps, depth, k))
+    return partial(np.matmul, taps.reshape(positions, n_taps * depth, rows), dy, out)

@@ -93,18 +93,36 @@ def runs(n_positions: int, n_elements: int, size: int, before: int) -> list[Run]
     return found
 
 
-def sliding(array: NDArray, run: Run) -> NDArray:
-    """Overlapping matrices, one a position of `run`: ``(positions, rows, taps * depth)``.
+def sliding(array: NDArray, run: Run, each: int) -> NDArray:
+    """Overlapping matrices: ``(rows / each, positions, each, taps * depth)``.
 
-    `array` is C-contiguous ``(rows, elements, depth)``; matrix p holds, of each row, the elements
-    that position p meets.
+    `array` is C-contiguous ``(rows, elements, depth)``; the matrices of position p hold, of each
+    row, the elements that position p meets, `each` rows in one matrix.
     """
+    rows, n_elements, depth = array.shape
+    item = array.itemsize
+    row = n_elements * depth * item
+    return as_strided(
+        array[:, run.start :],
+        (rows // each, len(run), each, (run.hi - run.lo) * depth),
+        (each * row, depth * item, row, item),
+    )
+
+
+def by_rows(matrices: NDArray, each: int) -> NDArray:
+    """The view ``(rows / each, positions, each, depth)`` of ``(positions, rows, depth)``."""
+    positions, rows, depth = matrices.shape
+    return matrices.reshape(positions, rows // each, each, depth).transpose(1, 0, 2, 3)
+
+
+def sliding_taps(array: NDArray, run: Run) -> NDArray:
+    """The matrices of `sliding`, tap by tap and transposed: ``(positions, taps, depth, rows)``."""
     rows, n_elements, depth = array.shape
     item = array.itemsize
     return as_strided(
         array[:, run.start :],
-        (len(run), rows, (run.hi - run.lo) * depth),
-        (depth * item, n_elements * depth * item, item),
+        (len(run), run.hi - run.lo, depth, rows),
+        (depth * item, depth * item, item, n_elements * depth * item),
     )
 
 

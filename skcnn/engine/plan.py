@@ -18,7 +18,7 @@ equal ``x % period`` side by side: then ``m.y`` (and ``m.x`` of the pooling laye
 None, and ``m.y_planes``, ``(h, period, t, w / period, c)``, takes its place; it also exists, with a
 period of 1, where ``m.y`` does. A gradient is ``d`` + name.
 
-Contains `Calls`, `Parameter`, `Plan` and the protocol `Layer`.
+Contains `Call`, `Calls`, `Parameter`, `Plan` and the protocol `Layer`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from typing import Any, Protocol
 from skcnn.engine.memory import Array
 
 Shape = tuple[int, ...]
-Calls = list[Callable[[], Any]]
+Call = Callable[[], Any]
+Calls = list[Call]
 
 
 @dataclass(frozen=True)

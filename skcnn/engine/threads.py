@@ -1,18 +1,10 @@
-"""Threads that share the tasks of a step, and BLAS held to one thread meanwhile.
-
-Contains `Threads` and `single_threaded_blas`.
-"""
+"""`Threads`, which share the tasks of a step."""
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import itertools
 import threading
 from collections.abc import Callable, Iterator
-
-import threadpoolctl
-
 
 class Threads:
     """`n_threads` threads, the caller's among them, that run numbered tasks.
@@ -112,49 +104,3 @@ class Threads:
                 self._error = error
                 self._indices = itertools.chain(())
             self._done[thread - 1].release()
-
-
-@functools.cache
-def _blas() -> threadpoolctl.ThreadpoolController:
-    # Looking for the loaded libraries takes milliseconds, hence once.
-    return threadpoolctl.ThreadpoolController().select(user_api="blas")
-
-
-_holders_lock = threading.Lock()
-_holders = 0
-_before: list[int] = []
-
-
-def _set_blas_threads(counts) -> None:
-    for library, count in zip(_blas().lib_controllers, counts, strict=False):
-        # Newer threadpoolctl lets only the first thread that ever set a limit set another, so that
-        # threads do not fight; they do not here, where only the first and the last holder set one.
-        getattr(library, "_real_set_num_threads", library.set_num_threads)(count)
-
-
-@contextlib.contextmanager
-def single_threaded_blas() -> Iterator[None]:
-    """Hold BLAS to one thread until the last of several concurrent holders leaves.
-
-    BLAS's thread count belongs to the whole process: were each fit to restore it on its own, the
-    first to end would let the others' products run on other kernels.
-    """
-    global _holders, _before
-    with _holders_lock:
-        if _holders == 0:
-            _before = [library.get_num_threads() for library in _blas().lib_controllers]
-            _set_blas_threads([1] * len(_before))
-        _holders += 1
-    try:
-        yield
-    finally:
-        with _holders_lock:
-            _holders -= 1
-            if _holders == 0:
-                _set_blas_threads(_before)
-
-
-def blas_threads() -> int | None:
-    """How many threads BLAS may use here; None while it is held, or unknown."""
-    counts = [library["num_threads"] for library in _blas().info()]
-    return max(counts) if counts and not _holders else None
