@@ -28,7 +28,6 @@ from skcnn.engine.update import Update
 from skcnn.engine.workspace import Workspace
 
 MOST_IMAGES_AT_ONCE = 1024  # larger mini-batches are taken in several goes
-PREDICTION_TILE = 32
 FEW_IMAGES = 64  # up to so many are predicted one by one
 
 
@@ -42,6 +41,11 @@ def tile_size(network: Network) -> int:
     if network.flops >= 1e7:
         return 16
     return 32 if network.flops >= 5e5 else 64
+
+
+def prediction_tile_size(network: Network) -> int:
+    """Images in a tile of a prediction, which keeps less of each image in memory than training."""
+    return 32 if network.flops >= 5e5 else 128
 
 
 class _Stream:
@@ -241,7 +245,7 @@ def predict(
     where the row stands (OpenBLAS's for AVX2, by the remainder modulo twelve).
     """
     n = len(source) if indices is None else len(indices)
-    tile = 1 if n <= FEW_IMAGES else max(PREDICTION_TILE, tile_size(network))
+    tile = 1 if n <= FEW_IMAGES else prediction_tile_size(network)
     spaces = {}
 
     def run_tile(thread: int, index: int) -> None:
