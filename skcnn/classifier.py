@@ -17,10 +17,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skcnn import fitting
 from skcnn.augment import AUGMENTATIONS
+from skcnn.engine.blas import single_threaded_blas
 from skcnn.engine.losses import LOSSES
 from skcnn.engine.optimizers import SCHEDULES
 from skcnn.engine.source import ImageSource
-from skcnn.engine.blas import single_threaded_blas
 from skcnn.engine.threads import Threads
 from skcnn.images import validate_images
 from skcnn.parallel import n_threads

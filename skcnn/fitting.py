@@ -19,12 +19,12 @@ from sklearn.utils import check_random_state
 from skcnn.architecture import build_layers
 from skcnn.augment import AUGMENTATIONS
 from skcnn.checks import Problem, check_problem
+from skcnn.engine.blas import single_threaded_blas
 from skcnn.engine.layers import Flatten
 from skcnn.engine.losses import LOSSES
 from skcnn.engine.network import Network
 from skcnn.engine.optimizers import SCHEDULES, SGD, Adam
 from skcnn.engine.source import ImageSource, mean_and_scale
-from skcnn.engine.blas import single_threaded_blas
 from skcnn.engine.threads import Threads
 from skcnn.engine.tiles import Trainer, predict
 from skcnn.engine.training import DivergedError, TrainingState, run_epochs

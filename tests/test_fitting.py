@@ -68,7 +68,8 @@ def test_partial_fit_again_and_again_is_fit(images, solver):
 
 def test_partial_fit_on_a_stream(digits):
     """Parts of the data, some without all classes; then the whole is known well."""
-    X, y = digits
+    order = np.random.default_rng(0).permutation(len(digits[1]))  # or the last writers are new
+    X, y = digits[0][order], digits[1][order]
     model = fast(n_filters=16, learning_rate_init=0.005)
     for _ in range(6):
         for start in range(0, 1500, 25):
@@ -76,7 +77,7 @@ def test_partial_fit_on_a_stream(digits):
             model.partial_fit(X[part], y[part], classes=range(10))
     assert model.t_ == 6 * 1500
     assert model.n_iter_ == 6 * 60
-    assert model.score(X[1500:], y[1500:]) > 0.9
+    assert model.score(X[1500:], y[1500:]) > 0.95
 
 
 def test_partial_fit_holds_the_rate_of_one_cycle(images):

@@ -23,10 +23,10 @@ import numpy as np
 from networks import N_CLASSES, NETWORKS, build, training_flops
 from sklearn.neural_network import MLPClassifier
 
+from skcnn.engine.blas import single_threaded_blas
 from skcnn.engine.losses import LOSSES
 from skcnn.engine.optimizers import Adam
 from skcnn.engine.source import ImageSource
-from skcnn.engine.blas import single_threaded_blas
 from skcnn.engine.threads import Threads
 from skcnn.engine.tiles import Trainer, predict
 

@@ -64,7 +64,7 @@ class Conv2D:
 
     def forward(self, p, m) -> Calls:
         n = self.filter_size
-        h, t, w, c = m.x.shape
+        h, _, w, c = m.x.shape
         rows, _ = self._windows((h, w, c))
         # m.x is a view of (h, t, padded w, c); the padding stays zero for ever
         patches = lowering.patches_along_width(m.x_stored, n, m.y_planes.shape[1])

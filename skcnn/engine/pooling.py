@@ -196,7 +196,7 @@ class MeanPool2D(_Pool2D):
     def _windows(self, m, x: NDArray):
         """Pairs of views: rows of x and the strip that is their sum, columns and theirs."""
         rows, columns = self._groups(_image_shape(m.x_planes))
-        h, t, w, c = x.shape
+        _, t, w, c = x.shape
         by_rows = [
             (x[group.pixels].reshape(group.count, group.size, t, w, c), m.strips[group.windows])
             for group in rows

@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 
+
 class Threads:
     """`n_threads` threads, the caller's among them, that run numbered tasks.
 
