@@ -143,6 +143,7 @@ class Workspace:
     rows : slice
         The tile's place in the stores.
     memories : list of namespaces, one a layer
+    forward_calls, backward_calls : list of lists of calls, one a layer
     n_bytes : int
     """
 
@@ -175,17 +176,19 @@ class Workspace:
         self.output = _images_first(self.memories[-1].y)
         self.doutput = _images_first(self.memories[-1].dy)
 
-        self._forward: Calls = []
-        self._backward: Calls = []
+        self.forward_calls: list[Calls] = []
+        self.backward_calls: list[Calls] = []
         for i, (layer, p, m) in enumerate(
             zip(network.layers, parameters, self.memories, strict=True)
         ):
-            self._forward += layer.forward(p, m)
+            self.forward_calls.append(layer.forward(p, m))
             if training:
                 calls = layer.backward(p, m, gradients[i])
                 if stores is not None and stores[i] is not None:
                     calls = [partial(self._leave_factors, stores[i], m.x, m.dy), *calls]
-                self._backward = calls + self._backward
+                self.backward_calls.append(calls)
+        self._forward = [call for calls in self.forward_calls for call in calls]
+        self._backward = [call for calls in reversed(self.backward_calls) for call in calls]
 
     @staticmethod
     def _lay_out(network: Planned, n_images: int, at: list[Boundary], training: bool):

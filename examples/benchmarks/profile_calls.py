@@ -1,0 +1,130 @@
+"""Where a training step spends its time: every call to NumPy of a tile, by layer.
+
+    python examples/benchmarks/profile_calls.py [--networks paper colour] [--least 0.5]
+
+Microseconds an image and core: alone, and beside a second thread that runs a tile of its own. The
+difference is what the interpreter's lock and the shared cache cost. "floor" is the time that the
+layer's forward matrix products would take at the speed of a large sgemm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from networks import NETWORKS, build
+from speed import Ours, sgemm_speed
+
+from skcnn.engine.blas import single_threaded_blas
+from skcnn.engine.threads import Threads
+from skcnn.engine.workspace import Workspace
+
+SECONDS = 1.0
+
+
+@dataclass
+class Timed:
+    """A call, where it comes from, and what it took in all."""
+
+    way: str
+    layer: int
+    call: Callable
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        function = getattr(self.call, "func", self.call)
+        name = getattr(function, "__name__", repr(function))
+        owner = getattr(function, "__self__", None)
+        if isinstance(owner, np.ufunc):
+            name = f"{owner.__name__}.{name}"
+        arrays = [a for a in self.call.args if isinstance(a, np.ndarray) and a.ndim]
+        return " ".join([name, *(str(array.shape) for array in arrays[:2])])
+
+
+def new_tile(name: str) -> Workspace:
+    """A tile as training uses it, with images in it."""
+    images = np.random.default_rng(0).integers(0, 256, (64, *NETWORKS[name][0]), dtype=np.uint8)
+    with Threads(1) as threads:
+        trainer = Ours(name, images, np.arange(64) % 10, threads).trainers[64]
+        trainer.step(np.arange(64), step=1, rate=0.0, momentum=0.0)
+    return next(iter(trainer.spaces[0].values())).net
+
+
+def measure(tile: Workspace) -> list[Timed]:
+    """All calls of a tile, forward and backward, again and again; microseconds an image."""
+    timed = [Timed("forward", i, c) for i, calls in enumerate(tile.forward_calls) for c in calls]
+    for i in reversed(range(len(tile.backward_calls))):
+        timed += [Timed("backward", i, call) for call in tile.backward_calls[i]]
+    rounds, begin = 0, time.perf_counter()
+    while time.perf_counter() - begin < SECONDS:
+        tile.doutput[:] = 1e-3
+        last = time.perf_counter()
+        for one in timed:
+            one.call()
+            now = time.perf_counter()
+            one.seconds += now - last
+            last = now
+        rounds += 1
+    for one in timed:
+        one.seconds *= 1e6 / rounds / len(tile.output)
+    return timed
+
+
+def measure_side_by_side(tiles: list[Workspace]) -> list[Timed]:
+    """The first of two tiles, while the second runs in another thread."""
+    found: dict[int, list[Timed]] = {}
+
+    def run(number):
+        found[number] = measure(tiles[number])
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(tiles))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found[0]
+
+
+def report(name: str, least: float) -> None:
+    network = build(name)
+    with single_threaded_blas():
+        tiles = [new_tile(name), new_tile(name)]
+        alone, beside = measure(tiles[0]), measure_side_by_side(tiles)
+        speed = sgemm_speed(1)
+    print(f"\n{name}: {len(alone)} calls for a tile of {len(tiles[0].output)} images")
+    print(f"{'alone':>8} {'beside':>8}")
+    for way in ("forward", "backward"):
+        for i, layer in enumerate(network.layers):
+            mine = [j for j, one in enumerate(alone) if (one.way, one.layer) == (way, i)]
+            total, total_beside = (sum(found[j].seconds for j in mine) for found in (alone, beside))
+            floor = 1e6 * network.plans[i].flops / speed
+            note = f"  (floor {floor:.1f})" if floor and way == "forward" else ""
+            if total >= least:
+                print(f"{total:8.2f} {total_beside:8.2f}  {way} {layer}{note}")
+            for j in mine:
+                if alone[j].seconds >= least:
+                    print(f"{alone[j].seconds:8.2f} {beside[j].seconds:8.2f}      {alone[j]}")
+    for title, chosen in (
+        ("matrix products", [j for j, one in enumerate(alone) if "matmul" in str(one)]),
+        ("everything else", [j for j, one in enumerate(alone) if "matmul" not in str(one)]),
+        ("all", range(len(alone))),
+    ):
+        total, total_beside = (sum(found[j].seconds for j in chosen) for found in (alone, beside))
+        print(f"{total:8.2f} {total_beside:8.2f}  {title}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument("--least", type=float, default=0.5, help="microseconds of a call to show")
+    args = parser.parse_args()
+    for name in args.networks:
+        report(name, args.least)
+
+
+if __name__ == "__main__":
+    main()
