@@ -367,7 +367,10 @@ def test_a_small_network_on_digits(digits):
 
 @pytest.mark.slow
 def test_default_network_on_digits(digits):
-    """Stratified 5-fold."""
+    """Stratified 5-fold, three seeds: by one alone, three images more or fewer are chance."""
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    scores = cross_val_score(ConvNetClassifier(random_state=0), *digits, cv=folds)
-    assert scores.mean() >= 0.985
+    scores = [
+        cross_val_score(ConvNetClassifier(random_state=seed), *digits, cv=folds).mean()
+        for seed in range(3)
+    ]
+    assert np.mean(scores) >= 0.985
