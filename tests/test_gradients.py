@@ -130,6 +130,8 @@ IDENTITY = [Dense(3), BiasActivation("identity")]
         ),
         [Flatten(), Dropout(0.5), Dense(9), BiasActivation("tanh"), Dropout(0.3), *IDENTITY],
         [Conv2D(3, 3), Flatten(), Dropout(0.4), *IDENTITY],
+        [Conv2D(3, 3), Dropout(0.4), Flatten(), *IDENTITY],
+        [Conv2D(2, 3), BiasActivation("relu"), Dropout(0.4), Conv2D(2, 3), Flatten(), *IDENTITY],
     ],
     ids=repr,
 )

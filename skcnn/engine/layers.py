@@ -84,8 +84,6 @@ class BiasActivation:
         return Plan(
             out_shape=in_shape,
             parameters={"bias": Parameter((in_shape[-1],))},
-            # a row of pixels of every image
-            scratch={"tiled": Array(in_shape[-2:])},
             backward_scratch=slope,
             in_place=True,
         )
@@ -94,24 +92,27 @@ class BiasActivation:
         return []
 
     def forward(self, p, m) -> Calls:
-        y = m.y_runs
+        y = m.y
         if m.x is not m.y:  # between two convolutions, which store images in different ways
-            calls = [partial(np.add, m.x, p.bias, m.y)]
-        elif y.ndim == m.y.ndim:  # rows of units
+            calls = [partial(np.add, m.x, p.bias, y)]
+        elif y.ndim == 2:
             calls = [partial(np.add, y, p.bias, y)]
         else:
-            tiled = m.tiled.reshape(-1)[: y.shape[1]]  # numpy pays by the run: long ones
+            # a whole row of all images in one run, padding included, to which nothing is added
+            y, row = self._whole_rows(m), np.zeros(m.y_stored.shape[1:], y.dtype)
             calls = [
-                partial(np.copyto, tiled.reshape(-1, len(p.bias)), p.bias),
-                partial(np.add, y, tiled, y),
+                partial(np.copyto, row[:, m.y_pixels], p.bias),
+                partial(np.add, y, row.reshape(-1), y),
             ]
         half = y.dtype.type(0.5)
         if self.function == "relu":
+            y = self._whole_rows(m)
             # an array of zeros: numpy has no vector instructions for the maximum with a scalar
             calls.append(partial(np.maximum, y, np.zeros(y.shape[1:], y.dtype), out=y))
         elif self.function == "tanh":
             calls.append(partial(np.tanh, y, y))
         elif self.function == "sigmoid":
+            y = m.y  # without the padding: the sigmoid of 0 is not 0
             calls += [
                 partial(np.multiply, y, half, y),
                 partial(np.tanh, y, y),
@@ -120,26 +121,30 @@ class BiasActivation:
             ]
         return calls
 
+    @staticmethod
+    def _whole_rows(m):
+        return m.y if m.y.ndim == 2 else m.y_stored.reshape(len(m.y_stored), -1)
+
     def backward(self, p, m, g) -> Calls:
-        y, dy = m.y_runs, m.dy.reshape(m.y_runs.shape)
+        y, dy = m.y, m.dy
         one = y.dtype.type(1)
         calls: Calls = []
         if self.function == "relu":
-            # y is 0 or above it, and so are its bits as an integer
-            bits = masks.as_bits(y)
+            # y is +0 (the maximum of anything with +0 is) or above; so are its bits as an integer
+            bits = masks.as_bits(self._whole_rows(m))
             calls = [
                 partial(np.negative, bits, bits),
-                *masks.spread_sign(y),
+                *masks.spread_sign(self._whole_rows(m)),
                 *masks.keep(dy, y, dy),
             ]
         elif self.function != "identity":
-            slope = m.slope.reshape(y.shape)
+            slope = m.slope
             if self.function == "tanh":
                 calls = [partial(np.multiply, y, y, slope), partial(np.subtract, one, slope, slope)]
             else:
                 calls = [partial(np.subtract, one, y, slope), partial(np.multiply, slope, y, slope)]
             calls.append(partial(np.multiply, dy, slope, dy))
-        rows = m.dy.reshape(-1, m.dy.shape[-1])
+        rows = dy.reshape(-1, dy.shape[-1])
         calls.append(partial(np.matmul, np.ones(len(rows), rows.dtype), rows, g.bias))
         if m.dx is not m.dy and m.dx is not None:
             calls.append(partial(np.copyto, m.dx, m.dy))
@@ -158,7 +163,7 @@ class Dropout:
     def plan(self, in_shape: Shape) -> Plan:
         return Plan(
             out_shape=in_shape,
-            kept={"survives": Array(in_shape)},
+            kept={"survives": Array(in_shape, rows_first=len(in_shape) == 3)},
             random=True,
             idle_in_prediction=True,
         )

@@ -1,6 +1,6 @@
 """One buffer carved into named arrays.
 
-Contains `Array` (what a layer asks for: a shape an image, a dtype) and `carve`.
+Contains `Array` (what a layer asks for: a shape an image) and `carve`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 class Array:
     """An array that a layer asks for: `shape` without the axis of images.
 
-    That axis comes first; of `rows_first` arrays, second. `fixed` arrays have none at all. `dtype`
-    None is the network's own.
+    That axis comes first; of `rows_first` arrays, second. `fixed` arrays have none at all.
     """
 
     shape: tuple[int, ...]
-    dtype: DTypeLike | None = None
     fixed: bool = False
     rows_first: bool = False
 
@@ -58,7 +56,7 @@ def carve(
     views = {}
     end = start
     for name, array in arrays.items():
-        shape, kind = array.full_shape(n_images), np.dtype(array.dtype or dtype)
+        shape, kind = array.full_shape(n_images), np.dtype(dtype)
         size = math.prod(shape) * kind.itemsize
         if buffer is not None:
             views[name] = buffer[end : end + size].view(kind).reshape(shape)

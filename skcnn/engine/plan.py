@@ -56,7 +56,8 @@ class Plan:
     out_shape : (h, w, c) or (features,)
     parameters : by name
     kept : arrays that live from forward to backward
-    scratch, backward_scratch : arrays that live for one call; the latter made only for training
+    scratch, backward_scratch : arrays that live from the layer's first call to its last, in one
+        direction; the latter made only for training
     derived : arrays computed from the parameters once a step
     input_padding : columns of zeros (before, after) that the layer wants around its input, which
         is then stored ``(h, t, before + w + after, c)``; None: no wish

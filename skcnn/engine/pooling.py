@@ -86,7 +86,7 @@ class _Pool2D:
 
 
 class MaxPool2D(_Pool2D):
-    """The largest value of each window; of equal ones, the first gets the gradient.
+    """The largest value of each window; of equal ones, the first gets the gradient (-0 is below 0).
 
     Columns are compared first, then rows. Behind a convolution, which stores the columns so that
     both are a few long runs, the gradients take the place of the values that were compared.

@@ -6,7 +6,7 @@ the threads share the blocks of the parameter vector: the lanes are added in til
 optimizer moves the block while it is in the cache. Neither tiles nor blocks depend on the number
 of threads, so neither do the results, to the last bit.
 
-Contains `tile_size`, `Trainer` and `predict`.
+Contains `tile_size`, `prediction_tile_size`, `Trainer` and `predict`.
 """
 
 from __future__ import annotations

@@ -63,15 +63,10 @@ class Boundary:
             return stored
         return stored[:, :, first : first + self.shape[1]] if self.period == 1 else None
 
-    def runs(self, stored: NDArray) -> NDArray:
-        """All values in rows as long as the memory allows, a channel at every c-th place."""
-        if len(self.shape) == 1 or self.period > 1:
-            return stored
-        h, t, _, c = stored.shape
-        if not any(self.padding):
-            return stored.reshape(h, -1)
-        first = self.padding[0] * c
-        return stored.reshape(h * t, -1)[:, first : first + self.shape[1] * c]
+    @property
+    def pixels(self) -> slice:
+        """Where the columns of an image stand between the padding."""
+        return slice(self.padding[0], self.padding[0] + self.shape[1])
 
 
 def find_boundaries(plans: Sequence[Plan], shapes: Sequence[Shape], training: bool):
@@ -144,7 +139,6 @@ class Workspace:
         The tile's place in the stores.
     memories : list of namespaces, one a layer
     forward_calls, backward_calls : list of lists of calls, one a layer
-    n_bytes : int
     """
 
     def __init__(
@@ -160,7 +154,7 @@ class Workspace:
         training = gradients is not None
         at = find_boundaries(network.plans, network.shapes, training)
         self.rows = slice(0, n_images)
-        views, self.n_bytes = self._lay_out(network, n_images, at, training)
+        views = self._lay_out(network, n_images, at, training)
 
         sights = {b: self._sight(b, views, training) for b in dict.fromkeys(at)}
         self.memories = [
@@ -224,7 +218,7 @@ class Workspace:
             return views, end
 
         _, n_bytes = lay_out(None)
-        return lay_out(aligned_zeros(n_bytes))
+        return lay_out(aligned_zeros(n_bytes))[0]
 
     @staticmethod
     def _sight(b: Boundary, views: dict, training: bool) -> dict[str, NDArray | None]:
@@ -241,7 +235,8 @@ class Workspace:
         gradients = {"d{}": b.whole(gradient), "d{}_planes": b.planes(gradient)}
         if training and b.one_memory:
             gradients = {f"d{role}": view for role, view in values.items()}
-        return {**values, **gradients, "{}_stored": stored, "{}_runs": b.runs(stored)}
+        pixels = b.pixels if len(b.shape) == 3 else None
+        return {**values, **gradients, "{}_stored": stored, "{}_pixels": pixels}
 
     def _leave_factors(self, store: SimpleNamespace, x: NDArray, dy: NDArray) -> None:
         np.copyto(store.x[self.rows], x)
