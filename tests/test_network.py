@@ -79,6 +79,12 @@ def test_convolution_behind_convolution_wants_a_layer_between():
         Network([Conv2D(2, 3), Conv2D(2, 3)], (4, 4, 1)).forward(np.zeros((1, 4, 4, 1)))
 
 
+def test_activation_behind_activation_wants_a_layer_between():
+    layers = [Flatten(), Dense(2), BiasActivation("tanh"), BiasActivation("sigmoid")]
+    with pytest.raises(ValueError, match="Two activations need a layer between them"):
+        Network(layers, (2, 2, 1)).forward(np.zeros((1, 2, 2, 1)))
+
+
 def paper_network():
     layers = build_layers(
         (28, 28, 1), 10, n_filters=64, filter_size=13, padding="valid", pool_size=2,

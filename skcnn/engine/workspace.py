@@ -77,6 +77,8 @@ def find_boundaries(plans: Sequence[Plan], shapes: Sequence[Shape], training: bo
 
     owners = [0]
     for i, plan in enumerate(plans):
+        if plan.in_place and i and plans[i - 1].in_place:  # backward, each wants its own output
+            raise ValueError("Two activations need a layer between them.")
         shared = shares(plan)
         if shared and owners[-1] and plans[owners[-1] - 1].row_order:
             reader = next((p for p in plans[i + 1 :] if not shares(p)), None)
