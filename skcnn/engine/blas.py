@@ -13,8 +13,7 @@ from collections.abc import Iterator
 import threadpoolctl
 
 # OpenBLAS's kernels for AVX-512 take products of up to so many multiplications as they are; larger
-# operands it first copies into an order of its own, which costs a sixth of the time of a product
-# with few columns.
+# operands it first copies into an order of its own, a price that products with few columns feel.
 UNCOPIED = 1_000_000
 AVX512 = ("SkylakeX", "Cooperlake", "Sapphirerapids")
 
@@ -81,7 +80,7 @@ def rows_per_product(n_rows: int, n_inner: int, n_columns: int) -> int:
 
     The largest divisor of `n_rows` with which BLAS takes them as they are; or all of the rows.
     """
-    fewest = 16 if n_columns <= 64 else 64  # with fewer rows, measured, a product gains nothing
+    fewest = 16 if n_columns <= 64 else 64  # with fewer rows the calls cost what they save
     for n_parts in range(1, n_rows // fewest + 1):
         if n_rows % n_parts == 0 and is_uncopied(n_rows // n_parts, n_inner, n_columns):
             return n_rows // n_parts

@@ -24,6 +24,7 @@ class Optimizer(Protocol):
     """What training asks of an optimizer."""
 
     n_moments: ClassVar[int]
+    n_settings: ClassVar[int]
 
     def settings(self, step: int, rate: float, momentum: float) -> tuple[float, ...]:
         """The numbers that step number `step`, counted from 1, goes by."""
@@ -49,6 +50,7 @@ class SGD:
 
     nesterov: bool = False
     n_moments: ClassVar[int] = 1
+    n_settings: ClassVar[int] = 2
 
     def settings(self, step, rate, momentum):
         return rate, momentum
@@ -84,6 +86,7 @@ class Adam:
     beta_2: float = 0.999
     epsilon: float = 1e-8
     n_moments: ClassVar[int] = 2
+    n_settings: ClassVar[int] = 2
 
     def settings(self, step, rate, momentum):
         root = math.sqrt((1 - self.beta_2**step) / (1 - self.beta_2))

@@ -16,7 +16,8 @@ A layer gets
 Images are ``(h, t, w, c)``, rows first. A convolution may be asked to store the columns x with
 equal ``x % period`` side by side: then ``m.y`` (and ``m.x`` of the pooling layer behind it) is
 None, and ``m.y_planes``, ``(h, period, t, w / period, c)``, takes its place; it also exists, with a
-period of 1, where ``m.y`` does. A gradient is ``d`` + name.
+period of 1, where ``m.y`` does. ``m.y_stored`` is the memory behind ``m.y`` with its padding, and
+``m.y_pixels`` the columns in it that are not padding; for x alike. A gradient is ``d`` + name.
 
 Contains `Call`, `Calls`, `Parameter`, `Plan` and the protocol `Layer`.
 """

@@ -45,7 +45,7 @@ def tile_size(network: Network) -> int:
 
 def prediction_tile_size(network: Network) -> int:
     """Images in a tile of a prediction, which keeps less of each image in memory than training."""
-    return 32 if network.flops >= 5e5 else 128
+    return 32 if network.flops >= 5e5 else 96
 
 
 class _Stream:

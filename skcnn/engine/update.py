@@ -20,7 +20,7 @@ from skcnn.engine.optimizers import Optimizer
 from skcnn.engine.plan import Calls
 from skcnn.engine.threads import Threads
 
-BLOCK = 1 << 16  # parameters, about: calls long enough for two threads not to meet between them
+BLOCK = 1 << 16  # parameters, about: between short calls threads wait for the interpreter's lock
 WORTH_SHARING = 200_000  # parameters; one thread alone moves fewer as soon
 
 
@@ -88,7 +88,7 @@ class Update:
         self.scratch = np.zeros((self.n_shares, longest), dtype)
         # what changes from step to step: 0-d arrays, which the calls are bound to
         self.decay = np.zeros((), dtype)
-        self.settings = [np.zeros((), dtype) for _ in optimizer.settings(1, 0.0, 0.0)]
+        self.settings = [np.zeros((), dtype) for _ in range(optimizer.n_settings)]
         self._calls: dict[tuple, list[Calls]] = {}
 
     def run(

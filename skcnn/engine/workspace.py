@@ -57,15 +57,19 @@ class Boundary:
         h, t, w, c = stored.shape
         return stored.reshape(h, self.period, t, w // self.period, c)
 
-    def whole(self, stored: NDArray | None, first: int = 0) -> NDArray | None:
+    def whole(self, stored: NDArray | None) -> NDArray | None:
         """The view (h, t, w, c) without padding, None if columns are not in order; or features."""
         if stored is None or len(self.shape) == 1:
             return stored
-        return stored[:, :, first : first + self.shape[1]] if self.period == 1 else None
+        if self.period > 1:
+            return None
+        return stored if stored.shape[2] == self.shape[1] else stored[:, :, self.pixels]
 
     @property
-    def pixels(self) -> slice:
+    def pixels(self) -> slice | None:
         """Where the columns of an image stand between the padding."""
+        if len(self.shape) == 1:
+            return None
         return slice(self.padding[0], self.padding[0] + self.shape[1])
 
 
@@ -230,15 +234,14 @@ class Workspace:
         """
         stored = views["y", b.index]
         values = {
-            "{}": b.whole(stored, b.padding[0]),
+            "{}": b.whole(stored),
             "{}_planes": b.planes(stored),
         }
         gradient = views.get(("dy", b.index))
         gradients = {"d{}": b.whole(gradient), "d{}_planes": b.planes(gradient)}
         if training and b.one_memory:
             gradients = {f"d{role}": view for role, view in values.items()}
-        pixels = b.pixels if len(b.shape) == 3 else None
-        return {**values, **gradients, "{}_stored": stored, "{}_pixels": pixels}
+        return {**values, **gradients, "{}_stored": stored, "{}_pixels": b.pixels}
 
     def _leave_factors(self, store: SimpleNamespace, x: NDArray, dy: NDArray) -> None:
         np.copyto(store.x[self.rows], x)
