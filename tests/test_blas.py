@@ -48,7 +48,7 @@ def test_small_products_give_the_same_gradient(monkeypatch):
             cuts.append(each < n_rows)
             return each
 
-        monkeypatch.setattr("skcnn.engine.convolution.rows_per_product", counted)
+        monkeypatch.setattr("skcnn.engine.lowering.rows_per_product", counted)
         network = Network(layers, shape, np.float64)
         network.initialize(np.random.default_rng(1))
         start = network.parameters.copy()

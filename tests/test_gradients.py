@@ -5,6 +5,8 @@ zero tells the loss and moves nothing. So everything between the images and the 
 test: layers, losses, tiles, weights of images, products over the mini-batch.
 """
 
+from dataclasses import replace
+
 import naive
 import numpy as np
 import pytest
@@ -122,6 +124,17 @@ IDENTITY = [Dense(3), BiasActivation("identity")]
         [Conv2D(3, 2), MaxPool2D(regions=4), Conv2D(2, 3), Flatten(), *IDENTITY],
         [Conv2D(3, 2), MeanPool2D(3), Flatten(), *IDENTITY],
         [Conv2D(3, 2), MeanPool2D(regions=2), Conv2D(2, 3), Flatten(), *IDENTITY],
+        *(  # what pooling wishes of the columns' order is granted, or not
+            [
+                Conv2D(3, 3, method="winograd"),
+                MaxPool2D(size),
+                Conv2D(2, 4, method="winograd"),
+                MaxPool2D(2),
+                Flatten(),
+                *IDENTITY,
+            ]
+            for size in (1, 2, 3)
+        ),
         [Flatten(), Dense(3)],
         [Flatten(), Dense(5), Dense(4), *IDENTITY],
         *(
@@ -166,7 +179,11 @@ def network_settings(draw):
         layers = build_layers(shape, draw(st.integers(2, 4)), **arguments)
     except ValueError:
         assume(False)
-    return shape, layers
+    methods = st.sampled_from([None, "direct", "winograd"])
+    return shape, [
+        replace(layer, method=draw(methods)) if isinstance(layer, Conv2D) else layer
+        for layer in layers
+    ]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])

@@ -1,6 +1,6 @@
 """Each layer against its naive twin, forward and backward."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import naive
@@ -54,12 +54,7 @@ def run(
     for name, value in parameters.items():
         getattr(network.layer_parameters[at], name)[:] = value
 
-    prepared = network.views(network.parameters)
-    derive = []
-    for one, p, plan in zip(network.layers, prepared, network.plans, strict=True):
-        for name, shape in plan.derived.items():
-            setattr(p, name, np.zeros(shape, dtype))
-        derive += one.derive(p)
+    prepared, derive = network.prepare()
     gradients = network.views(np.full(network.n_parameters, np.nan, dtype))
     stores = [
         SimpleNamespace(
@@ -117,23 +112,60 @@ def convolutions(draw):
 
 
 @settings(max_examples=80, deadline=None)
-@given(convolutions(), DTYPES, st.integers(0, 2**32))
-@example((2, (28, 28, 1), 3, 13, "valid"), np.float32, 0)  # the paper's
-@example((1, (12, 12, 9), 5, 5, "same"), np.float32, 0)
-@example((2, (1, 6, 1), 2, 3, "same"), np.float64, 0)  # a row of pixels
-@example((1, (2, 3, 2), 2, 10, "same"), np.float64, 0)  # some taps never meet a pixel
-def test_convolution(case, dtype, seed):
+@given(convolutions(), st.sampled_from(["direct", "winograd"]), DTYPES, st.integers(0, 2**32))
+@example((2, (28, 28, 1), 3, 13, "valid"), "direct", np.float32, 0)  # the paper's
+@example((2, (28, 28, 1), 3, 13, "valid"), "winograd", np.float32, 0)
+@example((1, (12, 12, 9), 5, 5, "same"), "direct", np.float32, 0)
+@example((2, (1, 6, 1), 2, 3, "same"), "direct", np.float64, 0)  # a row of pixels
+@example((1, (2, 3, 2), 2, 10, "same"), "direct", np.float64, 0)  # some taps never meet a pixel
+@example((1, (2, 3, 2), 2, 10, "same"), "winograd", np.float64, 0)
+def test_convolution(case, method, dtype, seed):
     t, shape, k, size, padding = case
     rng = np.random.default_rng(seed)
     x, filters = rounded(rng, (t, *shape), dtype), rounded(rng, (size, size, shape[2], k), dtype)
     y = naive.conv2d(x, filters, padding)
     dy = rounded(rng, y.shape, dtype)
     dx, dfilters = naive.conv2d_backward(x, filters, padding, dy)
-    found = run(Conv2D(k, size, padding), x, dy, {"weights": filters}, dtype=dtype)
+    found = run(Conv2D(k, size, padding, method), x, dy, {"weights": filters}, dtype=dtype)
     tolerance = {"rtol": TOLERANCE[dtype], "atol": TOLERANCE[dtype]}
     assert_allclose(found.y, y, **tolerance)
     assert_allclose(found.dx, dx, **tolerance)
     assert_allclose(found.gradients["weights"], dfilters, **tolerance)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "derived"),
+    [
+        (Conv2D(64, 3), (14, 14, 32), True),
+        (Conv2D(64, 5, "valid"), (12, 12, 32), True),
+        (Conv2D(64, 3), (7, 7, 32), False),  # half a pair of columns too many
+        (Conv2D(64, 3), (4, 4, 32), False),  # small
+        (Conv2D(32, 3), (14, 14, 16), False),
+        (Conv2D(16, 3), (14, 14, 32), False),
+        (Conv2D(64, 13, "valid"), (28, 28, 1), False),
+    ],
+)
+def test_the_method_with_less_work(layer, shape, derived):
+    found = layer.plan(shape)
+    method = "winograd" if derived else "direct"
+    assert found == replace(layer, method=method).plan(shape)
+    assert found != replace(layer, method="direct" if derived else "winograd").plan(shape)
+
+
+@pytest.mark.parametrize("size", [3, 5])
+def test_fewer_multiplications_round_little_more(size):
+    """Of sums of 32 channels, by the root of the mean square of the errors."""
+    rng = np.random.default_rng(0)
+    x, filters = rng.standard_normal((4, 12, 12, 32)), rng.standard_normal((size, size, 32, 32))
+    images = x.astype(np.float32)
+    errors = []
+    for method in ("direct", "winograd"):
+        network = Network([Conv2D(32, size, method=method)], (12, 12, 32))
+        network.layer_parameters[0].weights[:] = filters
+        exact = Network([Conv2D(32, size, method="direct")], (12, 12, 32), np.float64)
+        exact.parameters[:] = network.parameters
+        errors.append(np.sqrt(np.mean((network.forward(images) - exact.forward(images)) ** 2)))
+    assert errors[1] < 3 * errors[0]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5])

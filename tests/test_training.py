@@ -1,5 +1,7 @@
 """Steps of training: optimizers, penalties, batches of any size, streams, threads, memory."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -7,6 +9,7 @@ from quick import peak_of
 
 from skcnn.architecture import build_layers
 from skcnn.engine.blas import single_threaded_blas
+from skcnn.engine.convolution import Conv2D
 from skcnn.engine.losses import SoftmaxCrossEntropy
 from skcnn.engine.network import Network
 from skcnn.engine.optimizers import SGD, Adam
@@ -30,9 +33,14 @@ SMALL = {
 class Setting:
     """A network with random images, and trainers for it that differ in one thing or another."""
 
-    def __init__(self, n_images=100, shape=(6, 6, 1), n_classes=3, dtype=np.float64, **changes):
+    def __init__(
+        self, n_images=100, shape=(6, 6, 1), n_classes=3, dtype=np.float64, method=None, **changes
+    ):
         rng = np.random.default_rng(0)
-        layers = build_layers(shape, n_classes, **(SMALL | changes))
+        layers = [
+            replace(layer, method=method) if isinstance(layer, Conv2D) else layer
+            for layer in build_layers(shape, n_classes, **(SMALL | changes))
+        ]
         self.network = Network(layers, shape, dtype)
         self.network.initialize(rng)
         self.start = self.network.parameters.copy()
@@ -218,9 +226,10 @@ def test_weights_of_zero(threads):
 # --- threads --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("method", ["direct", "winograd"])
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 @pytest.mark.parametrize("optimizer", [SGD(), SGD(nesterov=True), Adam()])
-def test_identical_weights_for_any_number_of_threads(optimizer, dropout):
+def test_identical_weights_for_any_number_of_threads(optimizer, dropout, method):
     """To the last bit; batches with a partial tile, and larger than the trainer takes at once."""
     found = []
     for n_threads in (1, 2, 3, 7):
@@ -231,6 +240,7 @@ def test_identical_weights_for_any_number_of_threads(optimizer, dropout):
             n_filters=(6, 5),
             hidden_layer_sizes=(300,),
             dropout=dropout,
+            method=method,
         )
         setting.network.parameters[:] = setting.start
         losses = []

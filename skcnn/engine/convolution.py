@@ -1,17 +1,21 @@
-"""`Conv2D`, on the lowered arrays of `lowering`."""
+"""`Conv2D`, which chooses between two ways to compute the same convolution."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
+from skcnn.engine.direct import DirectConvolution
+from skcnn.engine.plan import Calls, Plan, Shape
+from skcnn.engine.winograd import WinogradConvolution, saved_share
 
-from skcnn.engine import lowering
-from skcnn.engine.blas import is_uncopied, rows_per_product
-from skcnn.engine.memory import Array
-from skcnn.engine.plan import Call, Calls, Parameter, Plan, Shape
+METHODS = {"direct": DirectConvolution, "winograd": WinogradConvolution}
+
+# `WinogradConvolution` adds, where it saves multiplications, numbers that lie in pieces of as many
+# as there are channels or filters; short pieces cost as much as long ones. Measured on networks
+# from `examples/benchmarks`: with fewer channels, or in small images, it is no faster.
+FEWEST_CHANNELS = 32
+LEAST_SHARE = 0.3
+LEAST_FLOPS = 1e6  # an image
 
 
 @dataclass(frozen=True)
@@ -20,146 +24,45 @@ class Conv2D:
 
     The bias belongs to the `BiasActivation` that follows: behind max pooling, with which it
     commutes, it meets four times fewer numbers.
+
+    Parameters
+    ----------
+    n_filters, filter_size : int
+    padding : {"same", "valid"}
+    method : {"direct", "winograd"}, optional
+        The way to compute it; by default the one with less work.
     """
 
     n_filters: int
     filter_size: int
     padding: str = "same"
+    method: str | None = field(default=None, repr=False)
 
     def plan(self, in_shape: Shape) -> Plan:
-        h, w, c = in_shape
-        n, k = self.filter_size, self.n_filters
-        rows, columns = self._windows(in_shape)
-        weights = (n, n, c, k)
-        meetings = sum(
-            len(run) * (run.hi - run.lo) for run in lowering.runs(rows.n_out, h, n, rows.before)
-        )
-        return Plan(
-            out_shape=(rows.n_out, columns.n_out, k),
-            parameters={"weights": Parameter(weights, n * n * c, n * n * k)},
-            kept={"lowered": Array((columns.n_out, h, n * c))},
-            backward_scratch={
-                "dlowered": Array((rows.n_out, w, n * c), rows_first=True),
-                "dnatural": Array((rows.n_out, columns.n_out, k), rows_first=True),
-                # one product an output row, added up afterwards
-                "dweights": Array((rows.n_out, *weights), fixed=True),
-            },
-            derived={"reversed": (n, k, n * c)},
-            input_padding=(columns.before, columns.after),
-            row_order=True,
-            flops=2 * columns.n_out * meetings * n * c * k,
-        )
-
-    def _windows(self, in_shape: Shape) -> tuple[lowering.Window, lowering.Window]:
-        return (
-            lowering.Window.along(self.filter_size, in_shape[0], self.padding),
-            lowering.Window.along(self.filter_size, in_shape[1], self.padding),
-        )
+        return self._way(in_shape).plan(in_shape)
 
     def derive(self, p) -> Calls:
-        n, k = self.filter_size, self.n_filters
-        # (j, k, i, c), columns reversed
-        backwards = p.weights[:, ::-1].transpose(1, 3, 0, 2)
-        return [partial(np.copyto, p.reversed.reshape(n, k, n, -1), backwards)]
+        way = WinogradConvolution if hasattr(p, "transformed0") else DirectConvolution
+        return way(self.n_filters, self.filter_size, self.padding).derive(p)
 
     def forward(self, p, m) -> Calls:
-        n = self.filter_size
-        h, _, w, c = m.x.shape
-        rows, _ = self._windows((h, w, c))
-        # m.x is a view of (h, t, padded w, c); the padding stays zero for ever
-        patches = lowering.patches_along_width(m.x_stored, n, m.y_planes.shape[1])
-        lowered = m.lowered.reshape(patches.shape)
-        if n * c >= 8:
-            calls = [partial(np.copyto, lowered, patches)]
-        else:  # short pieces: fewer and longer copies, one column of the filter at a time
-            columns = [slice(j * c, (j + 1) * c) for j in range(n)]
-            calls = [partial(np.copyto, lowered[..., j], patches[..., j]) for j in columns]
-        weights = p.weights.reshape(-1, self.n_filters)
-        lowered = m.lowered.reshape(-1, h, n * c)
-        y = m.y_planes.reshape(rows.n_out, -1, self.n_filters)
-        for run in lowering.runs(rows.n_out, h, n, rows.before):
-            taps = weights[run.taps(n * c)]
-            calls.append(_product(lowered, run, taps, y[run.positions]))
-        return calls
+        return self._way_of(m).forward(p, m)
 
     def backward(self, p, m, g) -> Calls:
-        calls = self._weights_gradient(m, g)
-        if m.dx is not None:
-            calls += self._input_gradient(p, m)
-        return calls
+        return self._way_of(m).backward(p, m, g)
 
-    def _weights_gradient(self, m, g) -> Calls:
-        n, k = self.filter_size, self.n_filters
+    def _way_of(self, m):
         h, _, w, c = m.x.shape
-        rows, _ = self._windows((h, w, c))
-        lowered = m.lowered.reshape(-1, h, n * c)
-        dy = m.dy_planes.reshape(rows.n_out, -1, k)
-        partials = m.dweights.reshape(rows.n_out, n * n * c, k)
-        dweights = g.weights.reshape(n * n * c, k)
-        runs = lowering.runs(rows.n_out, h, n, rows.before)
-        calls, sums = [], []
-        for run in sorted(runs, key=len, reverse=True):  # the run that meets all taps comes first
-            taps = run.taps(n * c)
-            products = partials[run.positions, taps]
-            calls.append(_transposed_product(lowered, run, dy[run.positions], products))
-            if sums:
-                sums += [partial(np.add, dweights[taps], one, dweights[taps]) for one in products]
-            elif taps == slice(0, n * n * c):
-                sums.append(partial(np.add.reduce, products, 0, None, dweights))
-            else:  # a small image: some taps may never meet a pixel
-                sums.append(partial(dweights.fill, 0))
-                sums += [partial(np.add, dweights[taps], one, dweights[taps]) for one in products]
-        return calls + sums
+        return self._way((h, w, c))
 
-    def _input_gradient(self, p, m) -> Calls:
-        n, k = self.filter_size, self.n_filters
-        h, t, w, c = m.x.shape
-        rows, columns = self._windows((h, w, c))
-        calls: Calls = []
-        dy = m.dy_planes
-        period = dy.shape[1]
-        if period > 1:  # windows over dy are pieces of rows in their natural order
-            natural = m.dnatural.reshape(rows.n_out, t, columns.n_out // period, period, k)
-            calls.append(partial(np.copyto, natural, dy.transpose(0, 2, 3, 1, 4)))
-            dy = natural
-        dy = dy.reshape(rows.n_out * t, columns.n_out, k)
-        dlowered = m.dlowered.reshape(rows.n_out * t, w, n * c)
-        flipped = p.reversed.reshape(-1, n * c)
-        # Tap r of input column x is output column x + r - reach: the filter, columns reversed.
-        reach = n - 1 - columns.before
-        for run in lowering.runs(w, columns.n_out, n, reach):
-            calls.append(
-                _product(dy, run, flipped[run.taps(k)], dlowered[:, run.positions].swapaxes(0, 1))
-            )
-        dlowered = m.dlowered.reshape(rows.n_out, t, w, n, c)
-        folds = []
-        for i in range(n):  # input row y + i - before has L[y, i] in it
-            first = max(0, rows.before - i)
-            last = min(rows.n_out, h + rows.before - i)
-            if first < last:
-                target = slice(first + i - rows.before, last + i - rows.before)
-                folds.append((m.dx[target], dlowered[first:last, :, :, i]))
-        # a fold that reaches every row of the input can overwrite, and spares the zeros
-        folds.sort(key=lambda fold: len(fold[0]) != h)
-        if len(folds[0][0]) == h:
-            calls.append(partial(np.copyto, *folds.pop(0)))
-        else:
-            calls.append(partial(m.dx.fill, 0))
-        return calls + [partial(np.add, dx, part, dx) for dx, part in folds]
+    def _way(self, in_shape: Shape):
+        method = self.method or self._method_with_less_work(in_shape)
+        return METHODS[method](self.n_filters, self.filter_size, self.padding)
 
-
-def _product(array: NDArray, run: lowering.Run, weights: NDArray, out: NDArray) -> Call:
-    """The windows of `run` over the rows of `array`, times `weights`: (positions, rows, k)."""
-    each = rows_per_product(len(array), *weights.shape)
-    windows = lowering.sliding(array, run, each)
-    return partial(np.matmul, windows, weights, lowering.by_rows(out, each))
-
-
-def _transposed_product(array: NDArray, run: lowering.Run, dy: NDArray, out: NDArray) -> Call:
-    """The same windows, transposed, times `dy`, (positions, rows, k): (positions, taps, k)."""
-    taps = lowering.sliding_taps(array, run)
-    positions, n_taps, depth, rows = taps.shape
-    k = dy.shape[2]
-    if is_uncopied(depth, rows, k) and not is_uncopied(n_taps * depth, rows, k):
-        return partial(np.matmul, taps, dy[:, None], out.reshape(positions, n_taps, depth, k))
-    return partial(np.matmul, taps.reshape(positions, n_taps * depth, rows), dy, out)
+    def _method_with_less_work(self, in_shape: Shape) -> str:
+        if min(in_shape[2], self.n_filters) < FEWEST_CHANNELS:
+            return "direct"
+        plan = DirectConvolution(self.n_filters, self.filter_size, self.padding).plan(in_shape)
+        share = saved_share(self.filter_size, plan.out_shape[1])
+        worth_it = share >= LEAST_SHARE and plan.flops >= LEAST_FLOPS
+        return "winograd" if worth_it else "direct"

@@ -17,16 +17,22 @@ memory, the row `y` of all images, and what pooling compares, row with row, are 
 Axes: t images of a tile, y and x rows and columns, i and j rows and columns of a filter,
 c channels in, k filters. Filters are stored ``(i, j, c, k)``, the order of a patch in `L`.
 
-Contains `Window` (the geometry of one axis), `Run`, `runs` and the strided views that the
-products take.
+Contains `Window` (the geometry of one axis), `Run`, `runs`, `patches_along_width`, and the products
+over overlapping views: `product`, `taps_gradient`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
+import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
+
+from skcnn.engine.blas import is_uncopied, rows_per_product
+from skcnn.engine.plan import Call, Calls
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,11 @@ class Run:
         """The element that position `first` meets with tap `lo`."""
         return self.first + self.lo - self.before
 
+    def between(self, first: int, last: int) -> Run:
+        """The part with positions ``first ... last - 1``; it may be empty."""
+        first, last = max(self.first, first), min(self.last, last)
+        return Run(first, max(first, last), self.lo, self.hi, self.before)
+
     def taps(self, depth: int) -> slice:
         """The taps of a filter whose taps have `depth` numbers each."""
         return slice(self.lo * depth, self.hi * depth)
@@ -93,36 +104,77 @@ def runs(n_positions: int, n_elements: int, size: int, before: int) -> list[Run]
     return found
 
 
-def sliding(array: NDArray, run: Run, each: int) -> NDArray:
-    """Overlapping matrices: ``(rows / each, positions, each, taps * depth)``.
+def product(array: NDArray, run: Run, taps: NDArray, out: NDArray) -> Call:
+    """``out = windows @ taps``, of the windows of `run` over each row.
 
-    `array` is C-contiguous ``(rows, elements, depth)``; the matrices of position p hold, of each
-    row, the elements that position p meets, `each` rows in one matrix.
+    `array` is C-contiguous ``(..., rows, elements, depth)``, `taps` ``(..., taps * depth, k)``,
+    `out` ``(..., positions, rows, k)``; leading axes go through all of them.
     """
-    rows, n_elements, depth = array.shape
-    item = array.itemsize
-    row = n_elements * depth * item
+    each = rows_per_product(array.shape[-3], *taps.shape[-2:])
+    parts = (*out.shape[:-2], out.shape[-2] // each, each, out.shape[-1])
+    taps = taps.reshape(*taps.shape[:-2], *(1, 1)[: 2 * (taps.ndim > 2)], *taps.shape[-2:])
+    return partial(np.matmul, _sliding(array, run, each), taps, out.reshape(parts).swapaxes(-4, -3))
+
+
+def taps_gradient(
+    array: NDArray, runs: Sequence[Run], dy: NDArray, partials: NDArray, out: NDArray
+) -> Calls:
+    """The gradient of the taps: the windows of all runs, transposed, times `dy`.
+
+    `array` as for `product`, dy ``(..., positions, rows, k)``, `out` ``(..., taps * depth, k)``.
+    `partials`, ``(positions, ..., taps * depth, k)``, holds a product a position.
+    """
+    depth = array.shape[-1]
+    calls: Calls = []
+    sums: Calls = []
+    for run in sorted(runs, key=len, reverse=True):  # the run that meets all taps comes first
+        taps = run.taps(depth)
+        products = partials[run.positions, ..., taps, :]
+        part = dy[..., run.positions, :, :]
+        calls.append(_transposed_product(array, run, part, np.moveaxis(products, 0, -3)))
+        target = out[..., taps, :]
+        if not sums and products.shape[1:] == out.shape:
+            sums.append(partial(np.add.reduce, products, 0, None, out))
+            continue
+        if not sums:  # a small image: some taps may never meet a pixel
+            sums.append(partial(out.fill, 0))
+        sums += [partial(np.add, target, one, target) for one in products]
+    return calls + sums
+
+
+def _transposed_product(array: NDArray, run: Run, dy: NDArray, out: NDArray) -> Call:
+    """(..., positions, taps * depth, k)"""
+    taps = _sliding_taps(array, run)
+    *lead, n_taps, depth, rows = taps.shape
+    k = dy.shape[-1]
+    one_by_one = is_uncopied(depth, rows, k) and not is_uncopied(n_taps * depth, rows, k)
+    if one_by_one and depth >= 8:
+        return partial(np.matmul, taps, dy[..., None, :, :], out.reshape(*lead, n_taps, depth, k))
+    return partial(np.matmul, taps.reshape(*lead, n_taps * depth, rows), dy, out)
+
+
+def _sliding(array: NDArray, run: Run, each: int) -> NDArray:
+    """Overlapping matrices: ``(..., rows / each, positions, each, taps * depth)``.
+
+    The matrices of position p hold, of each row, the elements that p meets, `each` rows in one.
+    """
+    *lead, rows, _, depth = array.shape
+    *lead_strides, row, element, item = array.strides
     return as_strided(
-        array[:, run.start :],
-        (rows // each, len(run), each, (run.hi - run.lo) * depth),
-        (each * row, depth * item, row, item),
+        array[..., run.start :, :],
+        (*lead, rows // each, len(run), each, (run.hi - run.lo) * depth),
+        (*lead_strides, each * row, element, row, item),
     )
 
 
-def by_rows(matrices: NDArray, each: int) -> NDArray:
-    """The view ``(rows / each, positions, each, depth)`` of ``(positions, rows, depth)``."""
-    positions, rows, depth = matrices.shape
-    return matrices.reshape(positions, rows // each, each, depth).transpose(1, 0, 2, 3)
-
-
-def sliding_taps(array: NDArray, run: Run) -> NDArray:
-    """The matrices of `sliding`, tap by tap and transposed: ``(positions, taps, depth, rows)``."""
-    rows, n_elements, depth = array.shape
-    item = array.itemsize
+def _sliding_taps(array: NDArray, run: Run) -> NDArray:
+    """The same, tap by tap and transposed: ``(..., positions, taps, depth, rows)``."""
+    *lead, rows, _, depth = array.shape
+    *lead_strides, row, element, item = array.strides
     return as_strided(
-        array[:, run.start :],
-        (len(run), run.hi - run.lo, depth, rows),
-        (depth * item, depth * item, item, n_elements * depth * item),
+        array[..., run.start :, :],
+        (*lead, len(run), run.hi - run.lo, depth, rows),
+        (*lead_strides, element, element, item, row),
     )
 
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from skcnn.engine.plan import Layer, Plan, Shape
+from skcnn.engine.plan import Calls, Layer, Plan, Shape
 from skcnn.engine.workspace import Workspace
 
 
@@ -106,6 +106,18 @@ class Network:
             setattr(views[index], name, vector[slot].reshape(shape))
         return views
 
+    def prepare(self) -> tuple[list[SimpleNamespace], Calls]:
+        """The parameters by layer with the arrays derived from them, and what derives these.
+
+        The calls are to be made whenever the parameters have changed.
+        """
+        views, calls = self.views(self.parameters), []
+        for layer, p, plan in zip(self.layers, views, self.plans, strict=True):
+            for name, shape in plan.derived.items():
+                setattr(p, name, np.zeros(shape, self.dtype))
+            calls += layer.derive(p)
+        return views, calls
+
     def initialize(self, rng: np.random.Generator, scheme: str = "auto") -> None:
         """Draw the parameters.
 
@@ -133,7 +145,10 @@ class Network:
 
     def forward(self, images: NDArray) -> NDArray:
         """Output of the last layer, before softmax: (n, classes). For looking, not for speed."""
-        space = Workspace(self, len(images), self.layer_parameters)
+        parameters, derive = self.prepare()
+        for call in derive:
+            call()
+        space = Workspace(self, len(images), parameters)
         np.copyto(space.input, images)
         space.forward()
         return space.output.copy()

@@ -65,6 +65,7 @@ class Plan:
     input_period : the layer wants the columns x with equal ``x % input_period`` stored side by
         side; granted where a layer with `row_order` writes them and their number divides
     overwrites_input : the gradient of the input takes the input's place
+    periods : the layer can store its output with these only; None: with any
     row_order : the output has to be stored without padding, whatever the next layer wishes
     in_place : the output is the input's memory, if that can be stored as both neighbours wish
     random : draws from ``m.rng`` while training
@@ -83,6 +84,7 @@ class Plan:
     input_period: int = 1
     overwrites_input: bool = False
     row_order: bool = False
+    periods: tuple[int, ...] | None = None
     in_place: bool = False
     random: bool = False
     idle_in_prediction: bool = False

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from skcnn.engine.network import Network
 from skcnn.engine.optimizers import Optimizer
-from skcnn.engine.plan import Calls
 from skcnn.engine.source import ImageSource
 from skcnn.engine.threads import Threads
 from skcnn.engine.update import Update
@@ -131,12 +130,7 @@ class Trainer:
             else None
             for i, plan in enumerate(network.plans)
         ]
-        self.parameters = network.views(network.parameters)
-        self.derive: Calls = []
-        for layer, p, plan in zip(network.layers, self.parameters, network.plans, strict=True):
-            for name, shape in plan.derived.items():
-                setattr(p, name, np.zeros(shape, dtype))
-            self.derive += layer.derive(p)
+        self.parameters, self.derive = network.prepare()
         self.update = Update(
             network, optimizer, moments, self.lanes, self.stores, l2=l2, threads=threads
         )
@@ -247,10 +241,13 @@ def predict(
     n = len(source) if indices is None else len(indices)
     tile = 1 if n <= FEW_IMAGES else prediction_tile_size(network)
     spaces = {}
+    parameters, derive = network.prepare()
+    for call in derive:
+        call()
 
     def run_tile(thread: int, index: int) -> None:
         if thread not in spaces:
-            space = Workspace(network, tile, network.layer_parameters)
+            space = Workspace(network, tile, parameters)
             spaces[thread] = (space, source.scratch(tile))
         space, raw = spaces[thread]
         rows = slice(index * tile, min((index + 1) * tile, n))

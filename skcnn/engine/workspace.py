@@ -103,7 +103,10 @@ def find_boundaries(plans: Sequence[Plan], shapes: Sequence[Shape], training: bo
 
     def period(owner: int) -> int:
         wish = pairs[owner].input_period if owner in pairs else 1
-        return 1 if wish == 1 or shapes[owner][1] % wish else wish
+        if wish == 1 or shapes[owner][1] % wish:
+            return 1
+        granted = plans[owner - 1].periods
+        return wish if granted is None or wish in granted else 1
 
     found = {
         owner: Boundary(
@@ -126,7 +129,7 @@ class Workspace:
     network : Planned
     n_images : int
     parameters : list of namespaces
-        By layer; see `Network.views`. For training, with the arrays derived from them.
+        By layer, with the arrays derived from them; see `Network.prepare`.
     gradients : list of namespaces or None
         Where the tile's gradients go; None: for prediction only.
     stores : list of namespaces or None
