@@ -39,7 +39,7 @@ class ConvNetClassifier(
     image_shape : (height, width) or (height, width, channels), default=None
         Shape of the image in one row of a 2-D X. None: taken from a 3-D or 4-D X; for a 2-D X,
         square if the number of features is a perfect square, else one row of pixels.
-    n_filters : int or tuple of int, default=(16, 32, 64)
+    n_filters : int or tuple of int, default=(32, 32, 64)
         Filters of each convolution layer; an int is one layer.
     filter_size : int or tuple of int, default=3
         Side of the square filters in pixels; a tuple has one for each layer.
@@ -63,6 +63,10 @@ class ConvNetClassifier(
         Share of the inputs of each fully connected layer that are dropped while training [2]_.
         "auto": 0.3 with "relu", but none before a layer of fewer than 64 inputs; none with
         "sigmoid" and "tanh", whose networks fit less closely.
+    label_smoothing : float in [0, 1), default=0.05
+        Share of each target that is spread evenly over all classes while training [7]_. It lowers
+        the error, and makes the probabilities more modest than the errors are rare; 0 for
+        probabilities that are to be taken at their word.
     weight_init : {"auto", "uniform"}, default="auto"
         "auto": He [3]_ for "relu", Glorot [4]_ otherwise; "uniform": weights and biases from
         U[-1, 1), as in [1]_.
@@ -171,6 +175,8 @@ class ConvNetClassifier(
        networks", AISTATS 2010.
     .. [5] D. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015.
     .. [6] L. Smith, N. Topin, "Super-Convergence", arXiv:1708.07120, 2018.
+    .. [7] C. Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR
+       2016, section 7.
 
     Examples
     --------
@@ -196,6 +202,7 @@ class ConvNetClassifier(
         "activation": [StrOptions({"relu", "sigmoid", "tanh"})],
         "output_activation": [StrOptions(set(LOSSES))],
         "dropout": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "weight_init": [StrOptions({"auto", "uniform"})],
         "solver": [StrOptions({"adam", "sgd", "gd"})],
         "learning_rate": [StrOptions(set(SCHEDULES)), callable],
@@ -224,7 +231,7 @@ class ConvNetClassifier(
         self,
         *,
         image_shape=None,
-        n_filters=(16, 32, 64),
+        n_filters=(32, 32, 64),
         filter_size=3,
         padding="same",
         pool_size=2,
@@ -234,6 +241,7 @@ class ConvNetClassifier(
         activation="relu",
         output_activation="softmax",
         dropout="auto",
+        label_smoothing=0.05,
         weight_init="auto",
         solver="adam",
         learning_rate="one_cycle",
@@ -268,6 +276,7 @@ class ConvNetClassifier(
         self.activation = activation
         self.output_activation = output_activation
         self.dropout = dropout
+        self.label_smoothing = label_smoothing
         self.weight_init = weight_init
         self.solver = solver
         self.learning_rate = learning_rate

@@ -217,7 +217,7 @@ def _train(estimator, problem: Problem, train, held_out, optimizer, pool, increm
         optimizer,
         state.moments,
         source,
-        np.eye(len(problem.classes), dtype=network.dtype),
+        _targets(len(problem.classes), estimator.label_smoothing, network.dtype),
         problem.labels,
         weights,
         l2=estimator.alpha,
@@ -270,6 +270,13 @@ def _train(estimator, problem: Problem, train, held_out, optimizer, pool, increm
             ConvergenceWarning,
             stacklevel=6,
         )
+
+
+def _targets(n_classes: int, smoothing: float, dtype) -> NDArray:
+    """Row c is what the network should say for an image of class c."""
+    targets = np.full((n_classes, n_classes), smoothing / n_classes)
+    np.fill_diagonal(targets, 1 - smoothing + smoothing / n_classes)
+    return targets.astype(dtype)
 
 
 def _n_epochs(max_iter, n_images: int, batch_size: int) -> int:

@@ -1,5 +1,7 @@
 """Products cut to the sizes that BLAS takes as they are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from numpy.testing import assert_allclose
 
 from skcnn.architecture import build_layers
 from skcnn.engine import blas
+from skcnn.engine.convolution import Conv2D
 from skcnn.engine.losses import SoftmaxCrossEntropy
 from skcnn.engine.network import Network
 from skcnn.engine.optimizers import SGD
@@ -30,13 +33,17 @@ def test_rows_per_product(n_rows, n_inner, n_columns, most):
             assert each >= 16
 
 
-def test_small_products_give_the_same_gradient(monkeypatch):
+@pytest.mark.parametrize("method", ["direct", "winograd"])
+def test_small_products_give_the_same_gradient(monkeypatch, method):
     """Whatever BLAS is here: cut as for one that likes small products, and not cut."""
     shape, rng = (10, 12, 2), np.random.default_rng(0)
     layers = build_layers(
         shape, 3, n_filters=(8, 6), filter_size=3, padding="same", pool_size=2, pool_regions=None,
         pooling="max", hidden_layer_sizes=(), activation="relu", dropout=0.0,
     )  # fmt: skip
+    layers = [
+        replace(layer, method=method) if isinstance(layer, Conv2D) else layer for layer in layers
+    ]
     images, labels = rng.standard_normal((64, *shape)), rng.integers(3, size=64)
     found, cuts = [], []
     cut = blas.rows_per_product

@@ -322,3 +322,19 @@ def test_class_weight(images):
     )
     plain = fast(**settings).fit(X[rare], y[rare])
     assert balanced.predict_proba(X)[y == 0, 0].mean() > plain.predict_proba(X)[y == 0, 0].mean()
+
+
+def test_label_smoothing_spreads_the_targets(digits):
+    """Cross-entropy can then not fall below the targets' entropy, and probabilities stay modest."""
+    X, y = digits
+    sharp, smooth = (
+        fast(label_smoothing=share, learning_rate_init=0.01, max_iter=40).fit(X[:500], y[:500])
+        for share in (0.0, 0.3)
+    )
+    target = np.full(10, 0.03)
+    target[0] += 0.7
+    entropy = -(target * np.log(target)).sum()
+    assert sharp.loss_ < 0.3 * entropy
+    assert entropy < smooth.loss_ < 1.3 * entropy
+    surest = smooth.predict_proba(X[:500]).max(axis=1)
+    assert np.median(surest) == pytest.approx(0.73, abs=0.05)

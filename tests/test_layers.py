@@ -1,6 +1,6 @@
 """Each layer against its naive twin, forward and backward."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import naive
@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
+from skcnn.engine import winograd
 from skcnn.engine.convolution import Conv2D
+from skcnn.engine.direct import DirectConvolution
 from skcnn.engine.layers import BiasActivation, Dense, Dropout, Flatten
 from skcnn.engine.network import Network
 from skcnn.engine.pooling import MaxPool2D, MeanPool2D
+from skcnn.engine.winograd import WinogradConvolution
 from skcnn.engine.workspace import Workspace
 
 DTYPES = st.sampled_from([np.float32, np.float64])
@@ -54,7 +57,7 @@ def run(
     for name, value in parameters.items():
         getattr(network.layer_parameters[at], name)[:] = value
 
-    prepared, derive = network.prepare()
+    prepared, derive = network.prepare(training=True)
     gradients = network.views(np.full(network.n_parameters, np.nan, dtype))
     stores = [
         SimpleNamespace(
@@ -112,21 +115,29 @@ def convolutions(draw):
 
 
 @settings(max_examples=80, deadline=None)
-@given(convolutions(), st.sampled_from(["direct", "winograd"]), DTYPES, st.integers(0, 2**32))
-@example((2, (28, 28, 1), 3, 13, "valid"), "direct", np.float32, 0)  # the paper's
-@example((2, (28, 28, 1), 3, 13, "valid"), "winograd", np.float32, 0)
-@example((1, (12, 12, 9), 5, 5, "same"), "direct", np.float32, 0)
-@example((2, (1, 6, 1), 2, 3, "same"), "direct", np.float64, 0)  # a row of pixels
-@example((1, (2, 3, 2), 2, 10, "same"), "direct", np.float64, 0)  # some taps never meet a pixel
-@example((1, (2, 3, 2), 2, 10, "same"), "winograd", np.float64, 0)
-def test_convolution(case, method, dtype, seed):
+@given(
+    convolutions(),
+    st.sampled_from(["direct", "winograd"]),
+    st.sampled_from([0, 2000, 10**9]),  # a row of the output, some, or all of them at once
+    DTYPES,
+    st.integers(0, 2**32),
+)
+@example((2, (28, 28, 1), 3, 13, "valid"), "direct", 0, np.float32, 0)  # the paper's
+@example((2, (28, 28, 1), 3, 13, "valid"), "winograd", 2000, np.float32, 0)
+@example((1, (12, 12, 9), 5, 5, "same"), "direct", 0, np.float32, 0)
+@example((2, (1, 6, 1), 2, 3, "same"), "direct", 0, np.float64, 0)  # a row of pixels
+@example((1, (2, 3, 2), 2, 10, "same"), "direct", 0, np.float64, 0)  # some taps never meet a pixel
+@example((1, (2, 3, 2), 2, 10, "same"), "winograd", 2000, np.float64, 0)
+def test_convolution(case, method, block, dtype, seed):
     t, shape, k, size, padding = case
     rng = np.random.default_rng(seed)
     x, filters = rounded(rng, (t, *shape), dtype), rounded(rng, (size, size, shape[2], k), dtype)
     y = naive.conv2d(x, filters, padding)
     dy = rounded(rng, y.shape, dtype)
     dx, dfilters = naive.conv2d_backward(x, filters, padding, dy)
-    found = run(Conv2D(k, size, padding, method), x, dy, {"weights": filters}, dtype=dtype)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(winograd, "BLOCK", block)
+        found = run(Conv2D(k, size, padding, method), x, dy, {"weights": filters}, dtype=dtype)
     tolerance = {"rtol": TOLERANCE[dtype], "atol": TOLERANCE[dtype]}
     assert_allclose(found.y, y, **tolerance)
     assert_allclose(found.dx, dx, **tolerance)
@@ -134,22 +145,45 @@ def test_convolution(case, method, dtype, seed):
 
 
 @pytest.mark.parametrize(
-    ("layer", "shape", "derived"),
+    ("layer", "shape", "kernel"),
     [
-        (Conv2D(64, 3), (14, 14, 32), True),
-        (Conv2D(64, 5, "valid"), (12, 12, 32), True),
-        (Conv2D(64, 3), (7, 7, 32), False),  # half a pair of columns too many
-        (Conv2D(64, 3), (4, 4, 32), False),  # small
-        (Conv2D(32, 3), (14, 14, 16), False),
-        (Conv2D(16, 3), (14, 14, 32), False),
-        (Conv2D(64, 13, "valid"), (28, 28, 1), False),
+        (Conv2D(64, 3), (14, 14, 32), WinogradConvolution),
+        (Conv2D(32, 5, "valid"), (12, 12, 32), WinogradConvolution),
+        (Conv2D(64, 3), (6, 6, 32), WinogradConvolution),
+        (Conv2D(64, 3), (6, 5, 32), DirectConvolution),  # half of a pair of columns for nothing
+        (Conv2D(64, 3), (4, 6, 32), DirectConvolution),  # little work
+        (Conv2D(64, 3), (14, 14, 31), DirectConvolution),  # few channels
+        (Conv2D(31, 3), (14, 14, 32), DirectConvolution),
+        (Conv2D(64, 13, "valid"), (28, 28, 1), DirectConvolution),
+        (Conv2D(64, 7), (14, 14, 32), DirectConvolution),  # 3 + 3 + 1 taps: 10 products of 14
     ],
 )
-def test_the_method_with_less_work(layer, shape, derived):
-    found = layer.plan(shape)
-    method = "winograd" if derived else "direct"
-    assert found == replace(layer, method=method).plan(shape)
-    assert found != replace(layer, method="direct" if derived else "winograd").plan(shape)
+def test_the_faster_method(layer, shape, kernel):
+    assert type(layer.plan(shape).kernel) is kernel
+
+
+def test_single_images_go_the_direct_way():
+    """With fewer calls; the same network otherwise, and it follows the parameters."""
+    network = Network([Conv2D(3, 3), Flatten(), Dense(2)], (6, 6, 2))
+    assert network.for_single_images() is network
+    layers = [Conv2D(3, 3, method="winograd"), BiasActivation("relu"), Flatten(), Dense(2)]
+    network = Network(layers, (6, 6, 2), np.float64)
+    single = network.for_single_images()
+    assert network.for_single_images() is single
+    assert type(single.kernels[0]) is DirectConvolution
+    network.initialize(np.random.default_rng(0))
+    images = np.random.default_rng(1).standard_normal((3, 6, 6, 2))
+    assert_allclose(single.forward(images), network.forward(images), rtol=1e-12)
+    assert np.abs(single.forward(images)).min() > 0
+
+
+def test_pooling_gets_the_columns_in_its_order():
+    layers = [Conv2D(3, 3, method="winograd"), MaxPool2D(2), Flatten(), Dense(2)]
+    for size, period in ((2, 2), (3, 1)):
+        layers[1] = MaxPool2D(size)
+        network = Network(layers, (6, 6, 1))
+        space = Workspace(network, 2, network.prepare(training=False)[0])
+        assert space.memories[0].y_planes.shape == (6, period, 2, 6 // period, 3)
 
 
 @pytest.mark.parametrize("size", [3, 5])
@@ -165,7 +199,7 @@ def test_fewer_multiplications_round_little_more(size):
         exact = Network([Conv2D(32, size, method="direct")], (12, 12, 32), np.float64)
         exact.parameters[:] = network.parameters
         errors.append(np.sqrt(np.mean((network.forward(images) - exact.forward(images)) ** 2)))
-    assert errors[1] < 3 * errors[0]
+    assert errors[1] < 1.5 * errors[0]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5])

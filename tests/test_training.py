@@ -34,7 +34,7 @@ class Setting:
     """A network with random images, and trainers for it that differ in one thing or another."""
 
     def __init__(
-        self, n_images=100, shape=(6, 6, 1), n_classes=3, dtype=np.float64, method=None, **changes
+        self, n_images=100, shape=(6, 6, 1), n_classes=3, dtype=np.float64, method="auto", **changes
     ):
         rng = np.random.default_rng(0)
         layers = [

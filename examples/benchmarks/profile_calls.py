@@ -4,7 +4,8 @@
 
 Microseconds an image and core: alone, and beside a second thread that runs a tile of its own. The
 difference is what the interpreter's lock and the shared cache cost. "floor" is the time that the
-layer's forward matrix products would take at the speed of a large sgemm.
+layer's forward matrix products would take at the speed of a large sgemm, were convolutions direct
+sums; with fewer multiplications (`skcnn.engine.winograd`) they can be faster.
 """
 
 from __future__ import annotations

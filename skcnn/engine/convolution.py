@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from skcnn.engine.direct import DirectConvolution
-from skcnn.engine.plan import Calls, Plan, Shape
+from skcnn.engine.lowering import Geometry
+from skcnn.engine.plan import Plan, Shape
 from skcnn.engine.winograd import WinogradConvolution, saved_share
 
 METHODS = {"direct": DirectConvolution, "winograd": WinogradConvolution}
 
-# `WinogradConvolution` adds, where it saves multiplications, numbers that lie in pieces of as many
-# as there are channels or filters; short pieces cost as much as long ones. Measured on networks
-# from `examples/benchmarks`: with fewer channels, or in small images, it is no faster.
+# Winograd's method adds numbers that lie in pieces as long as there are channels or filters, and
+# short pieces take as long as long ones; in layers of little work its calls take longer than they
+# save. The limits are from `examples/benchmarks/profile_calls.py`, with two threads at work.
 FEWEST_CHANNELS = 32
-LEAST_SHARE = 0.3
+LEAST_SHARE = 0.29  # of the multiplications, to be saved; filters of 3 x 3 save 0.33, 5 x 5 0.30
 LEAST_FLOPS = 1e6  # an image
 
 
@@ -29,40 +30,35 @@ class Conv2D:
     ----------
     n_filters, filter_size : int
     padding : {"same", "valid"}
-    method : {"direct", "winograd"}, optional
-        The way to compute it; by default the one with less work.
+    method : {"auto", "direct", "winograd"}
+        How to compute it; "auto": whichever takes less time.
     """
 
     n_filters: int
     filter_size: int
     padding: str = "same"
-    method: str | None = field(default=None, repr=False)
+    method: str = "auto"
 
     def plan(self, in_shape: Shape) -> Plan:
-        return self._way(in_shape).plan(in_shape)
+        geometry = Geometry(in_shape, self.n_filters, self.filter_size, self.padding)
+        method = _faster_method(geometry) if self.method == "auto" else self.method
+        kernel = METHODS[method](geometry)
+        plan = replace(kernel.plan(), kernel=kernel)
+        if method == "direct":
+            return plan
+        # with one image it is the calls that count, of which the direct method makes fewer
+        return replace(plan, single_image_layer=replace(self, method="direct"))
 
-    def derive(self, p) -> Calls:
-        way = WinogradConvolution if hasattr(p, "transformed0") else DirectConvolution
-        return way(self.n_filters, self.filter_size, self.padding).derive(p)
+    def __repr__(self) -> str:
+        method = "" if self.method == "auto" else f", method={self.method!r}"
+        return (
+            f"Conv2D(n_filters={self.n_filters}, filter_size={self.filter_size}, "
+            f"padding={self.padding!r}{method})"
+        )
 
-    def forward(self, p, m) -> Calls:
-        return self._way_of(m).forward(p, m)
 
-    def backward(self, p, m, g) -> Calls:
-        return self._way_of(m).backward(p, m, g)
-
-    def _way_of(self, m):
-        h, _, w, c = m.x.shape
-        return self._way((h, w, c))
-
-    def _way(self, in_shape: Shape):
-        method = self.method or self._method_with_less_work(in_shape)
-        return METHODS[method](self.n_filters, self.filter_size, self.padding)
-
-    def _method_with_less_work(self, in_shape: Shape) -> str:
-        if min(in_shape[2], self.n_filters) < FEWEST_CHANNELS:
-            return "direct"
-        plan = DirectConvolution(self.n_filters, self.filter_size, self.padding).plan(in_shape)
-        share = saved_share(self.filter_size, plan.out_shape[1])
-        worth_it = share >= LEAST_SHARE and plan.flops >= LEAST_FLOPS
-        return "winograd" if worth_it else "direct"
+def _faster_method(geometry: Geometry) -> str:
+    if min(geometry.in_shape[2], geometry.n_filters) < FEWEST_CHANNELS:
+        return "direct"
+    share = saved_share(geometry.filter_size, geometry.columns.n_out)
+    return "winograd" if share >= LEAST_SHARE and geometry.flops >= LEAST_FLOPS else "direct"

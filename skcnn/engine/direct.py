@@ -1,4 +1,4 @@
-"""Convolution as products over the lowered arrays of `lowering`."""
+"""`DirectConvolution`: products over the lowered arrays of `lowering`."""
 
 from __future__ import annotations
 
@@ -8,62 +8,49 @@ from functools import partial
 import numpy as np
 
 from skcnn.engine import lowering
+from skcnn.engine.lowering import Geometry
 from skcnn.engine.memory import Array
-from skcnn.engine.plan import Calls, Parameter, Plan, Shape
+from skcnn.engine.plan import Calls, Plan
 
 
 @dataclass(frozen=True)
 class DirectConvolution:
-    """Convolution (cross-correlation, as everywhere in this field) with square filters, stride 1.
+    """A kernel of `Conv2D`: each number of the output is a sum over a patch of the input."""
 
-    The bias belongs to the `BiasActivation` that follows: behind max pooling, with which it
-    commutes, it meets four times fewer numbers.
-    """
+    geometry: Geometry
 
-    n_filters: int
-    filter_size: int
-    padding: str = "same"
-
-    def plan(self, in_shape: Shape) -> Plan:
-        h, w, c = in_shape
-        n, k = self.filter_size, self.n_filters
-        rows, columns = self._windows(in_shape)
-        weights = (n, n, c, k)
-        meetings = sum(
-            len(run) * (run.hi - run.lo) for run in lowering.runs(rows.n_out, h, n, rows.before)
-        )
+    def plan(self) -> Plan:
+        g = self.geometry
+        h, w, c = g.in_shape
+        n, k = g.filter_size, g.n_filters
+        rows, columns = g.rows, g.columns
         return Plan(
-            out_shape=(rows.n_out, columns.n_out, k),
-            parameters={"weights": Parameter(weights, n * n * c, n * n * k)},
+            out_shape=g.out_shape,
+            parameters={"weights": g.weights},
             kept={"lowered": Array((columns.n_out, h, n * c))},
             backward_scratch={
-                "dlowered": Array((rows.n_out, w, n * c), rows_first=True),
-                "dnatural": Array((rows.n_out, columns.n_out, k), rows_first=True),
+                "dlowered": Array((rows.n_out, w, n * c), images_second=True),
+                "dnatural": Array((rows.n_out, columns.n_out, k), images_second=True),
                 # one product an output row, added up afterwards
-                "dweights": Array((rows.n_out, *weights), fixed=True),
+                "dweights": Array((rows.n_out, *g.weights.shape), fixed=True),
             },
-            derived={"reversed": (n, k, n * c)},
+            backward_derived={"reversed": (n, k, n * c)},
             input_padding=(columns.before, columns.after),
             row_order=True,
-            flops=2 * columns.n_out * meetings * n * c * k,
+            flops=g.flops,
         )
 
-    def _windows(self, in_shape: Shape) -> tuple[lowering.Window, lowering.Window]:
-        return (
-            lowering.Window.along(self.filter_size, in_shape[0], self.padding),
-            lowering.Window.along(self.filter_size, in_shape[1], self.padding),
-        )
-
-    def derive(self, p) -> Calls:
-        n, k = self.filter_size, self.n_filters
+    def derive(self, p, training) -> Calls:
+        if not training:
+            return []
+        n, k = self.geometry.filter_size, self.geometry.n_filters
         # (j, k, i, c), columns reversed
         backwards = p.weights[:, ::-1].transpose(1, 3, 0, 2)
         return [partial(np.copyto, p.reversed.reshape(n, k, n, -1), backwards)]
 
     def forward(self, p, m) -> Calls:
-        n = self.filter_size
-        h, _, w, c = m.x.shape
-        rows, _ = self._windows((h, w, c))
+        n, k = self.geometry.filter_size, self.geometry.n_filters
+        h, _, c = self.geometry.in_shape
         # m.x is a view of (h, t, padded w, c); the padding stays zero for ever
         patches = lowering.patches_along_width(m.x_stored, n, m.y_planes.shape[1])
         lowered = m.lowered.reshape(patches.shape)
@@ -72,10 +59,10 @@ class DirectConvolution:
         else:  # short pieces: fewer and longer copies, one column of the filter at a time
             columns = [slice(j * c, (j + 1) * c) for j in range(n)]
             calls = [partial(np.copyto, lowered[..., j], patches[..., j]) for j in columns]
-        weights = p.weights.reshape(-1, self.n_filters)
+        weights = p.weights.reshape(-1, k)
         lowered = m.lowered.reshape(-1, h, n * c)
-        y = m.y_planes.reshape(rows.n_out, -1, self.n_filters)
-        for run in lowering.runs(rows.n_out, h, n, rows.before):
+        y = m.y_planes.reshape(len(m.y_planes), -1, k)
+        for run in self.geometry.row_runs:
             taps = weights[run.taps(n * c)]
             calls.append(lowering.product(lowered, run, taps, y[run.positions]))
         return calls
@@ -87,20 +74,18 @@ class DirectConvolution:
         return calls
 
     def _weights_gradient(self, m, g) -> Calls:
-        n, k = self.filter_size, self.n_filters
-        h, _, w, c = m.x.shape
-        rows, _ = self._windows((h, w, c))
+        n, k = self.geometry.filter_size, self.geometry.n_filters
+        h, _, c = self.geometry.in_shape
         lowered = m.lowered.reshape(-1, h, n * c)
-        dy = m.dy_planes.reshape(rows.n_out, -1, k)
-        partials = m.dweights.reshape(rows.n_out, n * n * c, k)
+        dy = m.dy_planes.reshape(len(m.dy_planes), -1, k)
+        partials = m.dweights.reshape(-1, n * n * c, k)
         dweights = g.weights.reshape(n * n * c, k)
-        runs = lowering.runs(rows.n_out, h, n, rows.before)
-        return lowering.taps_gradient(lowered, runs, dy, partials, dweights)
+        return lowering.taps_gradient(lowered, self.geometry.row_runs, dy, partials, dweights)
 
     def _input_gradient(self, p, m) -> Calls:
-        n, k = self.filter_size, self.n_filters
+        n, k = self.geometry.filter_size, self.geometry.n_filters
         h, t, w, c = m.x.shape
-        rows, columns = self._windows((h, w, c))
+        rows, columns = self.geometry.rows, self.geometry.columns
         calls: Calls = []
         dy = m.dy_planes
         period = dy.shape[1]

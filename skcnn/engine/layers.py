@@ -23,7 +23,7 @@ class Flatten:
     def plan(self, in_shape: Shape) -> Plan:
         return Plan(out_shape=(math.prod(in_shape),))
 
-    def derive(self, p) -> Calls:
+    def derive(self, p, training) -> Calls:
         return []
 
     def forward(self, p, m) -> Calls:
@@ -57,7 +57,7 @@ class Dense:
             flops=2 * n_in * self.n_units,
         )
 
-    def derive(self, p) -> Calls:
+    def derive(self, p, training) -> Calls:
         return []
 
     def forward(self, p, m) -> Calls:
@@ -80,7 +80,7 @@ class BiasActivation:
     def plan(self, in_shape: Shape) -> Plan:
         slope = {}
         if self.function in ("tanh", "sigmoid"):
-            slope = {"slope": Array(in_shape, rows_first=len(in_shape) == 3)}
+            slope = {"slope": Array(in_shape, images_second=len(in_shape) == 3)}
         return Plan(
             out_shape=in_shape,
             parameters={"bias": Parameter((in_shape[-1],))},
@@ -88,7 +88,7 @@ class BiasActivation:
             in_place=True,
         )
 
-    def derive(self, p) -> Calls:
+    def derive(self, p, training) -> Calls:
         return []
 
     def forward(self, p, m) -> Calls:
@@ -163,12 +163,12 @@ class Dropout:
     def plan(self, in_shape: Shape) -> Plan:
         return Plan(
             out_shape=in_shape,
-            kept={"survives": Array(in_shape, rows_first=len(in_shape) == 3)},
+            kept={"survives": Array(in_shape, images_second=len(in_shape) == 3)},
             random=True,
             idle_in_prediction=True,
         )
 
-    def derive(self, p) -> Calls:
+    def derive(self, p, training) -> Calls:
         return []
 
     def forward(self, p, m) -> Calls:

@@ -17,12 +17,13 @@ memory, the row `y` of all images, and what pooling compares, row with row, are 
 Axes: t images of a tile, y and x rows and columns, i and j rows and columns of a filter,
 c channels in, k filters. Filters are stored ``(i, j, c, k)``, the order of a patch in `L`.
 
-Contains `Window` (the geometry of one axis), `Run`, `runs`, `patches_along_width`, and the products
-over overlapping views: `product`, `taps_gradient`.
+Contains `Window` (one axis), `Geometry` (all of a layer), `Run`, `runs`, `patches_along_width`,
+and the products over overlapping views: `product`, `taps_gradient`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +33,9 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from skcnn.engine.blas import is_uncopied, rows_per_product
-from skcnn.engine.plan import Call, Calls
+from skcnn.engine.plan import Call, Calls, Parameter, Shape
+
+FEWEST_ROWS = 8  # products with fewer rows run at a fraction of the speed
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,44 @@ class Window:
     @property
     def n_out(self) -> int:
         return self.n_in + self.before + self.after - self.size + 1
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Square filters over an image of shape ``(h, w, c)``, stride 1."""
+
+    in_shape: Shape
+    n_filters: int
+    filter_size: int
+    padding: str
+
+    @property
+    def rows(self) -> Window:
+        return Window.along(self.filter_size, self.in_shape[0], self.padding)
+
+    @property
+    def columns(self) -> Window:
+        return Window.along(self.filter_size, self.in_shape[1], self.padding)
+
+    @property
+    def out_shape(self) -> Shape:
+        return (self.rows.n_out, self.columns.n_out, self.n_filters)
+
+    @property
+    def row_runs(self) -> list[Run]:
+        """Rows of the output, and the rows of the filters that stay within the image."""
+        return runs(self.rows.n_out, self.in_shape[0], self.filter_size, self.rows.before)
+
+    @property
+    def weights(self) -> Parameter:
+        n, c, k = self.filter_size, self.in_shape[2], self.n_filters
+        return Parameter((n, n, c, k), n * n * c, n * n * k)
+
+    @property
+    def flops(self) -> int:
+        """Multiplications and additions that a direct sum takes, without the rows of padding."""
+        meetings = sum(len(run) * (run.hi - run.lo) for run in self.row_runs)
+        return 2 * self.columns.n_out * meetings * math.prod(self.weights.shape[1:])
 
 
 @dataclass(frozen=True)
@@ -148,7 +189,7 @@ def _transposed_product(array: NDArray, run: Run, dy: NDArray, out: NDArray) -> 
     *lead, n_taps, depth, rows = taps.shape
     k = dy.shape[-1]
     one_by_one = is_uncopied(depth, rows, k) and not is_uncopied(n_taps * depth, rows, k)
-    if one_by_one and depth >= 8:
+    if one_by_one and depth >= FEWEST_ROWS:
         return partial(np.matmul, taps, dy[..., None, :, :], out.reshape(*lead, n_taps, depth, k))
     return partial(np.matmul, taps.reshape(*lead, n_taps * depth, rows), dy, out)
 

@@ -19,17 +19,18 @@ ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 class Array:
     """An array that a layer asks for: `shape` without the axis of images.
 
-    That axis comes first; of `rows_first` arrays, second. `fixed` arrays have none at all.
+    That axis comes first; of `images_second` arrays, behind the first one, of rows for example.
+    `fixed` arrays have none at all.
     """
 
     shape: tuple[int, ...]
     fixed: bool = False
-    rows_first: bool = False
+    images_second: bool = False
 
     def full_shape(self, n_images: int) -> tuple[int, ...]:
         if self.fixed:
             return self.shape
-        if self.rows_first:
+        if self.images_second:
             return (self.shape[0], n_images, *self.shape[1:])
         return (n_images, *self.shape)
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from skcnn.engine.plan import Calls, Layer, Plan, Shape
+from skcnn.engine.plan import Calls, Kernel, Layer, Plan, Shape
 from skcnn.engine.workspace import Workspace
 
 
@@ -40,7 +40,8 @@ class Network:
     shapes : list of tuple
         Input shape, then the output shape of each layer.
     flops : int
-        Multiplications and additions of the matrix products of one image, forward.
+        Multiplications and additions of the matrix products of one image, forward, were all
+        convolutions direct sums.
 
     Examples
     --------
@@ -70,15 +71,18 @@ class Network:
         self.input_shape = tuple(input_shape)
         self.dtype = np.dtype(dtype)
         self.plans: list[Plan] = []
+        self.kernels: list[Kernel] = []
         self.shapes: list[Shape] = [self.input_shape]
         for layer in self.layers:
             plan = layer.plan(self.shapes[-1])
             self.plans.append(plan)
+            self.kernels.append(plan.kernel or layer)
             self.shapes.append(plan.out_shape)
         self.flops = sum(plan.flops for plan in self.plans)
         self._lay_out_parameters()
         self.parameters = np.zeros(self.n_parameters, self.dtype)
         self.layer_parameters = self.views(self.parameters)
+        self._for_single_images: Network | None = None
 
     def _lay_out_parameters(self) -> None:
         def rank(entry) -> int:
@@ -106,17 +110,33 @@ class Network:
             setattr(views[index], name, vector[slot].reshape(shape))
         return views
 
-    def prepare(self) -> tuple[list[SimpleNamespace], Calls]:
+    def prepare(self, *, training: bool) -> tuple[list[SimpleNamespace], Calls]:
         """The parameters by layer with the arrays derived from them, and what derives these.
 
         The calls are to be made whenever the parameters have changed.
         """
-        views, calls = self.views(self.parameters), []
-        for layer, p, plan in zip(self.layers, views, self.plans, strict=True):
-            for name, shape in plan.derived.items():
+        views = self.views(self.parameters)
+        calls: Calls = []
+        for kernel, p, plan in zip(self.kernels, views, self.plans, strict=True):
+            derived = plan.derived | plan.backward_derived if training else plan.derived
+            for name, shape in derived.items():
                 setattr(p, name, np.zeros(shape, self.dtype))
-            calls += layer.derive(p)
+            calls += kernel.derive(p, training)
         return views, calls
+
+    def for_single_images(self) -> Network:
+        """This network, its parameters in the same memory, laid out for an image at a time."""
+        if not any(plan.single_image_layer for plan in self.plans):
+            return self
+        if self._for_single_images is None:
+            layers = [
+                plan.single_image_layer or layer
+                for layer, plan in zip(self.layers, self.plans, strict=True)
+            ]
+            self._for_single_images = Network(layers, self.input_shape, self.dtype)
+            self._for_single_images.parameters = self.parameters
+            self._for_single_images.layer_parameters = self.layer_parameters
+        return self._for_single_images
 
     def initialize(self, rng: np.random.Generator, scheme: str = "auto") -> None:
         """Draw the parameters.
@@ -145,7 +165,7 @@ class Network:
 
     def forward(self, images: NDArray) -> NDArray:
         """Output of the last layer, before softmax: (n, classes). For looking, not for speed."""
-        parameters, derive = self.prepare()
+        parameters, derive = self.prepare(training=False)
         for call in derive:
             call()
         space = Workspace(self, len(images), parameters)

@@ -1,8 +1,9 @@
 """What a layer is: a value that holds settings only. Memory is passed in.
 
 A layer answers `plan(in_shape)`: the shape of its output and the arrays that it needs. `Workspace`
-lays the arrays out once and asks the layer, once, for what it does with them: `forward` and
-`backward` return lists of calls without arguments, numpy functions bound to views of the memory.
+lays the arrays out once and asks the layer, or the kernel that the plan names in its stead, once,
+for what it does with them: `forward` and `backward` return lists of calls without arguments, numpy
+functions bound to views of the memory.
 The training loop does nothing but make these calls. Between two calls of numpy a thread holds the
 interpreter's lock, and others wait for it: the less happens there, the better threads scale.
 
@@ -19,7 +20,7 @@ None, and ``m.y_planes``, ``(h, period, t, w / period, c)``, takes its place; it
 period of 1, where ``m.y`` does. ``m.y_stored`` is the memory behind ``m.y`` with its padding, and
 ``m.y_pixels`` the columns in it that are not padding; for x alike. A gradient is ``d`` + name.
 
-Contains `Call`, `Calls`, `Parameter`, `Plan` and the protocol `Layer`.
+Contains `Call`, `Calls`, `Parameter`, `Plan` and the protocols `Layer` and `Kernel`.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ class Plan:
     kept : arrays that live from forward to backward
     scratch, backward_scratch : arrays that live from the layer's first call to its last, in one
         direction; the latter made only for training
-    derived : arrays computed from the parameters once a step
+    derived, backward_derived : arrays computed from the parameters once a step; the latter made
+        only for training
     input_padding : columns of zeros (before, after) that the layer wants around its input, which
         is then stored ``(h, t, before + w + after, c)``; None: no wish
     input_period : the layer wants the columns x with equal ``x % input_period`` stored side by
@@ -71,7 +73,10 @@ class Plan:
     random : draws from ``m.rng`` while training
     idle_in_prediction : does nothing but while training; its output is then the input's memory
     whole_batch : names of parameters whose gradient is one product over the mini-batch
-    flops : multiplications and additions an image of the forward matrix products
+    flops : multiplications and additions an image of the forward matrix products; of a convolution,
+        those of a direct sum, however it is computed
+    single_image_layer : the layer to use in this one's stead for tiles of one image; None: itself
+    kernel : what does the layer's work; None: the layer itself
     """
 
     out_shape: Shape
@@ -80,6 +85,7 @@ class Plan:
     scratch: Mapping[str, Array] = field(default_factory=dict)
     backward_scratch: Mapping[str, Array] = field(default_factory=dict)
     derived: Mapping[str, Shape] = field(default_factory=dict)
+    backward_derived: Mapping[str, Shape] = field(default_factory=dict)
     input_padding: tuple[int, int] | None = None
     input_period: int = 1
     overwrites_input: bool = False
@@ -90,14 +96,20 @@ class Plan:
     idle_in_prediction: bool = False
     whole_batch: tuple[str, ...] = ()
     flops: int = 0
+    single_image_layer: Layer | None = None
+    kernel: Kernel | None = None
 
 
 class Layer(Protocol):
-    """What `Network` and `Workspace` ask of a layer."""
+    """What `Network` asks of a layer; a layer that plans no kernel is a `Kernel` itself."""
 
     def plan(self, in_shape: Shape) -> Plan: ...
 
-    def derive(self, p: Any) -> Calls:
+
+class Kernel(Protocol):
+    """What `Network` and `Workspace` ask of what does a layer's work."""
+
+    def derive(self, p: Any, training: bool) -> Calls:
         """What computes the derived arrays from the parameters."""
 
     def forward(self, p: Any, m: Any) -> Calls:

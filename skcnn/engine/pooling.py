@@ -81,7 +81,7 @@ class _Pool2D:
         rows, columns = self._groups(in_shape)
         return (rows[-1].windows.stop, columns[-1].windows.stop, in_shape[2])
 
-    def derive(self, p) -> Calls:
+    def derive(self, p, training) -> Calls:
         return []
 
 
@@ -99,8 +99,10 @@ class MaxPool2D(_Pool2D):
         strip = (h, out_w, c)
         return Plan(
             out_shape=out_shape,
-            kept={"strips": Array(strip, rows_first=True)},  # the largest of each window's columns
-            backward_scratch={"gap": Array(strip, rows_first=True)} if longest > 2 else {},
+            kept={
+                "strips": Array(strip, images_second=True)
+            },  # the largest of each window's columns
+            backward_scratch={"gap": Array(strip, images_second=True)} if longest > 2 else {},
             input_period=min(self.size, w) if self.regions is None else 1,
             overwrites_input=True,
         )
@@ -189,8 +191,8 @@ class MeanPool2D(_Pool2D):
         out_shape = self._out_shape(in_shape)
         return Plan(
             out_shape=out_shape,
-            scratch={"strips": Array((out_shape[0], w, c), rows_first=True)},
-            backward_scratch={"share": Array(out_shape, rows_first=True)},
+            scratch={"strips": Array((out_shape[0], w, c), images_second=True)},
+            backward_scratch={"share": Array(out_shape, images_second=True)},
         )
 
     def _windows(self, m, x: NDArray):

@@ -130,7 +130,7 @@ class Trainer:
             else None
             for i, plan in enumerate(network.plans)
         ]
-        self.parameters, self.derive = network.prepare()
+        self.parameters, self.derive = network.prepare(training=True)
         self.update = Update(
             network, optimizer, moments, self.lanes, self.stores, l2=l2, threads=threads
         )
@@ -241,7 +241,9 @@ def predict(
     n = len(source) if indices is None else len(indices)
     tile = 1 if n <= FEW_IMAGES else prediction_tile_size(network)
     spaces = {}
-    parameters, derive = network.prepare()
+    if tile == 1:
+        network = network.for_single_images()
+    parameters, derive = network.prepare(training=False)
     for call in derive:
         call()
 

@@ -9,18 +9,22 @@ taps, which for a whole layer are matrix products::
     m2 = (a2 - a1) (g0 - g1 + g2) / 2
     m3 = (a3 - a1) g2
 
-These are the polynomials' values at the points 0, 1, -1 and infinity (Toom & Cook). A longer row
-of a filter is cut into pieces of three taps and a rest of two (three products at the points 0, 1
-and infinity instead of four) or one. A filter of five thus takes 7 products instead of 10, one of
-13 takes 18 instead of 26. As the pieces share the points, and so the way from the m to the y, the
-inputs of all pieces at a point stand side by side, and one product adds them up.
+The m belong to the points 0, 1, -1 and infinity, at which the method (by Toom & Cook, for
+polynomials) takes its values. A longer row of a filter is cut into pieces of three taps and a rest
+of two taps, ::
+
+    m0 = (a0 - a1) g0    m1 = a1 (g0 + g1)    m3 = (a2 - a1) g1    m2 = 0
+
+or of one, with ``m0 = a0 g0`` and ``m3 = a1 g0``. A filter of five thus takes 7 products instead of
+10, one of 13 takes 18 instead of 26. As the way from the m to the y is the same for all pieces,
+their inputs stand side by side at each point, and one product adds them up.
 
 What each point multiplies is stored ``(points, t, pairs, h, pieces * c)``, pairs of columns of the
 output: as in `lowering`, the rows of a filter meet adjacent numbers in it, nothing is copied for
 them, and rows beyond the image are left out. All steps are linear; the gradients take the same
 steps transposed, and cost as many multiplications.
 
-In float32 the result differs from a direct sum's by rounding, of about twice the size.
+In float32 the errors of rounding are those of a direct sum, or a third larger.
 
 Contains `WinogradConvolution` and `saved_share`.
 """
@@ -35,30 +39,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skcnn.engine import lowering
+from skcnn.engine.lowering import Geometry
 from skcnn.engine.memory import Array
-from skcnn.engine.plan import Calls, Parameter, Plan, Shape
+from skcnn.engine.plan import Calls, Plan
 
-# By the number of taps of a piece, by point: the inputs and the taps that are added, with signs.
-INPUTS: dict[int, dict[int, tuple[tuple[int, int], ...]]] = {
-    1: {0: ((1, 0),), 3: ((1, 1),)},
-    2: {0: ((1, 0), (-1, 1)), 1: ((1, 1),), 3: ((1, 2), (-1, 1))},
+ZERO, ONE, MINUS_ONE, INFINITY = range(4)  # the points; m0 ... m3 above
+Terms = tuple[tuple[int, int], ...]  # (sign, which) of what is added
+
+# by the number of taps of a piece: the inputs and the taps in the product at each point
+INPUTS: dict[int, dict[int, Terms]] = {
+    1: {ZERO: ((1, 0),), INFINITY: ((1, 1),)},
+    2: {ZERO: ((1, 0), (-1, 1)), ONE: ((1, 1),), INFINITY: ((1, 2), (-1, 1))},
     3: {
-        0: ((1, 0), (-1, 2)),
-        1: ((1, 1), (1, 2)),
-        2: ((1, 2), (-1, 1)),
-        3: ((1, 3), (-1, 1)),
+        ZERO: ((1, 0), (-1, 2)),
+        ONE: ((1, 1), (1, 2)),
+        MINUS_ONE: ((1, 2), (-1, 1)),
+        INFINITY: ((1, 3), (-1, 1)),
     },
 }
-TAPS: dict[int, dict[int, tuple[tuple[int, int], ...]]] = {
-    1: {0: ((1, 0),), 3: ((1, 0),)},
-    2: {0: ((1, 0),), 1: ((1, 0), (1, 1)), 3: ((1, 1),)},
-    3: {0: ((1, 0),), 1: ((1, 0), (1, 1), (1, 2)), 2: ((1, 0), (-1, 1), (1, 2)), 3: ((1, 2),)},
+TAPS: dict[int, dict[int, Terms]] = {
+    1: {ZERO: ((1, 0),), INFINITY: ((1, 0),)},
+    2: {ZERO: ((1, 0),), ONE: ((1, 0), (1, 1)), INFINITY: ((1, 1),)},
+    3: {
+        ZERO: ((1, 0),),
+        ONE: ((1, 0), (1, 1), (1, 2)),
+        MINUS_ONE: ((1, 0), (-1, 1), (1, 2)),
+        INFINITY: ((1, 2),),
+    },
 }
-HALVED = {(3, 1), (3, 2)}  # (taps of the piece, point) whose sum of taps is halved
-OUTPUTS = {0: ((1, 0),), 1: ((1, 0), (1, 1)), 2: ((1, 0), (-1, 1)), 3: ((1, 1),)}
+HALVED = {(3, ONE), (3, MINUS_ONE)}  # (taps of the piece, point) whose sum of taps is halved
+# which of the pair of outputs a product goes to
+OUTPUTS: dict[int, Terms] = {
+    ZERO: ((1, 0),),
+    ONE: ((1, 0), (1, 1)),
+    MINUS_ONE: ((1, 0), (-1, 1)),
+    INFINITY: ((1, 1),),
+}
 
-BLOCK = 128 * 1024  # numbers of a tile's products at once: half of a second-level cache of 1 MB
-TILE = 32  # images, for that purpose
+# Products are added up some rows at a time, while they fit into half of a second-level cache of
+# 1 MB: so many numbers in float32, of a tile of so many images.
+BLOCK = 128 * 1024
+TILE = 32
 
 
 @dataclass(frozen=True)
@@ -70,6 +91,7 @@ class Piece:
 
 
 def pieces_of(filter_size: int) -> list[Piece]:
+    """Pieces of three taps, and the rest."""
     threes = [Piece(first, 3) for first in range(0, filter_size - 2, 3)]
     rest = filter_size % 3
     return threes + ([Piece(filter_size - rest, rest)] if rest else [])
@@ -84,21 +106,15 @@ def saved_share(filter_size: int, n_columns: int) -> float:
 
 @dataclass(frozen=True)
 class WinogradConvolution:
-    """See `Conv2D`, the module's text, and `plan` for what the arrays are."""
+    """A kernel of `Conv2D`. For its arrays, numbered by group of points, see `plan`."""
 
-    n_filters: int
-    filter_size: int
-    padding: str = "same"
-
-    @cached_property
-    def pieces(self) -> list[Piece]:
-        return pieces_of(self.filter_size)
+    geometry: Geometry
 
     @cached_property
     def groups(self) -> list[list[int]]:
         """Points with equally many pieces, whose products numpy makes in one call."""
         groups: dict[int, list[int]] = {}
-        for point in range(4):
+        for point in (ZERO, ONE, MINUS_ONE, INFINITY):
             pieces = self._pieces_at(point)
             if pieces:
                 groups.setdefault(len(pieces), []).append(point)
@@ -110,53 +126,47 @@ class WinogradConvolution:
         return [point for group in self.groups for point in group]
 
     def _pieces_at(self, point: int) -> list[Piece]:
-        return [piece for piece in self.pieces if point in INPUTS[piece.size]]
+        pieces = pieces_of(self.geometry.filter_size)
+        return [piece for piece in pieces if point in INPUTS[piece.size]]
 
-    def _windows(self, in_shape: Shape) -> tuple[lowering.Window, lowering.Window]:
-        return (
-            lowering.Window.along(self.filter_size, in_shape[0], self.padding),
-            lowering.Window.along(self.filter_size, in_shape[1], self.padding),
-        )
-
-    def plan(self, in_shape: Shape) -> Plan:
-        h, _, c = in_shape
-        n, k = self.filter_size, self.n_filters
-        rows, columns = self._windows(in_shape)
+    def plan(self) -> Plan:
+        h, _, c = self.geometry.in_shape
+        n, k = self.geometry.filter_size, self.geometry.n_filters
+        rows, columns = self.geometry.rows, self.geometry.columns
         n_pairs = -(-columns.n_out // 2)
-        meetings = sum(
-            len(run) * (run.hi - run.lo) for run in lowering.runs(rows.n_out, h, n, rows.before)
-        )
         n_points = len(self.points)
         at_once = min(rows.n_out, max(1, BLOCK // (TILE * n_points * n_pairs * k)))
-        kept, backward, derived = {}, {}, {}
-        backward["doutputs"] = Array((n_points, n_pairs, rows.n_out, k), rows_first=True)
+        kept, scratch, derived, backward_derived = {}, {}, {}, {}
+        # the points (and rows) come first, then the images
+        scratch["doutputs"] = Array((n_points, n_pairs, rows.n_out, k), images_second=True)
         for number, group in enumerate(self.groups):
             size, depth = len(group), len(self._pieces_at(group[0])) * c
-            kept[f"inputs{number}"] = Array((size, n_pairs, h, depth), rows_first=True)
-            backward[f"dinputs{number}"] = Array((size * h, n_pairs, depth), rows_first=True)
-            backward[f"partials{number}"] = Array((rows.n_out, size, n * depth, k), fixed=True)
-            backward[f"dtaps{number}"] = Array((size, n, depth, k), fixed=True)
-            derived[f"transformed{number}"] = (size, n, depth, k)
-            derived[f"reversed{number}"] = (size, n, k, depth)
+            kept[f"inputs{number}"] = Array((size, n_pairs, h, depth), images_second=True)
+            scratch[f"dinputs{number}"] = Array((size * h, n_pairs, depth), images_second=True)
+            scratch[f"partials{number}"] = Array((rows.n_out, size, n * depth, k), fixed=True)
+            scratch[f"dtaps{number}"] = Array((size, n, depth, k), fixed=True)
+            derived[f"taps{number}"] = (size, n, depth, k)
+            backward_derived[f"reversed{number}"] = (size, n, k, depth)
         return Plan(
-            out_shape=(rows.n_out, columns.n_out, k),
-            parameters={"weights": Parameter((n, n, c, k), n * n * c, n * n * k)},
+            out_shape=self.geometry.out_shape,
+            parameters={"weights": self.geometry.weights},
             kept=kept,
-            scratch={"products": Array((n_points * at_once, n_pairs, k), rows_first=True)},
-            backward_scratch=backward,
+            scratch={"products": Array((n_points * at_once, n_pairs, k), images_second=True)},
+            backward_scratch=scratch,
             derived=derived,
+            backward_derived=backward_derived,
             # of a last pair that has one column only, the other sees zeros
             input_padding=(columns.before, columns.after + columns.n_out % 2),
             row_order=True,
             periods=(1, 2),
-            flops=2 * columns.n_out * meetings * n * c * k,
+            flops=self.geometry.flops,
         )
 
-    def derive(self, p) -> Calls:
+    def derive(self, p, training) -> Calls:
         """Sums of taps at each point; and these with rows reversed, for the input's gradient."""
         calls: Calls = []
         for number, group in enumerate(self.groups):
-            transformed = getattr(p, f"transformed{number}")
+            sums = getattr(p, f"taps{number}")
             c = p.weights.shape[2]
             for slot, point in enumerate(group):
                 for piece, part in self._parts(point, c):
@@ -164,11 +174,12 @@ class WinogradConvolution:
                         (sign, p.weights[:, piece.first + tap])
                         for sign, tap in TAPS[piece.size][point]
                     ]
-                    calls += _signed_sum(transformed[slot, :, part], terms)
+                    calls += _signed_sum(sums[slot, :, part], terms)
                     if (piece.size, point) in HALVED:
-                        calls.append(_halve(transformed[slot, :, part]))
-            flipped = transformed[:, ::-1].swapaxes(2, 3)
-            calls.append(partial(np.copyto, getattr(p, f"reversed{number}"), flipped))
+                        calls.append(_halve(sums[slot, :, part]))
+            if training:
+                flipped = sums[:, ::-1].swapaxes(2, 3)
+                calls.append(partial(np.copyto, getattr(p, f"reversed{number}"), flipped))
         return calls
 
     def _parts(self, point: int, c: int) -> list[tuple[Piece, slice]]:
@@ -205,40 +216,39 @@ class WinogradConvolution:
 
     def _outputs(self, p, m) -> Calls:
         """Products and their sums, some rows of the output at a time, while they are in cache."""
-        n, k = self.filter_size, self.n_filters
-        h, t, w, c = m.x.shape
-        rows, _ = self._windows((h, w, c))
-        n_points, (_, _, n_pairs, _) = len(self.points), m.products.shape
-        y = _halves(m.y_planes)
+        k, (h, _, _) = self.geometry.n_filters, self.geometry.in_shape
+        n_rows, n_points = self.geometry.rows.n_out, len(self.points)
+        _, t, n_pairs, _ = m.products.shape
         at_once = len(m.products) // n_points
         products = m.products.reshape(n_points, at_once, t * n_pairs, k)
+        y = _halves(m.y_planes)
         calls: Calls = []
-        for first in range(0, rows.n_out, at_once):
-            last = min(first + at_once, rows.n_out)
-            for run in lowering.runs(rows.n_out, h, n, rows.before):
+        for first in range(0, n_rows, at_once):
+            last = min(first + at_once, n_rows)
+            for run in self.geometry.row_runs:
                 run = run.between(first, last)
-                if not len(run):
-                    continue
                 here = slice(run.first - first, run.last - first)
-                for number, slots in self._group_slots():
+                for number, slots in self._group_slots() if len(run) else ():
                     inputs = getattr(m, f"inputs{number}")
+                    size, depth = len(inputs), inputs.shape[-1]
+                    taps = getattr(p, f"taps{number}").reshape(size, -1, k)
+                    windows = inputs.reshape(size, t * n_pairs, h, depth)
                     calls.append(
                         lowering.product(
-                            inputs.reshape(len(inputs), t * n_pairs, h, -1),
-                            run,
-                            getattr(p, f"transformed{number}").reshape(len(inputs), -1, k)[
-                                :, run.taps(inputs.shape[-1])
-                            ],
-                            products[slots, here],
+                            windows, run, taps[:, run.taps(depth)], products[slots, here]
                         )
                     )
             done = products[:, : last - first].reshape(n_points, last - first, t, n_pairs, k)
             for column in (0, 1):
                 target = y[column][first:last]
+                # Each column is added up in the memory of the product that it has to itself.
+                own = (ZERO, INFINITY)[column]
                 terms = [
-                    (sign, done[self.points.index(point), :, :, : target.shape[2]])
-                    for point in (0, 3, 1, 2)
-                    if point in self.points
+                    (sign, done[slot, :, :, : target.shape[2]])
+                    for point, slot in sorted(
+                        zip(self.points, range(n_points), strict=True),
+                        key=lambda entry: entry[0] != own,
+                    )
                     for sign, of in OUTPUTS[point]
                     if of == column
                 ]
@@ -268,27 +278,26 @@ class WinogradConvolution:
             terms = [(sign, dy[column]) for sign, column in OUTPUTS[point]]
             calls += _signed_sum(out[:, :n_whole], [(s, half[:, :n_whole]) for s, half in terms])
             if n_whole < out.shape[1]:  # a pair of one column
-                if point == 3:
+                if point == INFINITY:
                     calls.append(partial(out[:, n_whole:].fill, 0))
                 else:
                     calls.append(partial(np.copyto, out[:, n_whole:], dy[0][:, n_whole:]))
         return calls
 
     def _weights_gradient(self, m, g) -> Calls:
-        n, k = self.filter_size, self.n_filters
-        h, t, w, c = m.x.shape
-        rows, _ = self._windows((h, w, c))
-        runs = lowering.runs(rows.n_out, h, n, rows.before)
+        n, k = self.geometry.filter_size, self.geometry.n_filters
+        h, t, _, c = m.x.shape
+        n_rows = self.geometry.rows.n_out
         calls: Calls = []
         dtaps: dict[int, NDArray] = {}
         for number, slots in self._group_slots():
             inputs = getattr(m, f"inputs{number}")
             size, _, n_pairs, _, depth = inputs.shape
-            doutputs = m.doutputs[slots].reshape(size, t * n_pairs, rows.n_out, k)
+            doutputs = m.doutputs[slots].reshape(size, t * n_pairs, n_rows, k)
             sums = getattr(m, f"dtaps{number}")
             calls += lowering.taps_gradient(
                 inputs.reshape(size, t * n_pairs, h, depth),
-                runs,
+                self.geometry.row_runs,
                 doutputs.swapaxes(1, 2),
                 getattr(m, f"partials{number}"),
                 sums.reshape(size, n * depth, k),
@@ -307,9 +316,9 @@ class WinogradConvolution:
         return calls
 
     def _input_gradient(self, p, m) -> Calls:
-        n, k = self.filter_size, self.n_filters
-        h, t, w, c = m.x.shape
-        rows, columns = self._windows((h, w, c))
+        n, k = self.geometry.filter_size, self.geometry.n_filters
+        h, t, _, c = m.x.shape
+        rows, columns = self.geometry.rows, self.geometry.columns
         # Tap r of input row y is output row y + r - reach: the filter, rows reversed.
         reach = n - 1 - rows.before
         calls: Calls = []
@@ -351,7 +360,8 @@ def _signed_sum(
     out: NDArray, terms: Sequence[tuple[int, NDArray]], *, accumulate: bool = False
 ) -> Calls:
     """``out = sum(sign * array)``, a positive one first; `accumulate` may use up that array."""
-    (_, total), *others = sorted(terms, key=lambda term: -term[0])
+    (sign, total), *others = sorted(terms, key=lambda term: -term[0])
+    assert sign > 0, "nothing to begin with"
     if not others:
         return [partial(np.copyto, out, total)]
     calls: Calls = []

@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skcnn.engine.memory import Array, aligned_zeros, carve
-from skcnn.engine.plan import Calls, Layer, Plan, Shape
+from skcnn.engine.plan import Calls, Kernel, Plan, Shape
 
 
 class Planned(Protocol):
     """What a workspace needs to know of a network."""
 
-    layers: tuple[Layer, ...]
+    kernels: list[Kernel]
     plans: list[Plan]
     shapes: list[Shape]
     dtype: np.dtype
@@ -48,7 +48,7 @@ class Boundary:
         if len(self.shape) == 1:
             return Array(self.shape)
         h, w, c = self.shape
-        return Array((h, w + sum(padding), c), rows_first=True)
+        return Array((h, w + sum(padding), c), images_second=True)
 
     def planes(self, stored: NDArray | None) -> NDArray | None:
         """The view (h, period, t, w / period, c) of images."""
@@ -173,7 +173,7 @@ class Workspace:
                 rng=rng,
                 **{key[1]: view for key, view in views.items() if key[0] == i},
             )
-            for i in range(len(network.layers))
+            for i in range(len(network.kernels))
         ]
         self.input = _images_first(self.memories[0].x)
         self.output = _images_first(self.memories[-1].y)
@@ -181,12 +181,12 @@ class Workspace:
 
         self.forward_calls: list[Calls] = []
         self.backward_calls: list[Calls] = []
-        for i, (layer, p, m) in enumerate(
-            zip(network.layers, parameters, self.memories, strict=True)
+        for i, (kernel, p, m) in enumerate(
+            zip(network.kernels, parameters, self.memories, strict=True)
         ):
-            self.forward_calls.append(layer.forward(p, m))
+            self.forward_calls.append(kernel.forward(p, m))
             if training:
-                calls = layer.backward(p, m, gradients[i])
+                calls = kernel.backward(p, m, gradients[i])
                 if stores is not None and stores[i] is not None:
                     calls = [partial(self._leave_factors, stores[i], m.x, m.dy), *calls]
                 self.backward_calls.append(calls)

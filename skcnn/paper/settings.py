@@ -62,6 +62,7 @@ NETWORK = {
 
 PAPER = {
     **NETWORK,
+    "label_smoothing": 0.0,
     "weight_init": "uniform",  # U[-1, 1), weights and biases
     "solver": "sgd",
     "learning_rate": paper_rate,
@@ -77,6 +78,7 @@ PAPER = {
 
 TODAY = {
     **NETWORK,
+    "label_smoothing": 0.0,
     "weight_init": "auto",
     "solver": "adam",
     "learning_rate": "one_cycle",

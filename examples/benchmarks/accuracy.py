@@ -1,0 +1,156 @@
+"""Test error on MNIST and seconds of training: skcnn, PyTorch, MLPClassifier, HOG + SVC.
+
+    python examples/benchmarks/accuracy.py [--data DIR] [--seeds 3] [--out DIR]
+
+PyTorch trains the network of `ConvNetClassifier()` by the same recipe: epochs, mini-batches, Adam,
+one-cycle rate, dropout, label smoothing, L2, initial weights; in the faster of its two memory
+formats, contiguous. The others have their defaults, for `MLPClassifier` on pixels from 0 to 1, and
+as many threads as they take. Each row is the median over the seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+from networks import N_CLASSES, build
+from sklearn.neural_network import MLPClassifier
+
+from skcnn import ConvNetClassifier, make_hog_svc
+from skcnn.datasets import load_mnist
+from skcnn.engine.optimizers import one_cycle
+from skcnn.fitting import AUTO_RATES
+
+NAMES = ("skcnn", "PyTorch", "MLPClassifier", "HOG + SVC")
+
+
+class TorchNetwork:
+    """The default network in PyTorch, trained as `ConvNetClassifier()` trains its own."""
+
+    def __init__(self, seed: int, n_epochs: int) -> None:
+        import torch
+        from torch_networks import build_torch
+
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
+        torch.manual_seed(seed)
+        self.seed, self.n_epochs = seed, n_epochs
+        self.model = build_torch("default")
+        ours = build("default")
+        ours.initialize(np.random.default_rng(seed))
+        weights = [p.weights for p in ours.layer_parameters if hasattr(p, "weights")]
+        layers = [layer for layer in self.model if hasattr(layer, "weight")]
+        with torch.no_grad():
+            for layer, own in zip(layers, weights, strict=True):
+                if own.ndim == 4:  # (i, j, c, k) -> (k, c, i, j)
+                    layer.weight.copy_(torch.from_numpy(own.transpose(3, 2, 0, 1).copy()))
+                else:
+                    layer.weight.copy_(torch.from_numpy(own.T.copy()))
+                layer.bias.zero_()
+
+    def _ready(self, X):
+        import torch
+
+        return torch.from_numpy(((X - self.mean) / self.scale).astype(np.float32)[:, None])
+
+    def fit(self, X, y):
+        import torch
+
+        params = ConvNetClassifier().get_params()
+        batch_size, (highest, _) = 64, AUTO_RATES["adam"]
+        self.mean, self.scale = X.mean(), X.std()
+        images, labels = self._ready(X), torch.from_numpy(y.astype(np.int64))
+        loss = torch.nn.CrossEntropyLoss(label_smoothing=params["label_smoothing"])
+        weights, biases = [], []
+        for name, parameter in self.model.named_parameters():
+            (weights if name.endswith("weight") else biases).append(parameter)
+        optimizer = torch.optim.Adam(
+            [
+                {"params": weights, "weight_decay": params["alpha"] / batch_size},
+                {"params": biases},
+            ],
+            fused=True,
+        )
+        rng = np.random.default_rng(self.seed)
+        n_steps, done = self.n_epochs * -(-len(X) // batch_size), 0
+        for _ in range(self.n_epochs):
+            order = torch.from_numpy(rng.permutation(len(X)))
+            for chosen in order.split(batch_size):
+                for group in optimizer.param_groups:
+                    group["lr"] = highest * one_cycle(done, done / n_steps)
+                optimizer.zero_grad()
+                loss(self.model(images[chosen]), labels[chosen]).backward()
+                optimizer.step()
+                done += 1
+        self.model.eval()
+        return self
+
+    def score(self, X, y) -> float:
+        import torch
+
+        with torch.inference_mode():
+            parts = [self.model(part).argmax(1) for part in self._ready(X).split(256)]
+        return float(np.mean(torch.cat(parts).numpy() == y))
+
+
+def contender(name: str, seed: int, n_epochs: int):
+    if name == "skcnn":
+        return ConvNetClassifier(max_iter=n_epochs, random_state=seed)
+    if name == "PyTorch":
+        return TorchNetwork(seed, n_epochs)
+    if name == "MLPClassifier":
+        return MLPClassifier(random_state=seed)
+    return make_hog_svc()
+
+
+def prepared(name: str, X):
+    """`MLPClassifier` learns little from pixels up to 255."""
+    return X.reshape(len(X), -1) / np.float32(255) if name == "MLPClassifier" else X
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", help="folder of the four IDX files (default: download MNIST)")
+    parser.add_argument("--contenders", nargs="+", choices=NAMES, default=list(NAMES))
+    parser.add_argument("--epochs", type=int, default=10, help="of skcnn and PyTorch")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--train-size", type=int, help="use only the first so many images")
+    parser.add_argument("--out", type=Path, default=Path("accuracy"))
+    args = parser.parse_args()
+    X_train, y_train, X_test, y_test = load_mnist(args.data)
+    X_train, y_train = X_train[: args.train_size], y_train[: args.train_size]
+    rows = []
+    for name in args.contenders:
+        seconds, errors = [], []
+        for seed in range(1 if name == "HOG + SVC" else args.seeds):  # which draws no numbers
+            model = contender(name, seed, args.epochs)
+            X = prepared(name, X_train)
+            begin = time.perf_counter()
+            model.fit(X, y_train)
+            seconds.append(time.perf_counter() - begin)
+            errors.append(100 * (1 - model.score(prepared(name, X_test), y_test)))
+        rows.append(
+            {
+                "contender": name,
+                "seconds": f"{statistics.median(seconds):.0f}",
+                "test_error_percent": f"{statistics.median(errors):.2f}",
+                "errors": " ".join(f"{error:.2f}" for error in errors),
+            }
+        )
+        print(
+            "| {contender} | {seconds} s | {test_error_percent} % | {errors} |".format(**rows[-1])
+        )
+    args.out.mkdir(parents=True, exist_ok=True)
+    with open(args.out / "accuracy.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    print(f"{N_CLASSES} classes, {len(X_train)} training images; written to {args.out}")
+
+
+if __name__ == "__main__":
+    main()
