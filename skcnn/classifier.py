@@ -65,8 +65,8 @@ class ConvNetClassifier(
         "sigmoid" and "tanh", whose networks fit less closely.
     label_smoothing : float in [0, 1), default=0.05
         Share of each target that is spread evenly over all classes while training [7]_. It lowers
-        the error, and makes the probabilities more modest than the errors are rare; 0 for
-        probabilities that are to be taken at their word.
+        the error (`examples/sweep_defaults.py`), and makes the probabilities more modest than the
+        errors are rare; 0 for probabilities that are to be taken at their word.
     weight_init : {"auto", "uniform"}, default="auto"
         "auto": He [3]_ for "relu", Glorot [4]_ otherwise; "uniform": weights and biases from
         U[-1, 1), as in [1]_.

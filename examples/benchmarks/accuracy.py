@@ -13,19 +13,19 @@ from __future__ import annotations
 import argparse
 import copy
 import csv
-import os
 import statistics
 import time
 from pathlib import Path
 
 import numpy as np
-from networks import N_CLASSES, build
+from networks import build
 from sklearn.neural_network import MLPClassifier
 
 from skcnn import ConvNetClassifier, make_hog_svc
 from skcnn.datasets import load_mnist
 from skcnn.engine.optimizers import one_cycle
-from skcnn.fitting import AUTO_RATES
+from skcnn.fitting import AUTO_BATCH, AUTO_RATES
+from skcnn.parallel import n_threads
 
 NAMES = ("skcnn", "PyTorch", "MLPClassifier", "HOG + SVC")
 
@@ -37,7 +37,7 @@ class TorchNetwork:
         import torch
         from torch_networks import build_torch
 
-        torch.set_num_threads(len(os.sched_getaffinity(0)))
+        torch.set_num_threads(n_threads(None))
         torch.manual_seed(seed)
         self.seed, self.n_epochs = seed, n_epochs
         self.model = build_torch("default")
@@ -78,7 +78,7 @@ class TorchNetwork:
         import torch
 
         params = ConvNetClassifier().get_params()
-        batch_size, (highest, _) = 64, AUTO_RATES["adam"]
+        batch_size, (highest, _) = AUTO_BATCH, AUTO_RATES["adam"]
         self.mean, self.scale = X.mean(), X.std()
         images, labels = self._ready(X), torch.from_numpy(y.astype(np.int64))
         loss = torch.nn.CrossEntropyLoss(label_smoothing=params["label_smoothing"])
@@ -168,7 +168,7 @@ def main() -> None:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    print(f"{N_CLASSES} classes, {len(X_train)} training images; written to {args.out}")
+    print(f"{len(X_train)} training images; written to {args.out}")
 
 
 if __name__ == "__main__":

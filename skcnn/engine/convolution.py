@@ -13,7 +13,7 @@ METHODS = {"direct": DirectConvolution, "winograd": WinogradConvolution}
 
 # Winograd's method adds numbers that lie in pieces as long as there are channels or filters, and
 # short pieces take as long as long ones; in layers of little work its calls take longer than they
-# save. The limits are from `examples/benchmarks/profile_calls.py`, with two threads at work.
+# save. `examples/benchmarks/speed.py` has networks on either side of these limits.
 FEWEST_CHANNELS = 32
 LEAST_SHARE = 0.29  # of the multiplications, to be saved; filters of 3 x 3 save 0.33, 5 x 5 0.30
 LEAST_FLOPS = 1e6  # an image
