@@ -78,7 +78,8 @@ class ConvNetClassifier(
         number of the step, from 0, to the rate itself.
     learning_rate_init : float or "auto", default="auto"
         The (highest) rate. "auto": for "adam" 0.004 with "relu" and 0.02 with "sigmoid" and
-        "tanh"; for "sgd" and "gd" 0.05 and 0.5.
+        "tanh"; for "sgd" and "gd" 0.05 and 0.5. With `augment` and more epochs, or more layers
+        than by default, half of it or less may do better.
     momentum : float in [0, 1] or callable, default=0.9
         For "sgd" and "gd"; a callable maps the number of the step, from 0, to the momentum.
     nesterovs_momentum : bool, default=True

@@ -43,8 +43,14 @@ def tile_size(network: Network) -> int:
 
 
 def prediction_tile_size(network: Network) -> int:
-    """Images in a tile of a prediction, which keeps less of each image in memory than training."""
-    return 32 if network.flops >= 5e5 else 96
+    """Images in a tile of a prediction, which keeps less of each image in memory than training.
+
+    Where an image costs little, as many as 2 MiB of float32 hold in the widest place.
+    """
+    if network.flops >= 5e5:
+        return 32
+    widest = max(math.prod(shape) for shape in network.shapes)
+    return min(max(32, 2**19 // widest), 256)
 
 
 class _Stream:
