@@ -52,6 +52,8 @@ RECIPES = {
     "three minutes": (AUGMENTED, (170,)),
 }
 BEST_SECONDS = 1800
+# markers and colours (Okabe & Ito's, told apart by the colour-blind) of the recipes in the picture
+LOOKS = (("o", "#0072B2"), ("s", "#D55E00"), ("D", "#009E73"), ("^", "#CC79A7"), ("v", "#E69F00"))
 # Fig. 8 of the paper, read off the curve, and its best result: hours of training, percent
 PUBLISHED = (
     (0.25, 30), (0.5, 13.8), (1, 9.2), (2, 7.3), (3, 6.0), (4, 4.2), (5, 3.9), (6.75, 3.2),
@@ -78,12 +80,14 @@ def draw(rows: list[dict], path: Path) -> None:
     figure, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
     hours, errors = zip(*PUBLISHED, strict=True)
     ax.plot([3600 * h for h in hours], errors, "o--", color="0.5", label="Bastani & Wang, 2014")
-    for name, marker in zip(dict.fromkeys(row["recipe"] for row in rows), "osD^v", strict=False):
+    names = dict.fromkeys(row["recipe"] for row in rows)
+    for name, (marker, colour) in zip(names, LOOKS, strict=False):
         mine = [row for row in rows if row["recipe"] == name]
         ax.plot(
             [row["seconds"] for row in mine],
             [row["test_error_percent"] for row in mine],
             f"{marker}-",
+            color=colour,
             label=name,
         )
     ax.set_xscale("log")

@@ -316,6 +316,7 @@ def test_verdicts_on_output_and_method():
     close = {"softmax": 1.2, "sigmoid": 1.25, "gradient descent": 60.0}
     assert _statuses("sec5.5", close) == [FAILS, FAILS]
     assert _statuses("sec5.5", {**close, "sigmoid": 2.5})[0] == UNCLEAR
+    assert _statuses("sec5.5", {**close, "gradient descent": 80.0})[1] == UNCLEAR
 
 
 def test_verdicts_on_time_heatmaps_and_shares():

@@ -12,7 +12,7 @@ from skcnn.compare import published
 from skcnn.compare.contenders import CONTENDERS
 from skcnn.compare.data import Images
 from skcnn.compare.units import percent, seconds, size
-from skcnn.displays._common import GREY, pyplot, show_image
+from skcnn.displays._common import GREY, plain_log_axis, pyplot, show_image
 
 EXAMPLES_PER_CLASS = 6
 MOST_CLASSES = 12  # of which examples are shown
@@ -169,18 +169,13 @@ def _error_axis(panel) -> None:
 
     For several panels with a shared axis, their lines count together.
     """
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
     panels = panel.get_shared_y_axes().get_siblings(panel)
     lines = [line.get_ydata() for one in panels for line in one.get_lines()]
     values = np.concatenate(lines).astype(float)
     if values.min() <= 0:
         panel.set_ylim(bottom=0)
-        return
-    panel.set_yscale("log")
-    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    panel.yaxis.set_minor_locator(NullLocator())
-    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    else:
+        plain_log_axis(panel)
 
 
 def costs(final: dict[str, Any], test_images: int):

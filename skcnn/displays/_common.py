@@ -36,6 +36,16 @@ def single_axes(display: str, ax, figsize: tuple[float, float]):
     return ax
 
 
+def plain_log_axis(ax) -> None:
+    """A logarithmic y axis, marked at 1, 2, 5, 10, ... in plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
 def grid_axes(display: str, ax, rows: int, columns: int, figsize: tuple[float, float]) -> NDArray:
     """A (rows, columns) array of axes: of a new figure, the given ones, or the given one divided.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skcnn.displays._common import BLUE, VERMILION, find_fitted, grid_axes
+from skcnn.displays._common import BLUE, VERMILION, find_fitted, grid_axes, plain_log_axis
 
 
 class LossCurveDisplay:
@@ -134,7 +134,7 @@ class LossCurveDisplay:
         if self.validation_loss_curve is not None:
             draw(axes[0], "validation loss", self.validation_loss_curve)
         if log_loss and min(line.get_ydata().min() for line in self.lines_.values()) > 0:
-            axes[0].set_yscale("log")
+            plain_log_axis(axes[0])
         axes[0].set_ylabel("mean loss per image")
         for label, scores in errors.items():
             if scores is not None:

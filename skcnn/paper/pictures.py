@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from skcnn.compare.pictures import new_figure
 from skcnn.displays import FilterDisplay
-from skcnn.displays._common import BLUE, GREEN, GREY, ORANGE, VERMILION
+from skcnn.displays._common import BLUE, GREEN, GREY, ORANGE, VERMILION, plain_log_axis
 from skcnn.paper.settings import TEN_HOURS
 from skcnn.paper.tables import Row, Tables
 
@@ -231,17 +231,12 @@ def _plot(panel, rows, series, column, *, place=None, line=None, size=5.5, label
 
 def _finish(panel, name: str, *, log: bool | str = False) -> None:
     """Axis label, grid, legend; a logarithmic axis if asked for, or if the values call for it."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
     values = np.concatenate([bar[0].get_ydata() for bar in panel.containers]).astype(float)
     positive = values.size > 0 and values.min() > 0
     if log == "auto":
         log = positive and values.max() > 8 * values.min()
     if log and positive:
-        panel.set_yscale("log")
-        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        panel.yaxis.set_minor_locator(NullLocator())
-        panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        plain_log_axis(panel)
     else:
         panel.set_ylim(bottom=0)
     panel.set_ylabel(name)

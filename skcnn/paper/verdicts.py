@@ -20,7 +20,7 @@ from skcnn.paper.tables import Row, Tables, curve
 
 HOLDS, FAILS, UNCLEAR = "holds", "does not hold", "not clear"
 NEAR = 0.7  # points of test error within which a number is reproduced
-CHANCE = 15.0  # points from random guessing within which an error is near it
+FAR = 0.25  # of the way from guessing to the mini-batches' error: no longer close to guessing
 
 
 @dataclass(frozen=True)
@@ -197,8 +197,11 @@ def _sigmoid(errors: Errors) -> Finding:
 
 def _near_chance(errors: Errors, chance: float) -> Finding:
     error, best = errors.test["gradient descent"], errors.test["softmax"]
+    gained = chance - error
+    better = gained > 2 * errors.standard_error("gradient descent")
+    near = gained < FAR * (chance - best)
     return Finding(
-        HOLDS if error > chance - CHANCE else FAILS,
+        HOLDS if not better else UNCLEAR if near else FAILS,
         f"{error:.1f} % (guessing: {chance:.0f} %); mini-batches {best:.2f} % with as many images",
     )
 
