@@ -162,26 +162,28 @@ def sample(images: NDArray, rows: NDArray, columns: NDArray) -> NDArray:
     """
     n, h, w, channels = images.shape
     rows, columns = np.clip(rows, 0, h - 1), np.clip(columns, 0, w - 1)
-    top, left = rows.astype(np.int32), columns.astype(np.int32)  # towards zero: the floor
+    top, left = np.floor(rows), np.floor(columns)
     rows -= top
     columns -= left
-    where = np.arange(0, n * h * w, h * w, dtype=np.int32)[:, None, None] + top * np.int32(w) + left
-    # Four neighbours side by side, so that each output pixel costs one look-up instead of four.
-    corners = np.empty((n, h, w, 4, channels), images.dtype)
-    corners[..., 0, :] = images
-    corners[:, :, :-1, 1] = images[:, :, 1:]
-    corners[:, :, -1, 1] = images[:, :, -1]
-    corners[:, :-1, :, 2:] = corners[:, 1:, :, :2]
-    corners[:, -1, :, 2:] = corners[:, -1, :, :2]
-    found = np.take(corners.reshape(n * h * w, 4 * channels), where, axis=0, mode="clip")
-    found = found.reshape(*where.shape, 4, channels)
+    # once more the last row and column, so that every pixel has neighbours below and to the right
+    edged = np.empty((n, h + 1, w + 1, channels), images.dtype)
+    edged[:, :h, :w] = images
+    edged[:, h, :w] = images[:, -1]
+    edged[:, :, w] = edged[:, :, w - 1]
+    where = top.astype(np.intp)
+    where *= w + 1
+    where += left.astype(np.intp)
+    where += np.arange(0, n * (h + 1) * (w + 1), (h + 1) * (w + 1))[:, None, None]
+    pixels = edged.reshape(-1, channels)
+    # a view that begins a pixel or a row later finds the neighbours under the same numbers
+    upper, upper_right, lower, lower_right = (
+        np.take(pixels[step:], where, axis=0, mode="clip") for step in (0, 1, w + 1, w + 2)
+    )
     rows, columns = rows[..., None], columns[..., None]
-    upper = found[..., 1, :] - found[..., 0, :]
-    upper *= columns
-    upper += found[..., 0, :]
-    lower = found[..., 3, :] - found[..., 2, :]
-    lower *= columns
-    lower += found[..., 2, :]
+    for left_value, right_value in ((upper, upper_right), (lower, lower_right)):
+        right_value -= left_value
+        right_value *= columns
+        left_value += right_value
     lower -= upper
     lower *= rows
     lower += upper

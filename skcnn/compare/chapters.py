@@ -91,9 +91,9 @@ def learning_curves(page: Page, results: dict[str, Any], pictures: dict[str, Pat
             cells.append("not run" if mine is None else _plus_minus(mine))
             if row["winner"] == key:
                 best.add((number, column))
-        cells.append(
-            escape(CONTENDERS[row["winner"]].name) + ("" if row["clear"] else " (unclear)")
-        )
+        winner = row["winner"]
+        lead = "" if row["clear"] else " (unclear)"
+        cells.append("not all run" if winner is None else escape(CONTENDERS[winner].name) + lead)
         rows.append(cells)
     page.table(
         "Test error in percent, mean ± standard error over the seeds. The lead of the best is "
@@ -109,7 +109,7 @@ def learning_curves(page: Page, results: dict[str, Any], pictures: dict[str, Pat
         "The winner changes where two curves cross (between two measured shares read off on the "
         f"logarithmic scale): {escape('; '.join(turns))}."
         if turns
-        else "No two of the curves cross: the order is the same at every share."
+        else "No two of the curves cross: the order is the same wherever all were run."
     )
 
 

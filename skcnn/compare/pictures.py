@@ -148,7 +148,8 @@ def learning_curves(by_share: list[dict[str, Any]], is_mnist: bool):
     axes[0, 1].set_ylim(bottom=0)
     axes[0, 0].set_title("Test error")
     axes[0, 1].set_title("Training error")
-    axes[0, 0].legend(fontsize=9)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9)
     return figure
 
 

@@ -51,7 +51,7 @@ def by_share(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Mean and standard error over the seeds, for every share, and who is ahead there.
 
     A contender counts as ahead of the second one "clearly" if the mean difference over the seeds
-    that both have is more than two standard errors.
+    that both have is more than two standard errors. Where not all were run, nobody is ahead.
     """
     summary = []
     for share in sorted({row["share"] for row in rows}):
@@ -71,7 +71,7 @@ def by_share(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 }
         ranked = sorted(errors, key=lambda key: errors[key]["test_error"])
         clear = (
-            len(ranked) > 1
+            len(ranked) == len(CONTENDERS)
             and bool(_common_seeds(here, *ranked[:2]))
             and _difference(here, ranked[1], ranked[0])["clear"]
         )
@@ -80,7 +80,7 @@ def by_share(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "share": share,
                 "images": here[0]["images"],
                 "errors": errors,
-                "winner": ranked[0],
+                "winner": ranked[0] if len(ranked) == len(CONTENDERS) else None,
                 "clear": clear,
             }
         )

@@ -40,14 +40,16 @@ def size(value: float | None) -> str:
     Examples
     --------
     >>> from skcnn.compare.units import size
-    >>> size(1536), size(300 * 2**20), size(None)
-    ('1.5 KiB', '300 MiB', 'not measured')
+    >>> size(1536), size(300 * 2**20), size(2590 * 2**20), size(None)
+    ('1.5 KiB', '300 MiB', '2.53 GiB', 'not measured')
     """
     if value is None:
         return "not measured"
     if value < 2**20:
         return f"{value / 2**10:.3g} KiB"
-    return f"{value / 2**20:.3g} MiB"
+    if value < 1000 * 2**20:
+        return f"{value / 2**20:.3g} MiB"
+    return f"{value / 2**30:.3g} GiB"
 
 
 def p_value(value: float) -> str:
