@@ -338,7 +338,7 @@ def test_nothing_is_allocated_in_the_loop(n_threads, most, optimizer):
 def test_prediction_takes_no_more_memory_for_more_images():
     setting = Setting(n_images=1, shape=(10, 10, 1), dtype=np.float32)
     peaks = []
-    for n_images in (3000, 12000):
+    for n_images in (100, 12_000, 48_000):  # the first imports what is imported at the first need
         images = np.random.default_rng(0).integers(0, 256, (n_images, 10, 10, 1), dtype=np.uint8)
         seen = np.zeros(n_images, np.intp)
 
@@ -349,6 +349,6 @@ def test_prediction_takes_no_more_memory_for_more_images():
             source = ImageSource(images)
             peaks.append(peak_of(lambda: predict(setting.network, source, pool, write)))  # noqa: B023
         assert (seen == 1).all()
-    # the second set of images alone takes 0.9 MB more than the first
-    assert max(peaks) < 1_000_000
-    assert abs(peaks[1] - peaks[0]) < 100_000
+    # two tiles of 256 images; the second set of images alone takes 3.6 MB more than the first
+    assert max(peaks[1:]) < 2_500_000
+    assert abs(peaks[2] - peaks[1]) < 100_000
