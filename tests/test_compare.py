@@ -209,6 +209,30 @@ def test_out_of_time_leaves_out_and_says_so(tmp_path):
 
 
 @pytest.mark.slow
+def test_expected_seconds_of_a_fit():
+    rows = {("cnn", 20, 200, 0): {"seconds": 10.0}, ("cnn", 100, 1000, 0): {"seconds": 40.0}}
+    expected = {
+        size: curves._expected_seconds((("cnn",), 0, size, 1), rows) for size in (200, 300, 500)
+    }
+    # as another seed; by the square of the next smaller one; never longer than a larger one
+    assert expected == {200: 10.0, 300: 22.5, 500: 40.0}
+    assert curves._expected_seconds((("hog_svc",), 0, 200, 1), rows) == 0
+    both = {**rows, ("cnn_svc", 20, 200, 0): {"seconds": 1.0}}
+    assert curves._expected_seconds((("cnn", "cnn_svc"), 0, 200, 1), both) == 11.0
+
+
+def test_nobody_is_ahead_where_not_all_were_run():
+    common = {"share": 50, "images": 100, "seed": 0, "train_error": 0.0}
+    rows = [
+        {**common, "contender": key, "test_error": error}
+        for key, error in zip(CONTENDERS, (0.1, 0.2, 0.3), strict=True)
+    ]
+    assert by_share(rows)[0]["winner"] == next(iter(CONTENDERS))
+    (left_out,) = by_share(rows[1:])
+    assert left_out["winner"] is None
+    assert not left_out["clear"]
+
+
 def test_halving_search(tmp_path):
     comparison = run(
         "digits",

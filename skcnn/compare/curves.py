@@ -157,17 +157,15 @@ def _expected_seconds(job: Job, rows: dict[Fit, dict[str, Any]]) -> float:
     """Seconds that a job will take: as with another seed, else by the next smaller fits.
 
     An SVC's time grows with up to the square of the number of images, so this errs on the long
-    side.
+    side; but no fit takes longer than one on more images.
     """
     names, _, size, _ = job
     expected = 0.0
     for name in names:
-        known = [
-            (fit[2], row["seconds"])
-            for fit, row in rows.items()
-            if fit[0] == name and fit[2] <= size
-        ]
-        if known:
-            nearest, taken = max(known)
-            expected += taken * (size / nearest) ** 2
+        mine = [(fit[2], row["seconds"]) for fit, row in rows.items() if fit[0] == name]
+        estimates = [seconds for images, seconds in mine if images >= size]
+        if smaller := [(images, seconds) for images, seconds in mine if images <= size]:
+            nearest, taken = max(smaller)
+            estimates.append(taken * (size / nearest) ** 2)
+        expected += min(estimates, default=0.0)
     return expected
