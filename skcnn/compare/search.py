@@ -145,9 +145,12 @@ def _grid(
     """Every candidate on all folds, a few at a time, until done or out of time.
 
     Each bundle is a `GridSearchCV` of its own over the same folds, so a candidate is a finished
-    part by itself.
+    part by itself. So is a search that ran out of time: when the same run is started again, it is
+    not given more time, which might change the settings that all the rest was measured with.
     """
     common = {"contender": key, "fixed": fixed, "images": len(y), "folds": settings.folds}
+    out_of_time = {**common, "time_budget": settings.time_budget, "candidates": candidates}
+    candidates = candidates[: store.load("search-end", out_of_time)]
     rows, waiting = [], []
     with reporter.stage(f"Search, {key}", len(candidates)) as stage:
         for order, params in enumerate(candidates):
@@ -162,6 +165,7 @@ def _grid(
         for start in range(0, len(waiting), size):
             if rows and not budget.allows(slowest):
                 reporter.line(f"Search, {key}: time is up after {len(rows)} candidates")
+                store.save("search-end", out_of_time, len(rows))
                 break
             bundle = waiting[start : start + size]
             began = time.monotonic()
