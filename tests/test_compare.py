@@ -211,19 +211,26 @@ def test_out_of_time_leaves_out_and_says_so(tmp_path):
 def test_a_search_that_ran_out_of_time_is_not_taken_up_again(tmp_path, monkeypatch):
     digits = load(Settings())
     data = (digits.X_train[:200], digits.y_train[:200], digits.X_test[:90], digits.y_test[:90])
-    settings = dict(out=tmp_path, quick=True, candidates=4, seeds=1, n_jobs=1, verbose=False)
+    settings = {
+        "out": tmp_path,
+        "quick": True,
+        "candidates": 4,
+        "seeds": 1,
+        "n_jobs": 1,
+        "verbose": False,
+    }
     first = run(data, time_budget=0.01, **settings)
 
     # As if there were plenty of time now: the curves are completed, with the same settings.
     monkeypatch.setattr("skcnn.compare.settings.Budget.left", 1e9)
     again = run(data, time_budget=0.01, **settings)
-    assert first.results["skipped"] and not again.results["skipped"]
+    assert first.results["skipped"]
+    assert not again.results["skipped"]
     assert again.results["search"] == first.results["search"]
     assert again.results["final"] == first.results["final"]
     # With another budget the search goes on.
     longer = run(data, time_budget=0.02, **settings)
     assert {len(found["rows"]) for found in longer.results["search"].values()} == {4}
-
 
 
 @pytest.mark.slow

@@ -112,7 +112,10 @@ def test_experiments_share_their_runs_and_fit_other_images():
     points = [p for make in EXPERIMENTS.values() for p in make(Scope())]
     default = CNNRun(curve=True)
     of = {p.experiment for p in points if p.run == default}
-    assert of == {"table2", "fig2", "fig4", "fig6", "sec5.5", "fig8", "fig9"}
+    assert of == {"table2", "fig2", "fig4", "fig6", "sec5.5", "fig8", "fig9", "reasons"}
+    curves = {p.run for p in points if isinstance(p.run, CNNRun) and p.run.curve}
+    assert {run.protocol for run in curves} == set(PROTOCOLS)
+    assert len(curves) == 2
     assert default.iterations == 1181
     assert {p.run.iterations for p in points if p.experiment == "heatmap1"} == {354}
     small = [p for make in EXPERIMENTS.values() for p in make(Scope(side=8, quick=True, seeds=2))]
@@ -120,7 +123,7 @@ def test_experiments_share_their_runs_and_fit_other_images():
         if isinstance(point.run, CNNRun):
             assert point.run.filter_size <= 5
             assert point.run.filter_size + point.run.pool_regions <= 9
-            assert point.run.iterations in (5, 11, 35)
+            assert point.run.iterations in (5, 10, 11, 35, 71)
     assert {p.run.seed for p in small if not isinstance(p.run, TimingRun)} == {0, 1}
 
 
@@ -131,7 +134,7 @@ def test_names_of_experiments():
         resolve(["fig12"])
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", [*PROTOCOLS, "last commit"])
 def test_training_counts_iterations_and_is_reproducible(few, protocol):
     small = CNNRun(protocol, 3, 4, 2, (), iterations=35, curve=True)
     result = fits.train(small, few, checkpoints=(4, 31))
@@ -154,6 +157,20 @@ def test_published_run_is_the_classifiers_own_training(few):
     net.fit(paper_pixels(few.X_train[drawn], few.X_train.max()), few.y_train[drawn])
     result = fits.train(CNNRun("published", 3, 4, iterations=2, curve=True), few)
     assert_array_equal(result["filters"], net.filters_.astype(float).round(5))
+
+
+def test_reasons_change_the_training_and_nothing_else(few):
+    of = {(p.series, p.x): p.run for p in EXPERIMENTS["reasons"](Scope())}
+    assert of["longer", "10"].iterations == 2 * of["published", "10"].iterations == 2362
+    assert of["last commit", "gradient descent"].iterations == 5
+    published_net, commit = (
+        fits.classifier(of[series, "sigmoid"], 10, 1).get_params()
+        for series in ("published", "last commit")
+    )
+    changed = {name for name in commit if commit[name] != published_net[name]}
+    assert changed == {"learning_rate", "momentum"}
+    assert [commit["learning_rate"](i) for i in (0, 1130)] == [0.1, 5 / 1180]
+    assert commit["momentum"] == 0.95
 
 
 def test_full_batch_uses_all_images_in_each_step(few):
@@ -245,13 +262,14 @@ def test_whole_report(tmp_path, capsys, few):
     page = rerun.report.read_text(encoding="utf-8")
     assert "quick run" in page
     assert "mean nothing" in page
-    assert page.count("data:image/png;base64,") == 10
+    assert page.count("data:image/png;base64,") == 11
     assert "src='http" not in page
     assert "nan" not in page.lower().split("base64", 1)[0]
     for name in ("Table 2", "Figs. 4 and 5", "Section 5.5", "Fig. 8", "Figs. 10 and 11"):
         assert name in page
     assert set(rerun.tables) == set(EXPERIMENTS)
-    assert {verdict.experiment for verdict in rerun.verdicts} == set(EXPERIMENTS)
+    judged = {verdict.experiment for verdict in rerun.verdicts}
+    assert judged == set(EXPERIMENTS) - {"reasons"}  # these are no claims of the paper
     for experiment, rows in rerun.tables.items():
         with (tmp_path / "tables" / f"{experiment}.csv").open() as file:
             assert len(list(csv.reader(file))) == len(rows) + 1

@@ -149,7 +149,7 @@ def _grid(
     not given more time, which might change the settings that all the rest was measured with.
     """
     common = {"contender": key, "fixed": fixed, "images": len(y), "folds": settings.folds}
-    out_of_time = {**common, "time_budget": settings.time_budget, "candidates": candidates}
+    out_of_time = {**common, "candidates": candidates, "budget": float(settings.time_budget)}
     candidates = candidates[: store.load("search-end", out_of_time)]
     rows, waiting = [], []
     with reporter.stage(f"Search, {key}", len(candidates)) as stage:

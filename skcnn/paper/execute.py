@@ -89,7 +89,7 @@ def execute(
 
 def _longer(run: Run, runs: Iterable[Run]) -> CNNRun | None:
     """The run whose beginning, up to one of its checkpoints, is this one."""
-    if not isinstance(run, CNNRun) or run.protocol != "published":
+    if not isinstance(run, CNNRun) or run.protocol == "today":
         return None
     for other in runs:
         if (

@@ -14,7 +14,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from skcnn.paper import published
-from skcnn.paper.settings import GD_ITERATIONS, IMAGE_SIDE, NETWORK, TEN_HOURS, THREE_HOURS
+from skcnn.paper.settings import (
+    GD_ITERATIONS,
+    IMAGE_SIDE,
+    LONGER,
+    NETWORK,
+    TEN_HOURS,
+    THREE_HOURS,
+)
 
 PROTOCOLS = ("published", "today")
 HOG_VARIANTS = ("HOG of 2014", "HOG tuned")
@@ -26,7 +33,7 @@ QUICK = 0.03  # share of the iterations in a quick run
 class CNNRun:
     """One training of a network; `share` is the percent of the training images used."""
 
-    protocol: str = "published"
+    protocol: str = "published"  # one of PROTOCOLS, or "last commit"
     filter_size: int = NETWORK["filter_size"]
     n_filters: int = NETWORK["n_filters"]
     pool_regions: int = NETWORK["pool_regions"]
@@ -99,7 +106,7 @@ class Scope:
         size = max(1, round(run.filter_size * self.side / IMAGE_SIDE))
         regions = min(run.pool_regions, self.side - size + 1)
         iterations = run.iterations if run.full_batch else self.iterations(run.iterations)
-        is_default = run == CNNRun(protocol=run.protocol, seed=run.seed)
+        is_default = run in [CNNRun(protocol=name, seed=run.seed) for name in PROTOCOLS]
         return replace(
             run,
             filter_size=size,
@@ -211,6 +218,27 @@ def cnn_by_share(scope: Scope) -> list[Point]:
     )
 
 
+def reasons(scope: Scope) -> list[Point]:
+    """Numbers that differ from the paper's, with settings that the paper may have had instead."""
+    settings: dict[str, dict[str, Any]] = {
+        "none": {},
+        "10": {"hidden": (10,)},
+        "sigmoid": {"output": "sigmoid"},
+        "gradient descent": {"full_batch": True, "iterations": GD_ITERATIONS},
+    }
+    points = []
+    for x, changes in settings.items():
+        for seed in range(scope.seeds):
+            run = CNNRun(seed=seed, **changes)
+            series = {
+                "published": run,
+                "last commit": replace(run, protocol="last commit"),
+                "longer": replace(run, iterations=LONGER * run.iterations),
+            }
+            points += [Point("reasons", s, x, scope.fitted(run)) for s, run in series.items()]
+    return points
+
+
 EXPERIMENTS: dict[str, Callable[[Scope], list[Point]]] = {
     "table2": table2,
     "fig2": filter_size,
@@ -223,6 +251,7 @@ EXPERIMENTS: dict[str, Callable[[Scope], list[Point]]] = {
     "heatmap2": sizes_and_filters,
     "fig10": hog_by_share,
     "fig11": cnn_by_share,
+    "reasons": reasons,
 }
 # Names that are the same experiment.
 ALIASES = {

@@ -21,6 +21,7 @@ from skcnn.hog import HOGTransformer, make_hog_svc
 from skcnn.paper.experiments import CNNRun, HOGRun, Run, TimingRun
 from skcnn.paper.settings import (
     BATCH,
+    LAST_COMMIT,
     TODAY,
     TODAY_GD_RATE,
     OneCycle,
@@ -56,6 +57,8 @@ def classifier(run: CNNRun, n_classes: int, n_jobs: int | None) -> ConvNetClassi
         settings["solver"] = "gd"
     if run.protocol == "published":
         return paper_classifier(**settings)
+    if run.protocol == "last commit":
+        return paper_classifier(**{**LAST_COMMIT, **settings})
     if run.full_batch:
         return today_classifier(
             **{**settings, "learning_rate": "constant", "learning_rate_init": TODAY_GD_RATE}
@@ -96,7 +99,7 @@ def train(run: CNNRun, images: Images, checkpoints: tuple[int, ...] = ()) -> dic
     X_test, classes = pixels(images.X_test), np.unique(images.y_train)
     net = classifier(run, len(classes), n_jobs=1)
     rng = np.random.default_rng([run.seed, 2014])
-    draw = _with_replacement if run.protocol == "published" else _epochs
+    draw = _epochs if run.protocol == "today" else _with_replacement
     drawn = None if run.full_batch else draw(order, run.iterations * BATCH, rng)
 
     curve, seconds, done = [], 0.0, 0
@@ -223,7 +226,7 @@ def cost(run: Run, images: Images) -> float:
 
 def _pixels(run: CNNRun, X_train: NDArray, order: NDArray) -> Callable[[NDArray], NDArray]:
     """What turns images into what the network of a run is to see."""
-    if run.protocol == "published":
+    if run.protocol != "today":
         largest = float(X_train.max()) or 1.0
         return lambda X: paper_pixels(X, largest)
     counts = np.zeros(len(X_train))

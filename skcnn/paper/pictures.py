@@ -35,8 +35,23 @@ LOOKS = {
     "today": Look("trained today", VERMILION, "s"),
     "HOG of 2014": Look("HOG + SVM, as in 2014", GREEN, "^"),
     "HOG tuned": Look("HOG + SVC, tuned", ORANGE, "v"),
+    "last commit": Look("rate 5 / (50 + i), momentum 0.95", GREEN, "^"),
+    "longer": Look("twice the iterations", ORANGE, "v"),
 }
-TABLE2_LABELS = {"none": "none", "32-16": "32, then 16"}
+X_LABELS = {
+    "table2": {"32-16": "32, then 16"},
+    "sec5.5": {
+        "softmax": "default\n(softmax, mini-batches)",
+        "sigmoid": "sigmoid output,\nsquared error",
+        "gradient descent": "gradient descent on all\nimages, 5 iterations",
+    },
+    "reasons": {
+        "none": "no hidden layer",
+        "10": "10 hidden neurons",
+        "sigmoid": "sigmoid output",
+        "gradient descent": "gradient descent",
+    },
+}
 
 
 def draw(tables: Tables, filters: dict[str, NDArray]) -> dict[str, Callable[[], Any]]:
@@ -50,11 +65,13 @@ def draw(tables: Tables, filters: dict[str, NDArray]) -> dict[str, Callable[[], 
         By protocol, for Fig. 9.
     """
     makers = {
-        "table2": lambda: table2(tables["table2"]),
+        "table2": lambda: by_name(
+            tables["table2"], X_LABELS["table2"], "neurons of the hidden layers"
+        ),
         "fig2": lambda: error_and_time(tables["fig2"], "filter size (pixels per side)"),
         "fig4": lambda: error_and_time(tables["fig4"], "number of filters", log=True),
         "fig6": lambda: error_and_time(tables["fig6"], "pooling regions per side"),
-        "sec5.5": lambda: other_parameters(tables["sec5.5"]),
+        "sec5.5": lambda: by_name(tables["sec5.5"], X_LABELS["sec5.5"], log=True),
         "fig8": lambda: over_time(tables["fig8"]),
         "fig9": lambda: all_filters(filters),
         "heatmap1": lambda: heatmaps(
@@ -63,6 +80,7 @@ def draw(tables: Tables, filters: dict[str, NDArray]) -> dict[str, Callable[[], 
         "heatmap2": lambda: heatmaps(
             tables["heatmap2"], "filter size (pixels)", "number of filters"
         ),
+        "reasons": lambda: by_name(tables["reasons"], X_LABELS["reasons"], log=True),
     }
     chosen = {name: maker for name, maker in makers.items() if name in tables}
     if "fig10" in tables or "fig11" in tables:
@@ -70,17 +88,17 @@ def draw(tables: Tables, filters: dict[str, NDArray]) -> dict[str, Callable[[], 
     return chosen
 
 
-def table2(rows: Sequence[Row]):
-    """Table 2 as a picture: test error by hidden layers."""
+def by_name(rows: Sequence[Row], labels: dict[str, str], name: str = "", *, log: bool = False):
+    """Table 2, section 5.5: test error by a setting that has names, not numbers."""
     figure, axes = new_figure(8, 3.6)
     panel = axes[0, 0]
     names = list(dict.fromkeys(row["x"] for row in rows))
-    for series in ("paper", "published", "today"):
+    for series in LOOKS:
         _plot(panel, rows, series, "test_error", place=names.index, line="none")
-    panel.set_xticks(range(len(names)), [TABLE2_LABELS.get(name, name) for name in names])
+    panel.set_xticks(range(len(names)), [labels.get(x, x) for x in names])
     panel.set_xlim(-0.4, len(names) - 0.6)
-    panel.set_xlabel("neurons of the hidden layers")
-    _finish(panel, "test error (%)")
+    panel.set_xlabel(name)
+    _finish(panel, "test error (%)", log=log)
     return figure
 
 
@@ -106,26 +124,6 @@ def error_and_time(rows: Sequence[Row], name: str, *, log: bool = False):
     _finish(axes[0, 0], "test error (%)", log="auto")
     _finish(axes[0, 1], "training error (%)", log="auto")
     _finish(axes[0, 2], "seconds", log=True)
-    return figure
-
-
-def other_parameters(rows: Sequence[Row]):
-    """Section 5.5: error by output and by method, on a logarithmic axis."""
-    figure, axes = new_figure(8, 3.6)
-    panel = axes[0, 0]
-    names = ["softmax", "sigmoid", "gradient descent"]
-    for series in ("paper", "published", "today"):
-        _plot(panel, rows, series, "test_error", place=names.index, line="none")
-    panel.set_xticks(
-        range(3),
-        [
-            "default\n(softmax, mini-batches)",
-            "sigmoid output,\nsquared error",
-            "gradient descent on all\nimages, 5 iterations",
-        ],
-    )
-    panel.set_xlim(-0.5, 2.5)
-    _finish(panel, "test error (%)", log=True)
     return figure
 
 
@@ -192,7 +190,7 @@ def heatmaps(rows: Sequence[Row], y_name: str, x_name: str):
 
 def shares(hog: Sequence[Row], cnn: Sequence[Row]):
     """Figs. 10 and 11: errors against the share of the training images."""
-    figure, axes = new_figure(12, 4.8, 1, 2)
+    figure, axes = new_figure(12, 5.2, 1, 2)
     for panel, which in zip(axes[0], ("test", "train"), strict=True):
         column = f"{which}_error"
         for rows, label, mark in ((hog, "HOG + SVM", "x"), (cnn, "CNN", "D")):
@@ -204,6 +202,10 @@ def shares(hog: Sequence[Row], cnn: Sequence[Row]):
         panel.set_title("Test error" if which == "test" else "Training error")
     _finish(axes[0, 0], "test error (%)", log="auto")
     _finish(axes[0, 1], "training error (%)")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    for panel in axes[0]:
+        panel.get_legend().remove()  # six lines would hide the curves
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
     return figure
 
 

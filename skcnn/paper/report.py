@@ -9,14 +9,20 @@ from skcnn.compare.html import Page, escape
 from skcnn.compare.units import seconds
 from skcnn.paper.captions import CAPTIONS
 from skcnn.paper.experiments import QUICK
-from skcnn.paper.pictures import LOOKS, TABLE2_LABELS
+from skcnn.paper.pictures import LOOKS, X_LABELS
 from skcnn.paper.settings import QUARTER_HOUR, SECONDS_PER_ITERATION, TEN_HOURS
 from skcnn.paper.tables import X_NAMES, Row, Tables, curve
 from skcnn.paper.verdicts import FAILS, HOLDS, UNCLEAR, Finding, Verdict
 
 COLOURS = {HOLDS: "#0072B2", FAILS: "#D55E00", UNCLEAR: "#6B6B6B"}
 _MEASURES = {"test_error": "test", "train_error": "train", "seconds_per_iteration": "s"}
-_SHORT = {"published": "rerun", "HOG of 2014": "2014", "HOG tuned": "tuned"}  # in tables' heads
+_SHORT = {  # in tables' heads
+    "published": "rerun",
+    "HOG of 2014": "2014",
+    "HOG tuned": "tuned",
+    "last commit": "5 / (50 + i)",
+    "longer": "twice",
+}
 MARKS = {HOLDS: "✓", FAILS: "✗", UNCLEAR: "?"}
 
 
@@ -199,6 +205,7 @@ def _table(page: Page, experiment: str, rows: list[Row], about: dict[str, Any]) 
         kept = [r["x"] for r in rows if r["series"] == "today"][step - 1 :: step]
         rows = [r for r in rows if r["x"] in kept]
     xs = list(dict.fromkeys(row["x"] for row in rows))
+    labels = X_LABELS.get(experiment, {})
     columns = [
         (name, series, column)
         for column, name in _MEASURES.items()
@@ -214,7 +221,7 @@ def _table(page: Page, experiment: str, rows: list[Row], about: dict[str, Any]) 
         [X_NAMES[experiment], *(f"{name}: {_SHORT.get(s, s)}" for name, s, _ in columns)],
         [
             [
-                escape(TABLE2_LABELS.get(x, x)),
+                escape(labels.get(x, x)),
                 *(_value(cells.get((series, x)), column) for _, series, column in columns),
             ]
             for x in xs

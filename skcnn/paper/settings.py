@@ -18,6 +18,7 @@ SECONDS_PER_ITERATION = 30.48  # Table 2, no hidden layer
 TEN_HOURS = 1181  # iterations, at 30.48 seconds each
 THREE_HOURS = 354  # of the heatmaps
 QUARTER_HOUR = TEN_HOURS / 40  # between two points of Fig. 8
+LONGER = 2  # times the iterations, where the rerun asks whether the paper trained longer
 GD_ITERATIONS = 5  # what full-batch gradient descent did in ten hours
 IMAGE_SIDE = 28  # pixels
 GREY_LEVELS = 256  # by which pixels are divided
@@ -45,6 +46,18 @@ def paper_momentum(iteration: int) -> float:
     (0.5, 0.9)
     """
     return 0.5 if iteration < 20 else 0.9
+
+
+def last_commit_rate(iteration: int) -> float:
+    """The learning rate in the last commit of the published code: 5 / (50 + i).
+
+    Examples
+    --------
+    >>> from skcnn.paper.settings import last_commit_rate
+    >>> last_commit_rate(0), last_commit_rate(50)
+    (0.1, 0.05)
+    """
+    return 5 / (50 + iteration)
 
 
 NETWORK = {
@@ -75,6 +88,9 @@ PAPER = {
     "max_iter": 5,  # epochs; of 60,000 images: 1,175 iterations
 }
 """The paper's way of training, as published."""
+
+LAST_COMMIT = {**PAPER, "learning_rate": last_commit_rate, "momentum": 0.95}
+"""The same with the rate and momentum that the published code ended up with."""
 
 TODAY = {
     **NETWORK,

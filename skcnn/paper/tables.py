@@ -47,6 +47,7 @@ X_NAMES = {
     "heatmap2": "filter size, filters",
     "fig10": "percent of the training images",
     "fig11": "percent of the training images",
+    "reasons": "network",
 }
 _PUBLISHED: dict[str, dict[str, dict[Any, float]]] = {
     "table2": {"test_error": published.TABLE2, "seconds_per_iteration": published.TABLE2_SECONDS},
@@ -60,6 +61,7 @@ _PUBLISHED: dict[str, dict[str, dict[Any, float]]] = {
     },
     "fig10": {"test_error": published.FIG10_TEST, "train_error": published.FIG10_TRAIN},
     "fig11": {"test_error": published.FIG11_TEST, "train_error": published.FIG11_TRAIN},
+    "reasons": {"test_error": published.REASONS},
     **{
         name: {
             "train_error": {x: pair[0] for x, pair in cells.items()},
