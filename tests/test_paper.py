@@ -264,6 +264,7 @@ def test_whole_report(tmp_path, capsys, few):
     assert "mean nothing" in page
     assert page.count("data:image/png;base64,") == 11
     assert "src='http" not in page
+    assert "Nearest to the paper's number: no hidden layer: " in page
     assert "nan" not in page.lower().split("base64", 1)[0]
     for name in ("Table 2", "Figs. 4 and 5", "Section 5.5", "Fig. 8", "Figs. 10 and 11"):
         assert name in page

@@ -20,7 +20,7 @@ _SHORT = {  # in tables' heads
     "published": "rerun",
     "HOG of 2014": "2014",
     "HOG tuned": "tuned",
-    "last commit": "5 / (50 + i)",
+    "last commit": "commit",
     "longer": "twice",
 }
 MARKS = {HOLDS: "✓", FAILS: "✗", UNCLEAR: "?"}
@@ -64,6 +64,8 @@ def write_report(
             if verdict.experiment == experiment:
                 page.text(_line(verdict))
         _table(page, experiment, rows, about)
+        if experiment == "reasons":
+            page.text(_nearest(rows))
     _made(page, about)
     return page.render()
 
@@ -228,6 +230,20 @@ def _table(page: Page, experiment: str, rows: list[Row], about: dict[str, Any]) 
         ],
         numbers=range(1, len(columns) + 1),
     )
+
+
+def _nearest(rows: list[Row]) -> str:
+    """Which training comes nearest to each of the paper's numbers."""
+    said = []
+    for x, paper in curve(rows, "paper").items():
+        found = {row["series"]: row["test_error"] for row in rows if row["x"] == x}
+        del found["paper"]
+        series = min(found, key=lambda name: abs(found[name] - paper))
+        said.append(
+            f"{X_LABELS['reasons'][x]}: {LOOKS[series].label} ({found[series]:.2f} %; the paper: "
+            f"{paper} %)"
+        )
+    return f"Nearest to the paper's number: {escape('; '.join(said))}."
 
 
 def _value(row: Row | None, column: str) -> str:
