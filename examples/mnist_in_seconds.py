@@ -1,12 +1,12 @@
 """MNIST in seconds: test error against training time, beside ten hours in 2014.
 
     python examples/mnist_in_seconds.py [--data DIR] [--recipe NAME ...] [--seeds 3] [--out DIR]
-    python examples/mnist_in_seconds.py --best
+    python examples/mnist_in_seconds.py --best --out mnist-best
 
 Each point of the curve is a training of its own: `max_time` gives the seconds, and the learning
 rate has come down when they are over. Printed is the test error; drawn, its median over the seeds,
-beside Fig. 8 of Bastani & Wang (2014). Only training is timed. The recipes were chosen on the last
-10,000 training images, not on the test images.
+beside Fig. 8 of Bastani & Wang (2014). Only training is timed. The recipes were chosen by hand on
+the last 10,000 training images, as `--validate` measures them, not on the test images.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ PUBLISHED = (
 
 
 def train(params: dict, seconds: float | None, seed: int, data) -> tuple[float, float]:
-    """Seconds that the training took, and the test error in percent."""
+    """Seconds that the training took, and the error in percent on the images left for that."""
     X_train, y_train, X_test, y_test = data
     cnn = ConvNetClassifier(**params, max_time=seconds, random_state=seed)
     begin = time.perf_counter()
@@ -71,7 +71,7 @@ def train(params: dict, seconds: float | None, seed: int, data) -> tuple[float, 
     return took, 100 * (1 - cnn.score(X_test, y_test))
 
 
-def draw(rows: list[dict], path: Path) -> None:
+def draw(rows: list[dict], which: str, path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -85,7 +85,7 @@ def draw(rows: list[dict], path: Path) -> None:
         mine = [row for row in rows if row["recipe"] == name]
         ax.plot(
             [row["seconds"] for row in mine],
-            [row["test_error_percent"] for row in mine],
+            [row["error_percent"] for row in mine],
             f"{marker}-",
             color=colour,
             label=name,
@@ -96,7 +96,7 @@ def draw(rows: list[dict], path: Path) -> None:
     ax.set_yticks([0.3, 0.5, 1, 2, 5, 10, 30], ["0.3", "0.5", "1", "2", "5", "10", "30"])
     ax.minorticks_off()
     ax.set_xlabel("training time")
-    ax.set_ylabel("test error, percent")
+    ax.set_ylabel(f"{which} error, percent")
     ax.grid(color="0.9")
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False)
@@ -107,14 +107,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="folder of the four IDX files (default: download MNIST)")
     parser.add_argument("--recipe", nargs="+", choices=RECIPES, default=list(RECIPES))
-    parser.add_argument("--best", action="store_true", help="the largest recipe: 30 minutes")
+    parser.add_argument(
+        "--best", action="store_true", help="instead of these, the largest recipe: 30 minutes"
+    )
+    parser.add_argument(
+        "--validate",
+        action="store_true",
+        help="train on the first 50,000 images; the error is that on the other 10,000",
+    )
     parser.add_argument("--seconds", type=float, nargs="+", help="instead of each recipe's own")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--train-size", type=int, help="use only the first so many images")
     parser.add_argument("--out", type=Path, default=Path("mnist-in-seconds"))
     args = parser.parse_args()
     X_train, y_train, X_test, y_test = load_mnist(args.data)
+    if args.validate:
+        X_test, y_test = X_train[50_000:], y_train[50_000:]
+        X_train, y_train = X_train[:50_000], y_train[:50_000]
     data = (X_train[: args.train_size], y_train[: args.train_size], X_test, y_test)
+    which = "validation" if args.validate else "test"
     recipes = {name: RECIPES[name] for name in args.recipe}
     if args.best:
         recipes = {"best": (BEST, (BEST_SECONDS,))}
@@ -122,20 +133,20 @@ def main() -> None:
     for name, (params, budgets) in recipes.items():
         for seconds in args.seconds or budgets:
             # with seconds given, the clock ends the training, not the number of epochs
-            epochs = {} if seconds is None else {"max_iter": 1000}
+            epochs = {} if seconds is None else {"max_iter": 1_000_000}
             runs = [train({**params, **epochs}, seconds, seed, data) for seed in range(args.seeds)]
             errors = [error for _, error in runs]
             row = {
                 "recipe": name,
                 "max_time": seconds,
                 "seconds": statistics.median(took for took, _ in runs),
-                "test_error_percent": statistics.median(errors),
+                "error_percent": statistics.median(errors),
                 "errors": " ".join(f"{error:.2f}" for error in errors),
             }
             rows.append(row)
             print(
-                f"{name}: {row['seconds']:6.1f} s of training, test error "
-                f"{row['test_error_percent']:.2f} %  ({row['errors']})",
+                f"{name}: {row['seconds']:6.1f} s of training, {which} error "
+                f"{row['error_percent']:.2f} %  ({row['errors']})",
                 flush=True,
             )
     args.out.mkdir(parents=True, exist_ok=True)
@@ -143,7 +154,7 @@ def main() -> None:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    draw(rows, args.out / "mnist_in_seconds.png")
+    draw(rows, which, args.out / "mnist_in_seconds.png")
     print(f"written to {args.out}")
 
 

@@ -3,8 +3,9 @@
     python examples/sweep_defaults.py [--data DIR] [--seeds 1] [--out DIR]
 
 Every candidate is trained on the first 50,000 training images of MNIST and judged on the other
-10,000, and by 5-fold cross-validation on four fifths of scikit-learn's digits. The test images of
-both are not touched. Written are a table and a picture; the current defaults are marked.
+10,000, and by 5-fold cross-validation on four fifths of scikit-learn's digits. MNIST's test images
+and the last fifth of the digits are not touched. Written are a table and a picture; the current
+defaults are marked.
 """
 
 from __future__ import annotations

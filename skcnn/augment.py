@@ -56,7 +56,7 @@ class Affine:
     rotation, shear : float, default=12 and 8
         Largest angles, in degrees.
     scale : float, default=0.1
-        Height and width change, each on its own, by up to this share.
+        Height and width change, each on its own, by up to about this share.
     reach : float, default=1/14
         Largest shift, as a share of the side.
 
@@ -142,7 +142,8 @@ class Elastic:
 def _smoother(n: int, smoothness: float) -> NDArray:
     """(n, n): smooths uniform noise from [-0.5, 0.5) along an axis; two make its variance 1."""
     steps = np.arange(n)
-    kernel = np.exp(-0.5 * ((steps[:, None] - steps) / (smoothness * n)) ** 2)
+    width = max(smoothness * n, 1e-3)  # pixels; so little is no smoothing
+    kernel = np.exp(-0.5 * ((steps[:, None] - steps) / width) ** 2)
     kernel /= np.sqrt((kernel**2).sum(axis=1, keepdims=True))
     return (kernel * 12**0.25).astype(np.float32)  # the noise has variance 1/12
 

@@ -64,9 +64,9 @@ class ConvNetClassifier(
         "auto": 0.3 with "relu", but none before a layer of fewer than 64 inputs; none with
         "sigmoid" and "tanh", whose networks fit less closely.
     label_smoothing : float in [0, 1), default=0.05
-        Share of each target that is spread evenly over all classes while training [7]_. It lowers
-        the error (`examples/sweep_defaults.py`), and makes the probabilities more modest than the
-        errors are rare; 0 for probabilities that are to be taken at their word.
+        Share of each target that is spread evenly over all classes while training [7]_. It makes
+        the probabilities more modest than the errors are rare; 0 for probabilities that are to be
+        taken at their word.
     weight_init : {"auto", "uniform"}, default="auto"
         "auto": He [3]_ for "relu", Glorot [4]_ otherwise; "uniform": weights and biases from
         U[-1, 1), as in [1]_.
@@ -113,8 +113,9 @@ class ConvNetClassifier(
         What counts as an improvement; see `n_iter_no_change`.
     n_iter_no_change : int, default=10
         Stop after so many epochs without improvement: of the validation accuracy with
-        `early_stopping`; otherwise of the training loss, with "constant" and "invscaling". A
-        schedule that has an end, "one_cycle" or your own, is followed to it.
+        `early_stopping`, under any schedule (which may cut "one_cycle" short of its best part);
+        otherwise of the training loss, with "constant" and "invscaling" only: a schedule that has
+        an end, "one_cycle" or your own, is followed to it.
     early_stopping : bool, default=False
         Watch the accuracy on validation images, stop when it no longer improves, and restore the
         weights that were best. The images are `X_val`, or, without, set aside from X.
@@ -123,13 +124,14 @@ class ConvNetClassifier(
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the fit before.
     random_state : int, RandomState instance or None, default=None
-        Seed of initial weights, order of images, dropout and the split for early stopping.
+        Seed of initial weights, order of images, dropout, augmentation and the split for early
+        stopping.
     verbose : bool, default=False
         Whether to print a line for each epoch.
     n_jobs : int or None, default=None
         Threads. None: all cores that this process may use, fewer in a joblib worker; -1: all
         cores. The result does not depend on it. Threads share a mini-batch 16 to 64 images at a
-        time: more than two or four of them want a larger `batch_size` than 64.
+        time: more than one (small images), two or four of them want a larger `batch_size` than 64.
 
     Attributes
     ----------
@@ -152,7 +154,8 @@ class ConvNetClassifier(
     loss_curve_ : list of float
         The same for each epoch.
     validation_scores_ : list of float or None
-        Validation accuracy after each epoch, if there were validation images.
+        Validation accuracy after each epoch, if there were validation images; NaN for epochs of
+        an earlier fit without any.
     best_validation_score_ : float or None
         The best of them.
     filters_ : ndarray of shape (n_filters, filter_size, filter_size, channels)
@@ -314,7 +317,7 @@ class ConvNetClassifier(
         y : array-like of shape (n,)
             Labels.
         sample_weight : array-like of shape (n,), default=None
-            How much each image counts.
+            How much each image counts, compared with the others.
         X_val, y_val, sample_weight_val : like X, y and sample_weight, default=None
             Images on which the accuracy is measured after each epoch; see `early_stopping`.
 
@@ -348,8 +351,11 @@ class ConvNetClassifier(
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y
             As for `fit`.
+        sample_weight : array-like of shape (n,), default=None
+            How many times each image counts. While in `fit` only their ratios matter, these, and
+            `class_weight`, are taken as they are: a call cannot know the other calls' images.
         classes : array-like of shape (n_classes,), default=None
             All labels that will ever come; needed at the first call.
 

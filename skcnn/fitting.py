@@ -78,7 +78,9 @@ def _fit_copy(estimator, go_on, X, y, classes, sample_weight, validation, increm
         _begin(estimator, problem, layers, train)
     if not (go_on and incremental):
         random_state = check_random_state(estimator.random_state)
-        rng = np.random.default_rng(random_state.randint(2**31 - 1, size=4))
+        seed = random_state.randint(2**31 - 1, size=4)
+        # a fit that goes on is not to see the same order, dropout and warps once more
+        rng = np.random.default_rng([*seed, estimator.t_] if go_on else seed)
         if not go_on:
             estimator.network_.initialize(rng, estimator.weight_init)
         estimator._state = TrainingState.new(estimator.network_, optimizer, rng)
@@ -179,7 +181,9 @@ def _train(estimator, problem: Problem, train, held_out, optimizer, pool, increm
         validation_source, rows, labels = source, held_out, problem.labels[held_out]
         counts = None if problem.sample_weight is None else problem.sample_weight[held_out]
     if problem.validation is not None or held_out is not None:
-        estimator.validation_scores_ = estimator.validation_scores_ or []
+        scores = estimator.validation_scores_ or []
+        missing = len(estimator.loss_curve_) - len(scores)  # epochs without validation images
+        estimator.validation_scores_ = scores + [math.nan] * missing
 
         def validation_score() -> float:
             z = outputs(network, validation_source, pool, rows)
@@ -208,7 +212,7 @@ def _train(estimator, problem: Problem, train, held_out, optimizer, pool, increm
     if isinstance(augment, str):
         augment = AUGMENTATIONS[augment]
     weights = problem.weights
-    if weights is not None:
+    if weights is not None and not incremental:  # of a stream, each call stands for itself
         weights = weights / weights[train].max()  # first, lest the mean overflow
         weights /= weights[train].mean()
     trainer = Trainer(
@@ -258,10 +262,8 @@ def _train(estimator, problem: Problem, train, held_out, optimizer, pool, increm
     estimator.n_iter_ += monitor.epoch
     estimator.t_ += state.n_seen - seen_before
     estimator.loss_ = estimator.loss_curve_[-1] if estimator.loss_curve_ else math.inf
-    if monitor.watch_score:
-        estimator.best_validation_score_ = monitor.best
-    elif estimator.validation_scores_:
-        estimator.best_validation_score_ = max(estimator.validation_scores_)
+    scores = [monitor.best] if monitor.watch_score else estimator.validation_scores_ or []
+    estimator.best_validation_score_ = max(filter(math.isfinite, scores), default=None)
     patient = estimator.n_iter_no_change == np.inf
     if watch_loss and not monitor.converged and not patient and monitor.epoch == n_epochs:
         warnings.warn(

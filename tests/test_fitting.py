@@ -1,5 +1,7 @@
 """How ConvNetClassifier trains: fits, partial fits, warm starts, weights of images."""
 
+from copy import deepcopy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,6 +28,7 @@ def images(digits):
         {"dropout": 0.4, "hidden_layer_sizes": (20,), "solver": "sgd"},
         {"n_filters": (5, 7), "pooling": "mean", "early_stopping": True, "activation": "tanh"},
         {"solver": "gd", "augment": "affine"},
+        {"augment": "elastic"},
     ],
 )
 def test_identical_for_any_number_of_threads(images, settings):
@@ -130,6 +133,32 @@ def test_warm_start(images):
     still.network_.parameters[:] = fast(learning_rate=constant_rate).fit(X, y).network_.parameters
     still.set_params(learning_rate=constant_rate, alpha=0.5, max_iter=2).fit(X, y)
     assert_array_equal(still.network_.parameters, model.network_.parameters)
+
+
+def test_fits_that_go_on_see_other_orders(images):
+    X, y = images
+    seen = []
+
+    def augment(batch, rng):
+        seen.extend(batch[:, :, :, 0].sum(axis=(1, 2)).tolist())
+        return batch
+
+    model = fast(warm_start=True, max_iter=1, augment=augment, n_jobs=1)
+    for _ in range(3):
+        model.fit(X, y)
+    epochs = [seen[i : i + len(X)] for i in range(0, len(seen), len(X))]
+    assert len(epochs) == 3
+    assert sorted(epochs[0]) == sorted(epochs[1]) == sorted(epochs[2])
+    assert epochs[0] != epochs[1] != epochs[2]
+
+
+def test_validation_scores_keep_step_with_the_losses(images):
+    X, y = images
+    model = fast(warm_start=True, max_iter=2).fit(X, y)
+    model.fit(X, y, X_val=X[:50], y_val=y[:50])
+    assert len(model.validation_scores_) == len(model.loss_curve_) == 4
+    assert np.isnan(model.validation_scores_[:2]).all()
+    assert model.best_validation_score_ == max(model.validation_scores_[2:])
 
 
 def test_curves_and_counters(images):
@@ -281,6 +310,24 @@ def test_sample_weight_of_integers_is_repetition(images):
     assert weighted.loss_ == pytest.approx(repeated.loss_, rel=1e-4)
     unweighted = fast(**settings).fit(X, y)
     assert np.abs(weighted.predict_proba(X) - unweighted.predict_proba(X)).max() > 0.01
+
+
+def test_partial_fit_takes_weights_as_they_are(images):
+    """A stream whose calls hold one class each, which have no ratio to go by."""
+    X, y = images
+    settings = {"solver": "sgd", "learning_rate": lambda step: 0.01, "alpha": 0.0, "momentum": 0.0}
+    start = fast(**settings, max_iter=1).fit(X, y)
+    zeros = X[y == 0][:20]
+
+    def moved(weight=1.0, **changes):
+        model = deepcopy(start).set_params(**changes)
+        weights = np.full(20, weight)
+        after = model.partial_fit(zeros, np.zeros(20, int), sample_weight=weights)
+        return after.network_.parameters - start.network_.parameters
+
+    once = moved()
+    assert_allclose(moved(weight=3.0), 3 * once, rtol=2e-3, atol=1e-6)
+    assert_array_equal(moved(class_weight={0: 3.0}), moved(weight=3.0))
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30, 1e300])

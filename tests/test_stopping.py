@@ -123,6 +123,7 @@ def test_interrupt_in_the_first_epoch(images):
     with pytest.warns(UserWarning, match="interrupted in epoch 1 of 3"):
         model.fit(*images)
     assert (model.n_iter_, model.loss_curve_, model.loss_) == (0, [], np.inf)
+    assert model.best_validation_score_ is None
     assert model.predict(images[0]).shape == (300,)
 
 

@@ -2,8 +2,9 @@
 
     python examples/benchmarks/digits.py [--seeds 3]
 
-All with their defaults, on the same folds; `MLPClassifier` on pixels from 0 to 1. Folds and
-classifiers take the same seed. Printed is the mean accuracy for each seed, and their median.
+All with their defaults, on the same folds; but `MLPClassifier` on pixels from 0 to 1, with
+max_iter=500 so that it converges. Folds and classifiers take the same seed. Printed is the mean
+accuracy for each seed, and their median.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def contenders(seed: int) -> dict:
     return {
         "ConvNetClassifier()": ConvNetClassifier(random_state=seed),
         "SVC()": SVC(),
-        "MLPClassifier()": make_pipeline(
+        "MLPClassifier(max_iter=500)": make_pipeline(
             MinMaxScaler(), MLPClassifier(random_state=seed, max_iter=500)
         ),
     }
@@ -46,7 +47,7 @@ def main() -> None:
         seconds = (time.perf_counter() - begin) / 5 / args.seeds
         each = " ".join(f"{accuracy:.4f}" for accuracy in accuracies)
         median = statistics.median(accuracies)
-        print(f"{name:<20} {median:.4f}  ({each}), {seconds:.1f} s a fold", flush=True)
+        print(f"{name:<27} {median:.4f}  ({each}), {seconds:.1f} s a fold", flush=True)
 
 
 if __name__ == "__main__":

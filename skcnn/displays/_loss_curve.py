@@ -96,8 +96,6 @@ class LossCurveDisplay:
         display = cls(
             network.loss_curve_,
             validation_scores=getattr(network, "validation_scores_", None),
-            validation_loss_curve=getattr(network, "validation_loss_curve_", None),
-            training_scores=getattr(network, "training_scores_", None),
         )
         return display.plot(ax=ax, log_loss=log_loss)
 

@@ -1,0 +1,104 @@
+"""The warps of `skcnn.augment`: geometry against naive twins, randomness, limits."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skcnn.augment import AUGMENTATIONS, Affine, Elastic, Shift, _smoother, sample
+
+
+def naive_sample(images, rows, columns):
+    """Bilinear reading, pixel by pixel."""
+    _, h, w, channels = images.shape
+    out = np.zeros((*rows.shape, channels))
+    for at in np.ndindex(rows.shape):
+        row, column = np.clip(rows[at], 0, h - 1), np.clip(columns[at], 0, w - 1)
+        top, left = math.floor(row), math.floor(column)
+        for y, x in itertools.product((top, top + 1), (left, left + 1)):
+            share = (1 - abs(row - y)) * (1 - abs(column - x))
+            if share > 0:
+                out[at] += share * images[at[0], y, x]
+    return out
+
+
+@pytest.mark.parametrize("shape", [(3, 6, 9, 1), (2, 7, 4, 3), (2, 1, 5, 1), (1, 1, 1, 2)])
+def test_sample_reads_between_the_pixels(shape):
+    rng = np.random.default_rng(0)
+    images = rng.random(shape, np.float32)
+    n, h, w, _ = shape
+    rows = rng.uniform(-2, h + 1, (n, h, w)).astype(np.float32)
+    columns = rng.uniform(-2, w + 1, (n, h, w)).astype(np.float32)
+    rows[0, 0, 0], columns[0, 0, 0] = h - 1, w - 1  # the very corner
+    expected = naive_sample(images, rows, columns)
+    assert_allclose(sample(images, rows, columns), expected, atol=1e-5)
+
+
+class Fixed:
+    """A generator that always draws the same numbers."""
+
+    def __init__(self, values):
+        self.values = np.array(values, float)
+
+    def uniform(self, low, high, shape):
+        return np.broadcast_to(self.values[:, None, None, None], shape)
+
+
+def test_affine_is_rotation_after_shear_after_scale_about_the_centre():
+    h, w = 7, 11
+    affine = Affine(rotation=20, shear=10, scale=0.2, reach=0.1)
+    draws = [0.5, -1.0, 0.25, -0.5, 0.3, -0.8]
+    rows, columns = affine.coordinates((1, h, w, 1), Fixed(draws))
+    angle, shear = np.deg2rad(20 * 0.5), np.tan(np.deg2rad(-10))
+    rotate = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    matrix = rotate @ [[1, 0], [shear, 1]] @ np.diag([1.05, 0.9])
+    centre = np.array([(h - 1) / 2, (w - 1) / 2])
+    for y, x in np.ndindex(h, w):
+        expected = matrix @ ([y, x] - centre) + centre + [0.03 * h, -0.08 * w]
+        assert_allclose([rows[0, y, x], columns[0, y, x]], expected, atol=1e-5)
+
+
+def test_a_quarter_turn_turns_the_image():
+    image = np.random.default_rng(0).random((1, 5, 5, 2), np.float32)
+    turn = Affine(rotation=90, shear=0, scale=0, reach=0)
+    rows, columns = turn.coordinates(image.shape, Fixed([1, 0, 0, 0, 0, 0]))
+    turned = sample(image, rows, columns)
+    assert any(np.allclose(turned[0], np.rot90(image[0], k), atol=1e-5) for k in (1, -1))
+
+
+def test_shift_moves_by_whole_and_broken_pixels():
+    images = np.random.default_rng(0).random((1, 10, 20, 1), np.float32)
+    moved = Shift(reach=0.1)(images, Fixed([0.1, -0.1]))  # reads a row below, two columns left
+    assert_allclose(moved[0, :-1, 2:], images[0, 1:, :-2], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", list(AUGMENTATIONS))
+def test_each_image_is_warped_on_its_own(name):
+    images = np.repeat(np.random.default_rng(0).random((1, 12, 12, 1), np.float32), 4, axis=0)
+    before = images.copy()
+    warped = AUGMENTATIONS[name](images, np.random.default_rng(1))
+    assert warped.dtype == np.float32
+    assert warped.shape == images.shape
+    assert_array_equal(images, before)
+    assert all(np.abs(warped[i] - warped[j]).max() > 0.01 for i in range(4) for j in range(i))
+    assert_array_equal(warped, AUGMENTATIONS[name](images, np.random.default_rng(1)))
+    assert not np.array_equal(warped, AUGMENTATIONS[name](images, np.random.default_rng(2)))
+
+
+def test_displacements_have_the_strength_that_was_asked_for():
+    """Everywhere, at the edges, too."""
+    noise = np.random.default_rng(0).random((4000, 28, 28)) - 0.5
+    field = _smoother(28, 1 / 6) @ noise @ _smoother(28, 1 / 6).T
+    assert_allclose(field.std(axis=0), 1, atol=0.06)
+
+
+def test_elastic_without_smoothing_is_noise_pixel_by_pixel():
+    still = Affine(rotation=0, shear=0, scale=0, reach=0)
+    images = np.random.default_rng(0).random((2, 9, 9, 1), np.float32)
+    rough = Elastic(strength=0.1, smoothness=0.0, affine=still)(images, np.random.default_rng(0))
+    assert np.isfinite(rough).all()
+    assert np.abs(rough - images).max() > 0.01
+    none = Elastic(strength=0.0, affine=still)(images, np.random.default_rng(0))
+    assert_allclose(none, images, atol=1e-6)
