@@ -211,6 +211,11 @@ def _train(estimator, problem: Problem, train, held_out, optimizer, pool, increm
     augment = estimator.augment
     if isinstance(augment, str):
         augment = AUGMENTATIONS[augment]
+    elif isinstance(augment, type):
+        raise ValueError(
+            f"augment is the class {augment.__name__}; expected an instance of it, as in "
+            f"augment={augment.__name__}()."
+        )
     weights = problem.weights
     if weights is not None and not incremental:  # of a stream, each call stands for itself
         weights = weights / weights[train].max()  # first, lest the mean overflow

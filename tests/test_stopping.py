@@ -8,6 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from quick import fast
 from sklearn.exceptions import ConvergenceWarning
 
+from skcnn.augment import Affine
+
 
 @pytest.fixture(scope="module")
 def images(digits):
@@ -182,5 +184,7 @@ def test_augment_is_for_training_images_only(images):
     assert sum(seen) == 3 * 300
     by_hand = fast().fit(X[:, ::-1], y)
     assert_allclose(upside_down.predict_proba(X), by_hand.predict_proba(X), atol=1e-3)
+    with pytest.raises(ValueError, match=r"the class Affine; expected an instance"):
+        fast(augment=Affine).fit(X, y)
     with pytest.raises(ValueError, match=r"augment returned an array of shape \(.*, 4, 8, 1\)"):
         fast(augment=lambda batch, rng: batch[:, :4]).fit(X, y)
