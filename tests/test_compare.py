@@ -379,6 +379,9 @@ def test_crossings_by_hand():
     assert crossings([1, 10], [1, 2]) == []
     assert crossings([1, 100], [-1, 1]) == pytest.approx([10])
     assert crossings([1, 10, 100], [-1, 0, 1]) == pytest.approx([10])
+    assert crossings([1, 10, 100], [0.02, 0, -0.01]) == pytest.approx([10])
+    assert crossings([1, 10, 1000, 10_000], [2, 0, 0, -1]) == pytest.approx([100])
+    assert crossings([1, 10, 100], [1, 0, 1]) == []
     assert len(crossings([1, 10, 100], [1, -1, 1])) == 2
 
 
@@ -428,7 +431,9 @@ def test_conclusions_follow_the_figures(small, cnn, hog, expected):
 def test_conclusions_on_mnist_speak_of_the_paper(small):
     results = small[1].results
     data = {**results["data"], "is_full_mnist": True}
-    assert any("paper of 2014" in text for text in conclude({**results, "data": data}))
+    assert not any("paper of 2014" in text for text in conclude({**results, "data": data}))
+    grown_up = {**results, "data": data, "settings": {**results["settings"], "quick": False}}
+    assert any("paper of 2014" in text for text in conclude(grown_up))
     assert not any("paper of 2014" in text for text in conclude(results))
 
 

@@ -96,9 +96,9 @@ def learning_curves(page: Page, results: dict[str, Any], pictures: dict[str, Pat
         cells.append("not all run" if winner is None else escape(CONTENDERS[winner].name) + lead)
         rows.append(cells)
     page.table(
-        "Test error in percent, mean ± standard error over the seeds. The lead of the best is "
-        "unclear where it is less than two standard errors of the paired difference to the "
-        "second.",
+        "Test error in percent, mean ± standard error over the seeds (none where all are one and "
+        "the same fit). The lead of the best is unclear where the 95 % interval of the paired "
+        "difference to the second (Student's t over the seeds) includes zero.",
         ["share", "images", *(who.name for who in CONTENDERS.values()), "ahead"],
         rows,
         numbers={0, 1, 2, 3, 4},
@@ -110,13 +110,15 @@ def learning_curves(page: Page, results: dict[str, Any], pictures: dict[str, Pat
         f"logarithmic scale): {escape('; '.join(turns))}."
         if turns
         else "No two of the curves cross: the order is the same wherever all were run."
+        if len(results["by_share"]) > 1
+        else "There is but one point of each curve."
     )
 
 
 def _plus_minus(errors: dict[str, Any]) -> str:
     spread = errors["test_error_se"]
     text = f"{100 * errors['test_error']:.2f}"
-    return text if spread is None or spread != spread else f"{text} ± {100 * spread:.2f}"
+    return text if not spread or spread != spread else f"{text} ± {100 * spread:.2f}"
 
 
 def costs(page: Page, results: dict[str, Any], pictures: dict[str, Path]) -> None:
@@ -134,8 +136,10 @@ def costs(page: Page, results: dict[str, Any], pictures: dict[str, Path]) -> Non
     )
     page.table(
         "Costs of the final fits. Memory: peak of the process (and of its workers, added up) "
-        "beyond what it held before, which is Python, the libraries and the images. Size: of "
-        "<code>pickle.dumps</code>. Searching: the sum over all fits of the search.",
+        "beyond what it held before, which is Python, the libraries and the images; HOG's workers "
+        "have to load these, too, and count in full. Size: of <code>pickle.dumps</code>. "
+        "Searching: the sum over all fits of the search, less what a cache had ready (HOG; the "
+        "network, for its features).",
         [
             "",
             "training",

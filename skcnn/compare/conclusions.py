@@ -10,6 +10,7 @@ from skcnn.compare.contenders import CONTENDERS
 from skcnn.compare.units import listing, p_value, percent, seconds, size
 
 SIGNIFICANT = 0.05
+ALIKE = 1.1  # times of one training that differ by less are called equal
 
 
 def name(key: str) -> str:
@@ -157,7 +158,12 @@ def _shares(results: dict[str, Any]) -> str:
     if not turns:
         leaders = {ahead(point) for point in points if point["mean"] != 0}
         if len(leaders) == 1 and len(points) > 1:
-            text += f" The winner does not change with the share of data: it is {leaders.pop()}."
+            leader = leaders.pop()
+            if any(point["clear"] for point in points):
+                text += f" The winner does not change with the share of data: it is {leader}."
+            else:
+                why = "with a single seed" if single else "within the spread over the seeds"
+                text += f" {leader} is ahead throughout; {why} that may be chance."
         return text
     last = max(images.values())
     where = listing([f"{turn:.2g} % (about {turn / 100 * last:,.0f} images)" for turn in turns])
@@ -192,25 +198,27 @@ def _features(results: dict[str, Any]) -> str:
             f"{'adds' if svc['wrong'] > own['wrong'] else 'saves'} "
             f"{change} {'mistake' if change == 1 else 'mistakes'}"
         )
-    sure = (
-        "a difference beyond chance"
-        if test["p_adjusted"] < SIGNIFICANT
-        else "no more than chance would do"
-    )
+    if test["p_adjusted"] < SIGNIFICANT:
+        effect += ", a difference beyond chance"
+    elif change:
+        effect += ", no more than chance would do"
     return (
         "Replacing the network's own fully connected layers by a support vector classifier on its "
-        f"pooled features {effect} ({own['wrong']} before, {svc['wrong']} after), {sure}."
+        f"pooled features (mistakes: {own['wrong']} before, {svc['wrong']} after) {effect}."
     )
 
 
 def _costs(results: dict[str, Any]) -> str:
     finals = results["final"]
     fit = sorted(finals, key=lambda key: finals[key]["fit_seconds"])
+    best = finals[fit[0]]["fit_seconds"]
+    quick = [name(key) for key in CONTENDERS if finals[key]["fit_seconds"] < ALIKE * best]
     predict = sorted(finals, key=lambda key: finals[key]["predict_seconds"])
     small = sorted(finals, key=lambda key: finals[key]["model_bytes"])
     total = results["data"]["test_images"]
     text = (
-        f"{name(fit[0])} is the quickest to train ({seconds(finals[fit[0]]['fit_seconds'])}; "
+        f"{listing(quick)} {'is' if len(quick) == 1 else 'are'} the quickest to train "
+        f"({'' if len(quick) == 1 else 'about '}{seconds(best)}; "
         f"{name(fit[-1])}, the slowest, takes {seconds(finals[fit[-1]]['fit_seconds'])}), "
         f"{name(predict[0])} the quickest to predict "
         f"({seconds(finals[predict[0]]['predict_seconds'] / total)} an image; {name(predict[-1])} "
@@ -235,28 +243,28 @@ def _overfitting(results: dict[str, Any]) -> str:
         for key, final in results["final"].items()
     ]
     curves = [row for row in results["by_share"] if len(row["errors"]) == len(CONTENDERS)]
-    text = f"Errors on all the training images: {listing(parts)}."
+    text = f"Errors after training on all the images: {listing(parts)}."
     if len(curves) >= 2:
-        falling = [
-            name(key)
-            for key in CONTENDERS
-            if curves[-1]["errors"][key]["test_error"]
-            < 0.95 * curves[-2]["errors"][key]["test_error"]
-        ]
+        before, last = curves[-2:]
+        falling = [name(key) for key in CONTENDERS if _falls(before, last, key)]
         if falling:
-            verb = "is" if len(falling) == 1 else "are"
             text += (
-                f" From {curves[-2]['share']} to {curves[-1]['share']} % of the images the test "
-                f"error of {listing(falling)} {verb} still falling: more images would help."
+                f" From {before['share']} to {last['share']} % of the images the test error of "
+                f"{listing(falling)} still falls: more images would help."
             )
-    return text.replace(" are still falling", " still falls").replace(
-        " is still falling", " still falls"
-    )
+    return text
+
+
+def _falls(before: dict[str, Any], after: dict[str, Any], key: str) -> bool:
+    """Whether a contender's error falls by more than two standard errors; unknown is no."""
+    old, new = before["errors"][key], after["errors"][key]
+    noise = 2 * math.hypot(old["test_error_se"], new["test_error_se"])
+    return old["test_error"] - new["test_error"] > noise
 
 
 def _paper(results: dict[str, Any]) -> str:
     """On all of MNIST only: what has become of the paper's verdict on HOG."""
-    if not results["data"]["is_full_mnist"]:
+    if not results["data"]["is_full_mnist"] or results["settings"]["quick"]:
         return ""
     hog, cnn = results["final"]["hog_svc"], results["final"]["cnn"]
     old_hog, old_cnn = published.HOG_SVM_TEST_ERROR[100], published.CNN_TEST_ERROR[100]

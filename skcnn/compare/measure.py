@@ -35,14 +35,17 @@ def fit_and_test(
     y_test: NDArray,
     train_error_size: int,
 ) -> dict[str, float]:
-    """Fit a pipeline; its test error, its training error on the first images, its seconds.
+    """Fit a pipeline; its test error, its training error on some of the images, its seconds.
+
+    These are spread evenly over the training images, which may be sorted by class.
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.svm import SVC
     >>> from skcnn.compare.measure import fit_and_test
-    >>> X, y = [[0], [1], [2], [3]] , [0, 0, 1, 1]
+    >>> X, y = np.arange(4)[:, None], np.array([0, 0, 1, 1])
     >>> fit_and_test(make_pipeline(SVC(kernel="linear")), X, y, X, y, 4)["test_error"]
     0.0
     """
@@ -53,7 +56,8 @@ def fit_and_test(
         pipeline.fit(X_train, y_train)
     fitted = time.perf_counter()
     test_error = 1.0 - pipeline.score(X_test, y_test)
-    train_error = 1.0 - pipeline.score(X_train[:train_error_size], y_train[:train_error_size])
+    some = np.linspace(0, len(y_train) - 1, min(train_error_size, len(y_train))).astype(int)
+    train_error = 1.0 - pipeline.score(X_train[some], y_train[some])
     return {
         "test_error": float(test_error),
         "train_error": float(train_error),
@@ -80,7 +84,7 @@ def measure_alone(
     X_train, y_train, X_test, y_test : ndarray
         Images and labels.
     train_error_size : int
-        The training error is measured on the first so many training images.
+        The training error is measured on so many of the training images.
     model_path : Path
         Where the fitted pipeline goes, for `joblib.load`.
 

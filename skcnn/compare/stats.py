@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
 
 
 def error_interval(wrong: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -85,7 +85,7 @@ def holm(p_values: ArrayLike) -> NDArray:
 def paired_difference(a: ArrayLike, b: ArrayLike) -> dict[str, float]:
     """Mean of ``a - b`` over seeds, its standard error, and whether the sign is clear.
 
-    Clear: at least two seeds and the mean more than two standard errors from zero.
+    Clear: at least two seeds, and zero is outside the mean's 95 % interval (Student's t).
 
     Examples
     --------
@@ -98,13 +98,15 @@ def paired_difference(a: ArrayLike, b: ArrayLike) -> dict[str, float]:
     if len(difference) < 2:
         return {"mean": mean, "standard_error": math.nan, "clear": False}
     error = float(difference.std(ddof=1) / math.sqrt(len(difference)))
-    return {"mean": mean, "standard_error": error, "clear": bool(abs(mean) > 2 * error)}
+    reach = error * float(t.ppf(0.975, len(difference) - 1))
+    return {"mean": mean, "standard_error": error, "clear": abs(mean) > reach}
 
 
 def crossings(shares: ArrayLike, differences: ArrayLike) -> list[float]:
     """Shares at which a difference of two learning curves changes sign.
 
     Between two measured shares the difference is taken as linear in the logarithm of the share.
+    Where it is zero at a share itself, that is the crossing (of several such, their middle).
 
     Parameters
     ----------
@@ -119,13 +121,11 @@ def crossings(shares: ArrayLike, differences: ArrayLike) -> list[float]:
     >>> [round(share, 1) for share in crossings([1, 10, 100], [0.02, 0.01, -0.01])]
     [31.6]
     """
+    points = [(math.log(x), float(d)) for x, d in zip(shares, differences, strict=True)]
     found = []
-    points = [
-        (math.log(share), float(value))
-        for share, value in zip(shares, differences, strict=True)
-        if value != 0
-    ]
-    for (x0, d0), (x1, d1) in itertools.pairwise(points):
+    for (x0, d0), (x1, d1) in itertools.pairwise(point for point in points if point[1] != 0):
         if d0 * d1 < 0:
-            found.append(math.exp(x0 + (x1 - x0) * d0 / (d0 - d1)))
+            level = [x for x, d in points if d == 0 and x0 < x < x1]
+            where = sum(level) / len(level) if level else x0 + (x1 - x0) * d0 / (d0 - d1)
+            found.append(math.exp(where))
     return found

@@ -50,8 +50,8 @@ def shared_mistakes(finals: dict[str, dict[str, Any]], y_test: NDArray) -> list[
 def by_share(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Mean and standard error over the seeds, for every share, and who is ahead there.
 
-    A contender counts as ahead of the second one "clearly" if the mean difference over the seeds
-    that both have is more than two standard errors. Where not all were run, nobody is ahead.
+    A contender counts as ahead of the second one "clearly" if the difference over the seeds that
+    both have is (`paired_difference`). Where not all were run, nobody is ahead.
     """
     summary = []
     for share in sorted({row["share"] for row in rows}):

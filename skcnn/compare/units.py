@@ -29,9 +29,11 @@ def seconds(value: float | None) -> str:
     if value is None:
         return "not measured"
     for limit, factor, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms"), (180.0, 1.0, "s")):
-        if value < limit:
+        if value < 0.9995 * limit:
             return f"{value * factor:.3g} {unit}"
-    return f"{value / 60:.3g} min"
+    if value < 6e4 * 0.9995:
+        return f"{value / 60:.3g} min"
+    return f"{value / 3600:.3g} h"
 
 
 def size(value: float | None) -> str:
@@ -45,9 +47,9 @@ def size(value: float | None) -> str:
     """
     if value is None:
         return "not measured"
-    if value < 2**20:
+    if value < 999 * 2**10:
         return f"{value / 2**10:.3g} KiB"
-    if value < 1000 * 2**20:
+    if value < 999 * 2**20:
         return f"{value / 2**20:.3g} MiB"
     return f"{value / 2**30:.3g} GiB"
 

@@ -104,8 +104,8 @@ CAPTIONS = {
         "the learning rate 5 / (50 + i) and the momentum 0.95 that stand in the last commit of its "
         "published code (its report says otherwise), and twice as many iterations. A column that "
         "comes to the paper's number shows that such training explains it, not that it was so. "
-        "That commit also sums the filters' gradient over the mini-batch in place of averaging, "
-        "which is not tried here.",
+        "That commit also sums the filters' gradient over the mini-batch in place of averaging it, "
+        "and leaves their bias as it is; this is not tried here.",
         "Test error by network.",
     ),
 }

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from skcnn.compare.data import Images
 from skcnn.compare.progress import Reporter
-from skcnn.compare.store import Store
+from skcnn.compare.store import InterruptWatch, Store
 from skcnn.compare.units import seconds
 from skcnn.paper import fits
 from skcnn.paper.experiments import CNNRun, HOGRun, Run, TimingRun
@@ -39,6 +39,7 @@ def execute(
     workers: int,
     scratch: Path,
     reporter: Reporter,
+    watch: InterruptWatch,
 ) -> dict[Run, dict[str, Any]]:
     """The result of every run: kept ones from the store, the others made now.
 
@@ -55,6 +56,8 @@ def execute(
         Folder for HOG features while they are needed; deleted at the end.
     reporter : Reporter
         Tells the plan, the progress and the time left.
+    watch : InterruptWatch
+        Knows whether Ctrl-C cut a run short, which is not kept then.
 
     Returns
     -------
@@ -67,7 +70,7 @@ def execute(
         found = store.load(*_place(run))
         if found is not None:
             results[run] = found
-    longer = {run: _longer(run, runs) for run in runs if run not in results}
+    longer = {run: _longer(run, runs, results) for run in runs if run not in results}
     missing = [run for run, other in longer.items() if other is None]
     missing.sort(key=lambda run: fits.cost(run, images), reverse=True)
     _tell_plan(runs, len(results), missing, images, workers, reporter)
@@ -75,6 +78,7 @@ def execute(
         with reporter.stage("Runs", len(missing)) as stage:
             clock = _Clock(missing, images)
             for run, result in _made(missing, images, workers, scratch, reporter):
+                watch.check()
                 store.save(*_place(run), result)
                 results[run] = result
                 stage.advance(f"{_said(run, result)}; about {clock.left(run)} left")
@@ -87,7 +91,7 @@ def execute(
     return results
 
 
-def _longer(run: Run, runs: Iterable[Run]) -> CNNRun | None:
+def _longer(run: Run, runs: Iterable[Run], kept: dict[Run, dict[str, Any]]) -> CNNRun | None:
     """The run whose beginning, up to one of its checkpoints, is this one."""
     if not isinstance(run, CNNRun) or run.protocol == "today":
         return None
@@ -96,6 +100,8 @@ def _longer(run: Run, runs: Iterable[Run]) -> CNNRun | None:
             isinstance(other, CNNRun)
             and run.iterations in checkpoints(other)
             and other == replace(run, iterations=other.iterations, curve=other.curve)
+            # one that was kept may have been made without that checkpoint
+            and (other not in kept or fits.beginning(run, kept[other]) is not None)
         ):
             return other
     return None

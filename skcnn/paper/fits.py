@@ -1,6 +1,6 @@
 """One run: a network trained for so many iterations, HOG and an SVC, or an iteration timed.
 
-Contains `train`, `beginning`, `time_iteration`, `hog_features`, `hog_svc`, `cost`.
+Contains `train`, `CutShortError`, `beginning`, `time_iteration`, `hog_features`, `hog_svc`, `cost`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,10 @@ TIMED_ITERATIONS = 8
 # (the paper's have none on small training sets).
 HOG_2014 = {"pixels_per_cell": 8, "cells_per_block": 2, "orientations": 9}
 SVC_2014 = {"kernel": "linear", "C": 1.0}
+
+
+class CutShortError(RuntimeError):
+    """A training that ended before its time, by Ctrl-C."""
 
 
 def classifier(run: CNNRun, n_classes: int, n_jobs: int | None) -> ConvNetClassifier:
@@ -88,7 +92,7 @@ def train(run: CNNRun, images: Images, checkpoints: tuple[int, ...] = ()) -> dic
 
     Raises
     ------
-    RuntimeError
+    CutShortError
         If the training was interrupted.
     """
     order = nested_order(images.y_train, run.seed)
@@ -112,13 +116,13 @@ def train(run: CNNRun, images: Images, checkpoints: tuple[int, ...] = ()) -> dic
         net.partial_fit(X, y, classes=classes)
         seconds += time.perf_counter() - begin
         done += count
+        seen = done * (len(order) if run.full_batch else BATCH)
+        if net.t_ != seen:  # Ctrl-C: partial_fit keeps what it has learned; this is no result
+            raise CutShortError(f"Training ended after {net.t_:,} of {seen:,} images.")
         if done == until:
             train_error = 100 * (1 - net.score(X_watched, y_watched))
             test_error = 100 * (1 - net.score(X_test, images.y_test))
             curve.append([done, train_error, test_error, seconds])
-    seen = run.iterations * (len(order) if run.full_batch else BATCH)
-    if net.t_ != seen:  # Ctrl-C: partial_fit keeps what it has learned, but this is no result
-        raise RuntimeError(f"Training ended after {net.t_:,} of {seen:,} images.")
     result = {
         "train_error": curve[-1][1],
         "test_error": curve[-1][2],

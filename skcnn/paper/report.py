@@ -64,7 +64,7 @@ def write_report(
             if verdict.experiment == experiment:
                 page.text(_line(verdict))
         _table(page, experiment, rows, about)
-        if experiment == "reasons":
+        if experiment == "reasons" and about["is_full_mnist"]:
             page.text(_nearest(rows))
     _made(page, about)
     return page.render()
@@ -96,22 +96,31 @@ def _opening(page: Page, tables: Tables, verdicts: list[Verdict], about: dict[st
             f"<div class='note'><p>These are not the paper's images: the new numbers are of "
             f"{escape(about['name'])}, the paper's of MNIST. {_scaled(about)}</p></div>"
         )
-    headline = _headline(tables)
-    counts = {
-        way: sum(getattr(v, way).status == HOLDS for v in verdicts)
-        for way in ("published", "today")
-    }
-    page.raw(
-        f"<div class='abstract'><p><b>In short.</b> {headline}Of {len(verdicts)} conclusions, "
-        f"{counts['published']} hold as published and {counts['today']} when the same networks "
-        "are trained as one would today.</p></div>"
-    )
+    said = _headline(tables, about) + _counted(verdicts)
+    if said:
+        page.raw(f"<div class='abstract'><p><b>In short.</b> {said}</p></div>")
     page.raw("{contents}")
 
 
-def _headline(tables: Tables) -> str:
-    """The paper's ten hours against ours, from the timed iterations."""
-    if "table2" not in tables:
+def _counted(verdicts: list[Verdict]) -> str:
+    """How many of the paper's conclusions hold."""
+    conclusions = [verdict for verdict in verdicts if verdict.is_conclusion]
+    if not conclusions:
+        return ""
+
+    def count(way: str, status: str) -> int:
+        return sum(getattr(verdict, way).status == status for verdict in conclusions)
+
+    return (
+        f"Of {len(conclusions)} conclusions, {count('published', HOLDS)} hold as published "
+        f"({count('published', UNCLEAR)} are not clear), and {count('today', HOLDS)} when the same "
+        f"networks are trained as one would today ({count('today', UNCLEAR)} are not clear)."
+    )
+
+
+def _headline(tables: Tables, about: dict[str, Any]) -> str:
+    """The paper's ten hours against ours, from the timed iterations; on the paper's images."""
+    if "table2" not in tables or not about["is_full_mnist"]:
         return ""
     time = curve(tables["table2"], "published", "seconds_per_iteration")["none"]
     new = {s: curve(tables["table2"], s)["none"] for s in ("published", "today")}

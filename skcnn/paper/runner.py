@@ -17,8 +17,9 @@ from skcnn.compare.data import Images, nested_order
 from skcnn.compare.progress import Reporter
 from skcnn.compare.provenance import versions
 from skcnn.compare.settings import Settings
-from skcnn.compare.store import Store, write_whole
+from skcnn.compare.store import InterruptWatch, Store, write_whole
 from skcnn.displays._common import pyplot
+from skcnn.paper import fits
 from skcnn.paper.execute import execute
 from skcnn.paper.experiments import EXPERIMENTS, PROTOCOLS, Point, Run, Scope, resolve
 from skcnn.paper.pictures import draw
@@ -119,20 +120,24 @@ def run(
     scope = Scope(min(images.image_shape[:2]), seeds, quick)
     points = [point for name in names for point in EXPERIMENTS[name](scope)]
     store = Store(settings.out / "parts", {"data": images.fingerprint, **versions()})
-    try:
-        results = execute(
-            [point.run for point in points],
-            images,
-            store,
-            workers=settings.workers,
-            scratch=settings.out / "cache",
-            reporter=reporter,
-        )
-    except KeyboardInterrupt:
-        reporter.line(f"Stopped. Finished runs are in {store.folder}; run again to go on.")
-        raise
+    with InterruptWatch() as watch:
+        try:
+            results = execute(
+                [point.run for point in points],
+                images,
+                store,
+                workers=settings.workers,
+                scratch=settings.out / "cache",
+                reporter=reporter,
+                watch=watch,
+            )
+        except (KeyboardInterrupt, fits.CutShortError) as stopped:
+            reporter.line(f"Stopped. Finished runs are in {store.folder}; run again to go on.")
+            raise KeyboardInterrupt from stopped
     tables = make_tables(points, results)
-    verdicts = judge(tables, len(images.y_test), len(images.classes))
+    most_frequent = np.unique(images.y_test, return_counts=True)[1].max()
+    chance = 100 * (1 - most_frequent / len(images.y_test))
+    verdicts = judge(tables, len(images.y_test), chance)
     drawn = _pictures(tables, points, results, settings.out / "pictures", reporter)
     write_tables(tables, settings.out / "tables")
     about = _about(images, settings, names, results, time.monotonic() - begin)
@@ -183,11 +188,18 @@ def _about(
     elapsed: float,
 ) -> dict[str, Any]:
     """What the report says of how it was made."""
-    words = ["python -m skcnn paper", "all" if len(names) == len(EXPERIMENTS) else " ".join(names)]
+    chosen = ["all"] if len(names) == len(EXPERIMENTS) else names
     if isinstance(settings.data, (str, Path)):
+        words = ["python -m skcnn paper", *chosen]
         words += [f"--data {settings.data}"] if settings.data != "mnist" else []
-    words += [f"--seeds {settings.seeds}"] if settings.seeds > 1 else []
-    words += ["--quick"] if settings.quick else []
+        words += [f"--seeds {settings.seeds}"] if settings.seeds > 1 else []
+        words += ["--quick"] if settings.quick else []
+        command = " ".join(words)
+    else:
+        changes = [f"seeds={settings.seeds}"] if settings.seeds > 1 else []
+        changes += ["quick=True"] if settings.quick else []
+        data = "data=(X_train, y_train, X_test, y_test)"
+        command = f"skcnn.paper.run({', '.join([repr(chosen), data, *changes])})"
     return {
         "name": images.name,
         "source": images.source.replace("The comparison uses", "The rerun uses"),
@@ -201,7 +213,7 @@ def _about(
         "runs": len(results),
         "fit_seconds": sum(result.get("fit_seconds", 0.0) for result in results.values()),
         "elapsed": elapsed,
-        "command": " ".join(words),
+        "command": command,
         "date": datetime.date.today().isoformat(),
         "system": f"{platform.system()} {platform.machine()}",
         "versions": versions(),

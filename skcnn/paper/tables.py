@@ -49,6 +49,12 @@ X_NAMES = {
     "fig11": "percent of the training images",
     "reasons": "network",
 }
+
+
+def _iteration(hours: float) -> int:
+    return round(hours * TEN_HOURS / 10)
+
+
 _PUBLISHED: dict[str, dict[str, dict[Any, float]]] = {
     "table2": {"test_error": published.TABLE2, "seconds_per_iteration": published.TABLE2_SECONDS},
     "fig2": {"test_error": published.FIG2, "seconds_per_iteration": published.FIG3_SECONDS},
@@ -56,8 +62,8 @@ _PUBLISHED: dict[str, dict[str, dict[Any, float]]] = {
     "fig6": {"test_error": published.FIG6, "seconds_per_iteration": published.FIG7_SECONDS},
     "sec5.5": {"test_error": published.SEC55},
     "fig8": {
-        "test_error": {h * TEN_HOURS / 10: e for h, e in published.FIG8_TEST.items()},
-        "train_error": {h * TEN_HOURS / 10: e for h, e in published.FIG8_TRAIN.items()},
+        "test_error": {_iteration(h): e for h, e in published.FIG8_TEST.items()},
+        "train_error": {_iteration(h): e for h, e in published.FIG8_TRAIN.items()},
     },
     "fig10": {"test_error": published.FIG10_TEST, "train_error": published.FIG10_TRAIN},
     "fig11": {"test_error": published.FIG11_TEST, "train_error": published.FIG11_TRAIN},
