@@ -411,6 +411,12 @@ def scripted_curves(cnn, hog):
         ([[0.05, 0.06], [0.01, 0.012]], [[0.10, 0.11], [0.03, 0.03]], "it is CNN"),
         ([[0.20, 0.22], [0.04, 0.042]], [[0.10, 0.11], [0.03, 0.03]], "it is HOG + SVC"),
         ([[0.20], [0.01]], [[0.10], [0.03]], "a single seed"),
+        ([[0.05], [0.01]], [[0.10], [0.03]], "CNN is ahead throughout; with a single seed"),
+        (
+            [[0.09, 0.10], [0.02, 0.03]],
+            [[0.10, 0.10], [0.03, 0.03]],
+            "CNN is ahead throughout; within the spread over the seeds",
+        ),
     ],
 )
 def test_conclusions_follow_the_figures(small, cnn, hog, expected):
@@ -426,6 +432,14 @@ def test_conclusions_follow_the_figures(small, cnn, hog, expected):
     }
     assert expected in " ".join(conclude(results))
     assert expected in brief(results)
+
+
+def test_trainings_that_take_as_long_are_called_so(small):
+    results = small[1].results
+    seconds = {"cnn": 125.0, "hog_svc": 250.0, "cnn_svc": 124.0}
+    final = {key: {**fit, "fit_seconds": seconds[key]} for key, fit in results["final"].items()}
+    text = " ".join(conclude({**results, "final": final}))
+    assert "CNN and CNN features + SVC are the quickest to train (about 124 s; HOG" in text
 
 
 def test_conclusions_on_mnist_speak_of_the_paper(small):
