@@ -14,6 +14,7 @@ from skcnn.compare.progress import Reporter
 from skcnn.compare.store import InterruptWatch, Store
 from skcnn.paper import execute as execution
 from skcnn.paper import fits, paper_classifier, published, run, today_classifier
+from skcnn.paper.errors import Errors
 from skcnn.paper.experiments import (
     EXPERIMENTS,
     PROTOCOLS,
@@ -26,7 +27,7 @@ from skcnn.paper.experiments import (
 from skcnn.paper.report import _nearest
 from skcnn.paper.settings import NETWORK, paper_momentum, paper_pixels, paper_rate
 from skcnn.paper.tables import COLUMNS, curve, make_tables, neighbour_correlation, paper_rows
-from skcnn.paper.verdicts import FAILS, HOLDS, UNCLEAR, Errors, judge
+from skcnn.paper.verdicts import FAILS, HOLDS, UNCLEAR, judge
 
 
 @pytest.fixture(scope="module")

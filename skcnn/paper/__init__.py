@@ -6,6 +6,7 @@ F. Bastani, Z. Wang, "Convolutional Neural Networks for Classifying Handwritten 
 
 - `cli`, `runner`: the command; from settings to the report
 - `report`, `captions`, `pictures`, `verdicts`: the article, its figures, what holds and what not
+- `errors`: a series of errors, and which of them differ by more than chance
 - `tables`: from single runs to rows, and to CSV files
 - `execute`, `fits`: runs over processes, each kept when finished; one run
 - `experiments`: the paper's tables and figures, each as a list of runs

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from scipy.stats import spearmanr
 
 from skcnn.paper import published
+from skcnn.paper.errors import Errors
 from skcnn.paper.experiments import EXPERIMENTS, HOG_VARIANTS, PROTOCOLS
-from skcnn.paper.tables import Row, Tables, curve
+from skcnn.paper.tables import Row, Tables
 
 HOLDS, FAILS, UNCLEAR = "holds", "does not hold", "not clear"
 NEAR = 0.7  # points of test error within which a number is reproduced
@@ -41,54 +42,6 @@ class Verdict:
     published: Finding
     today: Finding
     is_conclusion: bool = True  # one that the paper draws, not a number or an addition of ours
-
-
-class Errors:
-    """The errors of one series, and whether they differ.
-
-    Parameters
-    ----------
-    rows : list of dict
-        Of one experiment.
-    series : str
-    n_test : int
-        Test images.
-
-    Examples
-    --------
-    >>> from skcnn.paper.tables import paper_rows
-    >>> from skcnn.paper.verdicts import Errors
-    >>> errors = Errors(paper_rows("fig4"), "paper", n_test=10_000)
-    >>> errors.best, errors.worse(256, 64), errors.worse(64, 32)
-    (32, True, False)
-    """
-
-    def __init__(self, rows: list[Row], series: str, n_test: int):
-        self.rows = {row["x"]: row for row in rows if row["series"] == series}
-        self.test = curve(rows, series)
-        self.train = curve(rows, series, "train_error")
-        self.n_test, self.n_watched = n_test, max(1, n_test // 2)
-
-    @property
-    def best(self):
-        """Where the test error is lowest."""
-        return min(self.test, key=self.test.__getitem__)
-
-    def standard_error(self, x, column: str = "test_error") -> float:
-        """Of the test (or training) error at x, in points: of the images and of the seeds."""
-        row = self.rows[x]
-        share = row[column] / 100
-        square = (
-            1e4 * share * (1 - share) / (self.n_test if column[:4] == "test" else self.n_watched)
-        )
-        if row["seeds"] > 1:  # other seeds, but the same images
-            square += row[f"{column}_sd"] ** 2 / row["seeds"]
-        return math.sqrt(square)
-
-    def worse(self, x, y, column: str = "test_error") -> bool:
-        """Whether the error at x is clearly higher than at y."""
-        noise = 2 * math.hypot(self.standard_error(x, column), self.standard_error(y, column))
-        return self.rows[x][column] - self.rows[y][column] > noise
 
 
 def judge(tables: Tables, n_test: int, chance: float = 90.0) -> list[Verdict]:
@@ -145,7 +98,8 @@ def _hidden_better(errors: Errors) -> Finding:
     better = [x for x in hidden if errors.test[x] < errors.test["none"]]
     clearly = [x for x in hidden if errors.worse("none", x)]
     low, high = min(errors.test[x] for x in hidden), max(errors.test[x] for x in hidden)
-    status = HOLDS if len(clearly) == len(hidden) else UNCLEAR if clearly else FAILS
+    seen = clearly or len(better) == len(hidden)
+    status = HOLDS if len(clearly) == len(hidden) else UNCLEAR if seen else FAILS
     return Finding(
         status,
         f"{errors.test['none']:.2f} % without, {low:.2f} to {high:.2f} % with; "
