@@ -152,7 +152,7 @@ class ConvNetClassifier(
     loss_ : float
         Mean training loss of the last epoch, without the L2 penalty.
     loss_curve_ : list of float
-        The same for each epoch.
+        The same for each epoch. Weighted, where the images are.
     validation_scores_ : list of float or None
         Validation accuracy after each epoch, if there were validation images; NaN for epochs of
         an earlier fit without any.
@@ -354,8 +354,9 @@ class ConvNetClassifier(
         X, y
             As for `fit`.
         sample_weight : array-like of shape (n,), default=None
-            How many times each image counts. While in `fit` only their ratios matter, these, and
-            `class_weight`, are taken as they are: a call cannot know the other calls' images.
+            Factors of each image's loss and gradient. In `fit` only their ratios matter; here they,
+            and `class_weight`, are taken as they are, as a call cannot know the other calls'
+            images. (For "adam" a factor common to all calls changes nothing.)
         classes : array-like of shape (n_classes,), default=None
             All labels that will ever come; needed at the first call.
 

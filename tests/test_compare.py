@@ -27,7 +27,7 @@ from skcnn.compare.search import order_candidates
 from skcnn.compare.settings import Settings
 from skcnn.compare.stats import crossings, mcnemar
 from skcnn.compare.store import InterruptWatch, Store
-from skcnn.compare.summary import by_share
+from skcnn.compare.summary import by_share, crossing_points
 
 SMALL = {"train_size": 120, "seeds": 2, "candidates": 2, "quick": True}
 
@@ -420,8 +420,6 @@ def scripted_curves(cnn, hog):
     ],
 )
 def test_conclusions_follow_the_figures(small, cnn, hog, expected):
-    from skcnn.compare.summary import crossing_points
-
     rows = scripted_curves(cnn, hog)
     results = {
         **small[1].results,
@@ -440,6 +438,26 @@ def test_trainings_that_take_as_long_are_called_so(small):
     final = {key: {**fit, "fit_seconds": seconds[key]} for key, fit in results["final"].items()}
     text = " ".join(conclude({**results, "final": final}))
     assert "CNN and CNN features + SVC are the quickest to train (about 124 s; HOG" in text
+
+    alike = {key: {**fit, "fit_seconds": 100.0} for key, fit in final.items()}
+    text = " ".join(conclude({**results, "final": alike}))
+    assert "All take about as long to train (100 s to 100 s)" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "falls"),
+    [
+        ([0.05, 0.06, 0.055], True),
+        ([0.012, 0.0101, 0.0119], False),  # within the spread
+        ([0.001, 0.002, 0.001], False),  # it rises
+    ],
+)
+def test_error_still_falls_only_if_that_is_clear(small, before, falls):
+    rows = scripted_curves([before, [0.01, 0.011, 0.0105]], [[0.1] * 3, [0.1] * 3])
+    summary = {"by_share": by_share(rows), "crossings": crossing_points(rows)}
+    text = " ".join(conclude({**small[1].results, "curves": rows, **summary}))
+    assert ("of CNN and CNN features + SVC still falls" in text) is falls
+    assert ("still falls" in text) is falls
 
 
 def test_conclusions_on_mnist_speak_of_the_paper(small):

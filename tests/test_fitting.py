@@ -149,7 +149,7 @@ def test_fits_that_go_on_see_other_orders(images):
     epochs = [seen[i : i + len(X)] for i in range(0, len(seen), len(X))]
     assert len(epochs) == 3
     assert sorted(epochs[0]) == sorted(epochs[1]) == sorted(epochs[2])
-    assert epochs[0] != epochs[1] != epochs[2]
+    assert len({tuple(epoch) for epoch in epochs}) == 3
 
 
 def test_validation_scores_keep_step_with_the_losses(images):
@@ -328,6 +328,8 @@ def test_partial_fit_takes_weights_as_they_are(images):
     once = moved()
     assert_allclose(moved(weight=3.0), 3 * once, rtol=2e-3, atol=1e-6)
     assert_array_equal(moved(class_weight={0: 3.0}), moved(weight=3.0))
+    with pytest.raises(ValueError, match=r"up to 1e\+40; partial_fit takes it as it is"):
+        moved(weight=1e40)
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30, 1e300])

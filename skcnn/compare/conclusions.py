@@ -7,6 +7,7 @@ from typing import Any
 
 from skcnn.compare import published
 from skcnn.compare.contenders import CONTENDERS
+from skcnn.compare.stats import paired_difference
 from skcnn.compare.units import listing, p_value, percent, seconds, size
 
 SIGNIFICANT = 0.05
@@ -210,17 +211,12 @@ def _features(results: dict[str, Any]) -> str:
 
 def _costs(results: dict[str, Any]) -> str:
     finals = results["final"]
-    fit = sorted(finals, key=lambda key: finals[key]["fit_seconds"])
-    best = finals[fit[0]]["fit_seconds"]
-    quick = [name(key) for key in CONTENDERS if finals[key]["fit_seconds"] < ALIKE * best]
     predict = sorted(finals, key=lambda key: finals[key]["predict_seconds"])
     small = sorted(finals, key=lambda key: finals[key]["model_bytes"])
     total = results["data"]["test_images"]
     text = (
-        f"{listing(quick)} {'is' if len(quick) == 1 else 'are'} the quickest to train "
-        f"({'' if len(quick) == 1 else 'about '}{seconds(best)}; "
-        f"{name(fit[-1])}, the slowest, takes {seconds(finals[fit[-1]]['fit_seconds'])}), "
-        f"{name(predict[0])} the quickest to predict "
+        f"{_quickest_to_train(finals)}; "
+        f"{name(predict[0])} is the quickest to predict "
         f"({seconds(finals[predict[0]]['predict_seconds'] / total)} an image; {name(predict[-1])} "
         f"takes {seconds(finals[predict[-1]]['predict_seconds'] / total)}), and the fitted "
         f"{name(small[0])} is the smallest ({size(finals[small[0]]['model_bytes'])}; "
@@ -236,6 +232,20 @@ def _costs(results: dict[str, Any]) -> str:
     return text
 
 
+def _quickest_to_train(finals: dict[str, dict[str, Any]]) -> str:
+    """Who is, and how far behind the slowest is, if that is worth a word."""
+    fit = sorted(finals, key=lambda key: finals[key]["fit_seconds"])
+    best, last = finals[fit[0]]["fit_seconds"], finals[fit[-1]]["fit_seconds"]
+    if last < ALIKE * best:
+        return f"All take about as long to train ({seconds(best)} to {seconds(last)})"
+    quick = [name(key) for key in CONTENDERS if finals[key]["fit_seconds"] < ALIKE * best]
+    return (
+        f"{listing(quick)} {'is' if len(quick) == 1 else 'are'} the quickest to train "
+        f"({'' if len(quick) == 1 else 'about '}{seconds(best)}; {name(fit[-1])}, the slowest, "
+        f"takes {seconds(last)})"
+    )
+
+
 def _overfitting(results: dict[str, Any]) -> str:
     parts = [
         f"{name(key)} {percent(final['train_error'])} in training and "
@@ -245,21 +255,31 @@ def _overfitting(results: dict[str, Any]) -> str:
     curves = [row for row in results["by_share"] if len(row["errors"]) == len(CONTENDERS)]
     text = f"Errors after training on all the images: {listing(parts)}."
     if len(curves) >= 2:
-        before, last = curves[-2:]
-        falling = [name(key) for key in CONTENDERS if _falls(before, last, key)]
+        before, last = (row["share"] for row in curves[-2:])
+        falling = [name(key) for key in CONTENDERS if _falls(results["curves"], before, last, key)]
         if falling:
             text += (
-                f" From {before['share']} to {last['share']} % of the images the test error of "
+                f" From {before} to {last} % of the images the test error of "
                 f"{listing(falling)} still falls: more images would help."
             )
     return text
 
 
-def _falls(before: dict[str, Any], after: dict[str, Any], key: str) -> bool:
-    """Whether a contender's error falls by more than two standard errors; unknown is no."""
-    old, new = before["errors"][key], after["errors"][key]
-    noise = 2 * math.hypot(old["test_error_se"], new["test_error_se"])
-    return old["test_error"] - new["test_error"] > noise
+def _falls(rows: list[dict[str, Any]], before: int, after: int, key: str) -> bool:
+    """Whether a contender's error is clearly lower at the share `after`, over the same seeds."""
+    errors = {
+        share: {
+            row["seed"]: row["test_error"]
+            for row in rows
+            if row["contender"] == key and row["share"] == share
+        }
+        for share in (before, after)
+    }
+    seeds = sorted(errors[before].keys() & errors[after].keys())
+    if not seeds:
+        return False
+    change = paired_difference(*([errors[share][seed] for seed in seeds] for share in errors))
+    return change["clear"] and change["mean"] > 0
 
 
 def _paper(results: dict[str, Any]) -> str:

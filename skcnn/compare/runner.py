@@ -90,7 +90,8 @@ def run(
         `GridSearchCV` or `HalvingGridSearchCV`.
     time_budget : float, default=5400
         Seconds that the run should take. What does not fit (candidates of the search, points of
-        the learning curves) is left out, and the report says so; what has begun is finished.
+        the learning curves) is left out, and the report says so; what has begun is finished. A
+        search that ran out of time is taken up again only with another budget.
     n_jobs : int, default=None
         Cores to use. None or -1: all that this process may use.
     candidates : int, default=None

@@ -150,7 +150,13 @@ def _grid(
     """
     common = {"contender": key, "fixed": fixed, "images": len(y), "folds": settings.folds}
     out_of_time = {**common, "candidates": candidates, "budget": float(settings.time_budget)}
-    candidates = candidates[: store.load("search-end", out_of_time)]
+    ended = store.load("search-end", out_of_time)
+    if ended is not None:
+        candidates = candidates[:ended]
+        reporter.line(
+            f"Search, {key}: ended by the clock after {ended} candidates when this was run before; "
+            "another --time-budget takes it up again"
+        )
     rows, waiting = [], []
     with reporter.stage(f"Search, {key}", len(candidates)) as stage:
         for order, params in enumerate(candidates):

@@ -143,8 +143,7 @@ def _verdicts(page: Page, verdicts: list[Verdict], about: dict[str, Any]) -> Non
             f"(of {about['test_images']:,} test images; how much another start would change is "
             "not in it, as there is only one seed)."
             if about["seeds"] == 1
-            else f"(of {about['test_images']:,} test images or {about['seeds']} seeds, whichever "
-            "is more)."
+            else f"(of {about['test_images']:,} test images and {about['seeds']} seeds together)."
         ),
         ["", "conclusion of the paper", "as published", "trained today"],
         [
