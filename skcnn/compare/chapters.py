@@ -96,8 +96,8 @@ def learning_curves(page: Page, results: dict[str, Any], pictures: dict[str, Pat
         cells.append("not all run" if winner is None else escape(CONTENDERS[winner].name) + lead)
         rows.append(cells)
     page.table(
-        "Test error in percent, mean ± standard error over the seeds (none where all are one and "
-        "the same fit). The lead of the best is unclear where the 95 % interval of the paired "
+        "Test error in percent, mean ± standard error over the seeds (none where all seeds gave "
+        "the same). The lead of the best is unclear where the 95 % interval of the paired "
         "difference to the second (Student's t over the seeds) includes zero.",
         ["share", "images", *(who.name for who in CONTENDERS.values()), "ahead"],
         rows,
