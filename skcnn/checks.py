@@ -20,6 +20,8 @@ from sklearn.utils.validation import (
 
 from skcnn.images import ImageShape, validate_images
 
+LARGEST_WEIGHT = 1e6  # of an image in partial_fit
+
 
 @dataclass
 class Problem:
@@ -54,6 +56,11 @@ def check_problem(
         raise ValueError(
             "early_stopping=True cannot be used with partial_fit, which makes one pass over all "
             "that it is given. Set early_stopping=False."
+        )
+    if isinstance(probe.augment, type):
+        raise ValueError(
+            f"augment is the class {probe.augment.__name__}; expected an instance of it, as in "
+            f"augment={probe.augment.__name__}()."
         )
     images, shape = validate_images(
         probe,
@@ -97,6 +104,11 @@ def check_problem(
                 "class_weight and sample_weight together are zero for every image; nothing can be "
                 "learned."
             )
+    if incremental and weights is not None and weights.max() > LARGEST_WEIGHT:
+        raise ValueError(
+            f"sample_weight times class_weight is up to {weights.max():.3g}; partial_fit takes it "
+            f"as it is and allows {LARGEST_WEIGHT:g}. Divide all weights by the same number."
+        )
     if validation is not None:
         try:
             validation = _check_validation(probe, *validation, shape, classes)

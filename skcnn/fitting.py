@@ -37,7 +37,6 @@ AUTO_RATES = {"adam": (0.004, 0.02), "sgd": (0.05, 0.5), "gd": (0.05, 0.5)}  # R
 AUTO_IMAGES = 600_000  # images seen in all with max_iter="auto"...
 AUTO_EPOCHS = (8, 100)  # ... within these numbers of epochs...
 AUTO_STEPS = 300  # ... but at least so many steps
-LARGEST_WEIGHT = 1e6  # of an image in partial_fit
 
 
 def fit(
@@ -212,21 +211,10 @@ def _train(estimator, problem: Problem, train, held_out, optimizer, pool, increm
     augment = estimator.augment
     if isinstance(augment, str):
         augment = AUGMENTATIONS[augment]
-    elif isinstance(augment, type):
-        raise ValueError(
-            f"augment is the class {augment.__name__}; expected an instance of it, as in "
-            f"augment={augment.__name__}()."
-        )
     weights = problem.weights
-    if weights is not None and not incremental:
+    if weights is not None and not incremental:  # a call of a stream does not know the others'
         weights = weights / weights[train].max()  # first, lest the mean overflow
         weights /= weights[train].mean()
-    elif weights is not None and weights.max() > LARGEST_WEIGHT:
-        # of a stream, a call cannot know the other calls' weights: they are taken as they are
-        raise ValueError(
-            f"sample_weight times class_weight is up to {weights.max():.3g}; partial_fit takes it "
-            f"as it is and allows {LARGEST_WEIGHT:g}. Divide all weights by the same number."
-        )
     trainer = Trainer(
         network,
         LOSSES[estimator.output_activation],

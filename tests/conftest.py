@@ -24,3 +24,14 @@ def mnist():
     for array in data:
         array.flags.writeable = False  # shared by all tests of the session
     return data
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """A finished comparison on few digits: its folder, and what `run` returned."""
+    from quick import SMALL
+
+    from skcnn.compare import run
+
+    out = tmp_path_factory.mktemp("compare")
+    return out, run("digits", out=out, verbose=False, **SMALL)

@@ -36,3 +36,7 @@ def peak_of(work):
         return tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
+
+
+# of skcnn.compare.run: a comparison in some seconds
+SMALL = {"train_size": 120, "seeds": 2, "candidates": 2, "quick": True}

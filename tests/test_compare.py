@@ -1,4 +1,4 @@
-"""skcnn.compare: one small comparison from end to end, going on after a stop, and its parts."""
+"""skcnn.compare: one small comparison from end to end, going on after a stop, bad input."""
 
 import csv
 import itertools
@@ -13,30 +13,19 @@ from html.parser import HTMLParser
 import joblib
 import numpy as np
 import pytest
+from quick import SMALL
 from scipy.stats import binomtest
 
 pytest.importorskip("matplotlib")
 
 from skcnn.__main__ import main as command_line
 from skcnn.compare import cli, curves, measure, run, runner
-from skcnn.compare.conclusions import brief, conclude
 from skcnn.compare.contenders import CONTENDERS, build
 from skcnn.compare.data import load, nested_order
 from skcnn.compare.grids import grid_of
 from skcnn.compare.search import order_candidates
 from skcnn.compare.settings import Settings
-from skcnn.compare.stats import crossings, mcnemar
 from skcnn.compare.store import InterruptWatch, Store
-from skcnn.compare.summary import by_share, crossing_points
-
-SMALL = {"train_size": 120, "seeds": 2, "candidates": 2, "quick": True}
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """A finished comparison: its folder, and what `run` returned."""
-    out = tmp_path_factory.mktemp("compare")
-    return out, run("digits", out=out, verbose=False, **SMALL)
 
 
 class Links(HTMLParser):
@@ -233,7 +222,6 @@ def test_a_search_that_ran_out_of_time_is_not_taken_up_again(tmp_path, monkeypat
     assert {len(found["rows"]) for found in longer.results["search"].values()} == {4}
 
 
-@pytest.mark.slow
 def test_expected_seconds_of_a_fit():
     rows = {("cnn", 20, 200, 0): {"seconds": 10.0}, ("cnn", 100, 1000, 0): {"seconds": 40.0}}
     expected = {
@@ -246,18 +234,7 @@ def test_expected_seconds_of_a_fit():
     assert curves._expected_seconds((("cnn", "cnn_svc"), 0, 200, 1), both) == 11.0
 
 
-def test_nobody_is_ahead_where_not_all_were_run():
-    common = {"share": 50, "images": 100, "seed": 0, "train_error": 0.0}
-    rows = [
-        {**common, "contender": key, "test_error": error}
-        for key, error in zip(CONTENDERS, (0.1, 0.2, 0.3), strict=True)
-    ]
-    assert by_share(rows)[0]["winner"] == next(iter(CONTENDERS))
-    (left_out,) = by_share(rows[1:])
-    assert left_out["winner"] is None
-    assert not left_out["clear"]
-
-
+@pytest.mark.slow
 def test_halving_search(tmp_path):
     comparison = run(
         "digits",
@@ -366,107 +343,6 @@ def test_candidates_begin_with_the_defaults_and_every_single_change():
         assert changes == sorted(changes)
         for candidate in (candidates[0], candidates[-1]):
             build(key, candidate, seed=0)  # all are parameters of the pipeline
-
-
-def test_mcnemar_by_hand():
-    a = np.array([1, 1, 1, 0, 0, 0, 0], dtype=bool)
-    b = np.array([1, 0, 0, 0, 0, 0, 0], dtype=bool)
-    assert mcnemar(a, b) == {"only_a": 2, "only_b": 0, "both": 1, "p_value": 0.5}
-    assert mcnemar(a, a)["p_value"] == 1.0
-
-
-def test_crossings_by_hand():
-    assert crossings([1, 10], [1, 2]) == []
-    assert crossings([1, 100], [-1, 1]) == pytest.approx([10])
-    assert crossings([1, 10, 100], [-1, 0, 1]) == pytest.approx([10])
-    assert crossings([1, 10, 100], [0.02, 0, -0.01]) == pytest.approx([10])
-    assert crossings([1, 10, 1000, 10_000], [2, 0, 0, -1]) == pytest.approx([100])
-    assert crossings([1, 10, 100], [1, 0, 1]) == []
-    assert len(crossings([1, 10, 100], [1, -1, 1])) == 2
-
-
-def scripted_curves(cnn, hog):
-    """Learning-curve rows with these errors at 10 and 100 %, by seed."""
-    return [
-        {
-            "contender": key,
-            "share": share,
-            "images": 10 * share,
-            "seed": seed,
-            "test_error": error,
-            "train_error": 0.0,
-            "fit_seconds": 1.0,
-        }
-        for key, errors in (("cnn", cnn), ("hog_svc", hog), ("cnn_svc", cnn))
-        for share, by_seed in zip((10, 100), errors, strict=True)
-        for seed, error in enumerate(by_seed)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("cnn", "hog", "expected"),
-    [
-        ([[0.20, 0.22], [0.01, 0.012]], [[0.10, 0.11], [0.03, 0.03]], "clear on both sides"),
-        ([[0.10, 0.12], [0.01, 0.012]], [[0.11, 0.10], [0.03, 0.03]], "nobody is ahead on 10 %"),
-        ([[0.05, 0.06], [0.01, 0.012]], [[0.10, 0.11], [0.03, 0.03]], "it is CNN"),
-        ([[0.20, 0.22], [0.04, 0.042]], [[0.10, 0.11], [0.03, 0.03]], "it is HOG + SVC"),
-        ([[0.20], [0.01]], [[0.10], [0.03]], "a single seed"),
-        ([[0.05], [0.01]], [[0.10], [0.03]], "CNN is ahead throughout; with a single seed"),
-        (
-            [[0.09, 0.10], [0.02, 0.03]],
-            [[0.10, 0.10], [0.03, 0.03]],
-            "CNN is ahead throughout; within the spread over the seeds",
-        ),
-    ],
-)
-def test_conclusions_follow_the_figures(small, cnn, hog, expected):
-    rows = scripted_curves(cnn, hog)
-    results = {
-        **small[1].results,
-        "curves": rows,
-        "by_share": by_share(rows),
-        "crossings": crossing_points(rows),
-        "settings": {**small[1].results["settings"], "seeds": list(range(len(cnn[0])))},
-    }
-    assert expected in " ".join(conclude(results))
-    assert expected in brief(results)
-
-
-def test_trainings_that_take_as_long_are_called_so(small):
-    results = small[1].results
-    seconds = {"cnn": 125.0, "hog_svc": 250.0, "cnn_svc": 124.0}
-    final = {key: {**fit, "fit_seconds": seconds[key]} for key, fit in results["final"].items()}
-    text = " ".join(conclude({**results, "final": final}))
-    assert "CNN and CNN features + SVC are the quickest to train (about 124 s; HOG" in text
-
-    alike = {key: {**fit, "fit_seconds": 100.0} for key, fit in final.items()}
-    text = " ".join(conclude({**results, "final": alike}))
-    assert "All take about as long to train (100 s to 100 s)" in text
-
-
-@pytest.mark.parametrize(
-    ("before", "falls"),
-    [
-        ([0.05, 0.06, 0.055], True),
-        ([0.012, 0.0101, 0.0119], False),  # within the spread
-        ([0.001, 0.002, 0.001], False),  # it rises
-    ],
-)
-def test_error_still_falls_only_if_that_is_clear(small, before, falls):
-    rows = scripted_curves([before, [0.01, 0.011, 0.0105]], [[0.1] * 3, [0.1] * 3])
-    summary = {"by_share": by_share(rows), "crossings": crossing_points(rows)}
-    text = " ".join(conclude({**small[1].results, "curves": rows, **summary}))
-    assert ("of CNN and CNN features + SVC still falls" in text) is falls
-    assert ("still falls" in text) is falls
-
-
-def test_conclusions_on_mnist_speak_of_the_paper(small):
-    results = small[1].results
-    data = {**results["data"], "is_full_mnist": True}
-    assert not any("paper of 2014" in text for text in conclude({**results, "data": data}))
-    grown_up = {**results, "data": data, "settings": {**results["settings"], "quick": False}}
-    assert any("paper of 2014" in text for text in conclude(grown_up))
-    assert not any("paper of 2014" in text for text in conclude(results))
 
 
 def test_parser_and_run_agree():

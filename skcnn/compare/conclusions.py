@@ -7,7 +7,7 @@ from typing import Any
 
 from skcnn.compare import published
 from skcnn.compare.contenders import CONTENDERS
-from skcnn.compare.stats import paired_difference
+from skcnn.compare.summary import still_falls
 from skcnn.compare.units import listing, p_value, percent, seconds, size
 
 SIGNIFICANT = 0.05
@@ -256,30 +256,15 @@ def _overfitting(results: dict[str, Any]) -> str:
     text = f"Errors after training on all the images: {listing(parts)}."
     if len(curves) >= 2:
         before, last = (row["share"] for row in curves[-2:])
-        falling = [name(key) for key in CONTENDERS if _falls(results["curves"], before, last, key)]
+        falling = [
+            name(key) for key in CONTENDERS if still_falls(results["curves"], key, before, last)
+        ]
         if falling:
             text += (
                 f" From {before} to {last} % of the images the test error of "
                 f"{listing(falling)} still falls: more images would help."
             )
     return text
-
-
-def _falls(rows: list[dict[str, Any]], before: int, after: int, key: str) -> bool:
-    """Whether a contender's error is clearly lower at the share `after`, over the same seeds."""
-    errors = {
-        share: {
-            row["seed"]: row["test_error"]
-            for row in rows
-            if row["contender"] == key and row["share"] == share
-        }
-        for share in (before, after)
-    }
-    seeds = sorted(errors[before].keys() & errors[after].keys())
-    if not seeds:
-        return False
-    change = paired_difference(*([errors[share][seed] for seed in seeds] for share in errors))
-    return change["clear"] and change["mean"] > 0
 
 
 def _paper(results: dict[str, Any]) -> str:

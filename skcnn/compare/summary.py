@@ -104,16 +104,32 @@ def crossing_points(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
+def still_falls(rows: list[dict[str, Any]], key: str, before: int, after: int) -> bool:
+    """Whether a contender's error is clearly lower at the share `after` than at `before`."""
+    errors = [_by_seed([row for row in rows if row["share"] == s], key) for s in (before, after)]
+    if not errors[0].keys() & errors[1].keys():
+        return False
+    change = _paired(*errors)
+    return change["clear"] and change["mean"] > 0
+
+
+def _by_seed(rows: list[dict[str, Any]], key: str) -> dict[int, float]:
+    return {row["seed"]: row["test_error"] for row in rows if row["contender"] == key}
+
+
+def _paired(a: dict[int, float], b: dict[int, float]) -> dict[str, Any]:
+    """`paired_difference` of errors by seed, over the seeds that both have."""
+    seeds = sorted(a.keys() & b.keys())
+    return paired_difference([a[seed] for seed in seeds], [b[seed] for seed in seeds])
+
+
 def _common_seeds(rows: list[dict[str, Any]], a: str, b: str) -> list[int]:
-    seeds = [{row["seed"] for row in rows if row["contender"] == key} for key in (a, b)]
-    return sorted(seeds[0] & seeds[1])
+    return sorted(_by_seed(rows, a).keys() & _by_seed(rows, b).keys())
 
 
 def _difference(rows: list[dict[str, Any]], a: str, b: str) -> dict[str, Any]:
     """Test error of `a` minus that of `b` over the seeds that both have."""
-    by_seed = {(row["contender"], row["seed"]): row["test_error"] for row in rows}
-    seeds = _common_seeds(rows, a, b)
-    return paired_difference([by_seed[a, s] for s in seeds], [by_seed[b, s] for s in seeds])
+    return _paired(_by_seed(rows, a), _by_seed(rows, b))
 
 
 def _standard_error(values: list[float]) -> float:

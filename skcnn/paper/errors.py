@@ -1,10 +1,22 @@
-"""`Errors`: the errors of a series of networks, and whether they differ by more than chance."""
+"""`Errors` of a series of networks, and which differences of errors count."""
 
 from __future__ import annotations
 
 import math
 
 from skcnn.paper.tables import Row, curve
+
+
+def counts(difference: float, *standard_errors: float) -> bool:
+    """Whether a difference is larger than two standard errors, given those of its two sides.
+
+    Examples
+    --------
+    >>> from skcnn.paper.errors import counts
+    >>> counts(0.5, 0.15, 0.2), counts(0.51, 0.15, 0.2)
+    (False, True)
+    """
+    return difference > 2 * math.hypot(*standard_errors)
 
 
 class Errors:
@@ -51,5 +63,5 @@ class Errors:
 
     def worse(self, x, y, column: str = "test_error") -> bool:
         """Whether the error at x is clearly higher than at y."""
-        noise = 2 * math.hypot(self.standard_error(x, column), self.standard_error(y, column))
-        return self.rows[x][column] - self.rows[y][column] > noise
+        noise = self.standard_error(x, column), self.standard_error(y, column)
+        return counts(self.rows[x][column] - self.rows[y][column], *noise)

@@ -11,14 +11,13 @@ Contains `Verdict` and `judge`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from scipy.stats import spearmanr
 
 from skcnn.paper import published
-from skcnn.paper.errors import Errors
+from skcnn.paper.errors import Errors, counts
 from skcnn.paper.experiments import EXPERIMENTS, HOG_VARIANTS, PROTOCOLS
 from skcnn.paper.tables import Row, Tables
 
@@ -242,12 +241,12 @@ def _hog(tables: Tables, cnn: str, hog: str, n_test: int) -> Finding:
     net, svc = Errors(tables["fig11"], cnn, n_test), Errors(tables["fig10"], hog, n_test)
     shares = [share for share in net.test if share in svc.test]
     ahead = [s for s in shares if net.test[s] < svc.test[s]]
-    leads = {s: svc.test[s] - net.test[s] for s in shares}
-    noise = {s: 2 * math.hypot(net.standard_error(s), svc.standard_error(s)) for s in shares}
-    if any(leads[s] < -noise[s] for s in shares) or not ahead:
+    noise = {s: (net.standard_error(s), svc.standard_error(s)) for s in shares}
+    if not ahead or any(counts(net.test[s] - svc.test[s], *noise[s]) for s in shares):
         status = FAILS
     else:
-        status = HOLDS if all(leads[s] > noise[s] for s in shares) else UNCLEAR
+        clear = all(counts(svc.test[s] - net.test[s], *noise[s]) for s in shares)
+        status = HOLDS if clear else UNCLEAR
     where = ", ".join(f"{s} %: {net.test[s]:.2f} and {svc.test[s]:.2f} %" for s in _some(shares))
     return Finding(status, f"CNN ahead at {len(ahead)} of {len(shares)} shares of {hog} ({where})")
 
