@@ -216,17 +216,21 @@ def _table(page: Page, experiment: str, rows: list[Row], about: dict[str, Any]) 
         rows = [r for r in rows if r["x"] in kept]
     xs = list(dict.fromkeys(row["x"] for row in rows))
     labels = X_LABELS.get(experiment, {})
+    measures = dict(_MEASURES)
+    if experiment == "reasons":  # the paper's numbers are test errors; the CSV file has the others
+        del measures["train_error"]
     columns = [
         (name, series, column)
-        for column, name in _MEASURES.items()
+        for column, name in measures.items()
         for series in LOOKS
         if curve(rows, series, column)
         and not (column == "seconds_per_iteration" and series == "today")
     ]
+    errors = "test and training errors" if "train_error" in measures else "test errors"
     cells = {(row["series"], row["x"]): row for row in rows}
     timed = any(column == "seconds_per_iteration" for *_, column in columns)
     page.table(
-        f"{escape(CAPTIONS[experiment].name)} in numbers: test and training errors in percent"
+        f"{escape(CAPTIONS[experiment].name)} in numbers: {errors} in percent"
         f"{', and seconds (s) of an iteration' if timed else ''}. {_circumstances(about)}",
         [X_NAMES[experiment], *(f"{name}: {_SHORT.get(s, s)}" for name, s, _ in columns)],
         [
