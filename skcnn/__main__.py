@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 # Each command is `main(argv, prog)` of its module, which is imported when it is asked for.
 COMMANDS = {
-    "compare": ("skcnn.compare", "a CNN against HOG + SVC on your images: an HTML report"),
-    "paper": ("skcnn.paper", "rerun the experiments of the paper of 2014"),
+    "compare": ("skcnn.study.comparison", "a CNN against HOG + SVC on your images: an HTML report"),
+    "paper": ("skcnn.study.paper2014", "rerun the experiments of the paper of 2014"),
 }
 
 

@@ -15,15 +15,15 @@ from sklearn.base import (
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skcnn import fitting
+from skcnn import _fit as fitting
+from skcnn._images import validate_images
+from skcnn._parallel import n_threads
 from skcnn.augment import AUGMENTATIONS
-from skcnn.engine.blas import single_threaded_blas
-from skcnn.engine.losses import LOSSES
-from skcnn.engine.optimizers import SCHEDULES
-from skcnn.engine.source import ImageSource
-from skcnn.engine.threads import Threads
-from skcnn.images import validate_images
-from skcnn.parallel import n_threads
+from skcnn.engine.reader import ImageReader
+from skcnn.engine.runtime.blas import single_threaded_blas
+from skcnn.engine.runtime.threads import Threads
+from skcnn.engine.training.losses import LOSSES
+from skcnn.engine.training.optimizers import SCHEDULES
 
 
 class ConvNetClassifier(
@@ -426,7 +426,7 @@ class ConvNetClassifier(
     def _outputs(self, X, features=False):
         check_is_fitted(self)
         images, _ = validate_images(self, X, image_shape=self.image_shape_, reset=False)
-        source = ImageSource(images, self.mean_, self.scale_)
+        source = ImageReader(images, self.mean_, self.scale_)
         threads = n_threads(self.n_jobs)
         with single_threaded_blas(), Threads(threads) as pool:
             return fitting.outputs(self.network_, source, pool, features=features)

@@ -22,7 +22,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skcnn.images import ImageShape, validate_images
+from skcnn._images import ImageShape, validate_images
 
 _BATCH_IMAGES = 256  # at most; enough to make the cost of handing over a batch negligible
 _BATCH_VALUES = 2**20  # at most, pixels or features of a batch: bounds the memory in flight

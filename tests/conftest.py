@@ -29,9 +29,9 @@ def mnist():
 @pytest.fixture(scope="session")
 def small(tmp_path_factory):
     """A finished comparison on few digits: its folder, and what `run` returned."""
-    from quick import SMALL
+    from helpers.quick import SMALL
 
-    from skcnn.compare import run
+    from skcnn.study.comparison import run
 
     out = tmp_path_factory.mktemp("compare")
     return out, run("digits", out=out, verbose=False, **SMALL)

@@ -22,10 +22,10 @@ from networks import build
 from sklearn.neural_network import MLPClassifier
 
 from skcnn import ConvNetClassifier, make_hog_svc
+from skcnn._fit import AUTO_BATCH, AUTO_RATES
+from skcnn._parallel import n_threads
 from skcnn.datasets import load_mnist
-from skcnn.engine.optimizers import one_cycle
-from skcnn.fitting import AUTO_BATCH, AUTO_RATES
-from skcnn.parallel import n_threads
+from skcnn.engine.training.optimizers import one_cycle
 
 NAMES = ("skcnn", "PyTorch", "MLPClassifier", "HOG + SVC")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from skcnn import ConvNetClassifier
-from skcnn.architecture import build_layers
+from skcnn._architecture import build_layers
+from skcnn.engine.layer import Layer
 from skcnn.engine.network import Network
-from skcnn.engine.plan import Layer
 
 LENET = {"filter_size": 5, "padding": "valid", "hidden_layer_sizes": (128,)}
 SAME = {"filter_size": 3, "padding": "same", "hidden_layer_sizes": (128,)}

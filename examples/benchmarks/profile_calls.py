@@ -5,7 +5,7 @@
 Microseconds an image and core: alone, and beside a second thread that runs a tile of its own. The
 difference is what the interpreter's lock and the shared cache cost. "floor" is the time that the
 layer's forward matrix products would take at the speed of a large sgemm, were convolutions direct
-sums; with fewer multiplications (`skcnn.engine.winograd`) they can be faster.
+sums; with fewer multiplications (`skcnn.engine.layers.convolution.winograd`) they can be faster.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import numpy as np
 from networks import NETWORKS, build
 from speed import Ours, sgemm_speed
 
-from skcnn.engine.blas import single_threaded_blas
-from skcnn.engine.threads import Threads
+from skcnn.engine.runtime.blas import single_threaded_blas
+from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.workspace import Workspace
 
 SECONDS = 1.0

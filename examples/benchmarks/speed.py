@@ -23,12 +23,12 @@ import numpy as np
 from networks import N_CLASSES, NETWORKS, build, training_flops
 from sklearn.neural_network import MLPClassifier
 
-from skcnn.engine.blas import single_threaded_blas
-from skcnn.engine.losses import LOSSES
-from skcnn.engine.optimizers import Adam
-from skcnn.engine.source import ImageSource
-from skcnn.engine.threads import Threads
-from skcnn.engine.tiles import Trainer, predict
+from skcnn.engine.reader import ImageReader
+from skcnn.engine.runtime.blas import single_threaded_blas
+from skcnn.engine.runtime.threads import Threads
+from skcnn.engine.training.losses import LOSSES
+from skcnn.engine.training.optimizers import Adam
+from skcnn.engine.training.trainer import Trainer, predict
 
 BATCHES = (64, 256)
 
@@ -40,7 +40,7 @@ class Ours:
         self.network = build(name)
         self.network.initialize(np.random.default_rng(0))
         self.threads = threads
-        self.source = ImageSource(images, 128.0, 74.0)
+        self.source = ImageReader(images, 128.0, 74.0)
         moments = [np.zeros_like(self.network.parameters) for _ in range(2)]
         targets = np.eye(N_CLASSES, dtype=np.float32)
         self.trainers = {

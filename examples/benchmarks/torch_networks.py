@@ -6,9 +6,9 @@ import torch
 from networks import NETWORKS, layers_of
 from torch import nn
 
-from skcnn.engine.convolution import Conv2D
-from skcnn.engine.layers import BiasActivation, Dense, Dropout, Flatten
-from skcnn.engine.pooling import MaxPool2D, MeanPool2D
+from skcnn.engine.layers.basic import BiasActivation, Dense, Dropout, Flatten
+from skcnn.engine.layers.convolution.conv2d import Conv2D
+from skcnn.engine.layers.pooling import MaxPool2D, MeanPool2D
 
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "identity": nn.Identity}
 

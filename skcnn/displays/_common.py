@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skcnn.images import resolve_image_shape
+from skcnn._images import resolve_image_shape
 
 # Okabe & Ito's palette (Color Universal Design, 2008): told apart by the colour-blind.
 BLUE, VERMILION, GREEN, ORANGE, GREY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#6B6B6B"

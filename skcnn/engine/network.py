@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from skcnn.engine.plan import Calls, Kernel, Layer, Plan, Shape
+from skcnn.engine.layer import Calls, Kernel, Layer, Plan, Shape
 from skcnn.engine.workspace import Workspace
 
 
@@ -46,8 +46,8 @@ class Network:
     Examples
     --------
     >>> import numpy as np
-    >>> from skcnn.engine.convolution import Conv2D
-    >>> from skcnn.engine.layers import BiasActivation, Dense, Flatten
+    >>> from skcnn.engine.layers.convolution.conv2d import Conv2D
+    >>> from skcnn.engine.layers.basic import BiasActivation, Dense, Flatten
     >>> from skcnn.engine.network import Network
     >>> convolution = [Conv2D(4, 3), BiasActivation("relu"), Flatten()]
     >>> network = Network([*convolution, Dense(10), BiasActivation("identity")], (8, 8, 1))

@@ -16,8 +16,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from skcnn.engine.layer import Calls, Kernel, Plan, Shape
 from skcnn.engine.memory import Array, aligned_zeros, carve
-from skcnn.engine.plan import Calls, Kernel, Plan, Shape
 
 
 class Planned(Protocol):

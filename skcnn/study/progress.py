@@ -1,0 +1,88 @@
+"""Progress on standard error: bars with rich in a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+PLAIN_SECONDS = 2.0  # least time between two plain lines of one stage
+
+
+class Stage:
+    """One stage of the work; call `advance` at the end of each of its steps."""
+
+    def __init__(self, reporter: Reporter, title: str, total: int, bar: Any = None):
+        self._reporter, self._title, self._total, self._bar = reporter, title, total, bar
+        self._done = 0
+        self._last = time.monotonic()
+        self._row = None if bar is None else bar.add_task(title, total=total, note="")
+
+    def advance(self, note: str = "") -> None:
+        """A step is done; `note` says what came out of it."""
+        self._done += 1
+        if self._bar is not None:
+            self._bar.update(self._row, advance=1, note=note)
+            return
+        now = time.monotonic()
+        if self._done >= self._total or now - self._last > PLAIN_SECONDS:
+            self._last = now
+            end = f": {note}" if note else ""
+            self._reporter.line(f"{self._title}: {self._done} of {self._total}{end}")
+
+
+class Reporter:
+    """Tells the user how far a run is.
+
+    Parameters
+    ----------
+    verbose : bool
+        False: says nothing.
+
+    Examples
+    --------
+    >>> from skcnn.study.progress import Reporter
+    >>> with Reporter(verbose=False).stage("Learning curves", total=2) as stage:
+    ...     stage.advance("CNN, 10 %")
+    ...     stage.advance()
+    """
+
+    def __init__(self, verbose: bool = True):
+        self.verbose = verbose
+        self._start = time.monotonic()
+
+    def line(self, text: str) -> None:
+        """One line, with the seconds since the start."""
+        if self.verbose:
+            elapsed = time.monotonic() - self._start
+            print(f"[{elapsed:6.1f} s] {text}", file=sys.stderr, flush=True)
+
+    @contextmanager
+    def stage(self, title: str, total: int) -> Iterator[Stage]:
+        """A stage of `total` steps."""
+        bar = self._rich_bar()
+        if bar is None:
+            yield Stage(self, title, total)
+        else:
+            with bar:
+                yield Stage(self, title, total, bar)
+
+    def _rich_bar(self) -> Any:
+        """A rich progress bar, or None if rich is missing or nobody watches a terminal."""
+        if not self.verbose or not sys.stderr.isatty():
+            return None
+        try:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+        except ImportError:
+            return None
+        return Progress(
+            "{task.description}",
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            "{task.fields[note]}",
+            console=Console(stderr=True),
+        )

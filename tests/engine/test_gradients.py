@@ -1,0 +1,250 @@
+"""Finite differences, in float64, against the gradients that a training step follows.
+
+A step of plain gradient descent at rate one moves the parameters by the gradient; a step at rate
+zero tells the loss and moves nothing. So everything between the images and the optimizer is under
+test: layers, losses, tiles, weights of images, products over the mini-batch.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import naive
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from skcnn._architecture import build_layers
+from skcnn.engine.layers.basic import BiasActivation, Dense, Dropout, Flatten
+from skcnn.engine.layers.convolution.conv2d import Conv2D
+from skcnn.engine.layers.pooling import MaxPool2D, MeanPool2D
+from skcnn.engine.network import Network
+from skcnn.engine.reader import ImageReader
+from skcnn.engine.runtime.threads import Threads
+from skcnn.engine.training.losses import LOSSES
+from skcnn.engine.training.optimizers import SGD
+from skcnn.engine.training.trainer import Trainer
+
+PLAIN = {"padding": "same", "pool_size": 2, "pool_regions": None, "pooling": "max", "dropout": 0.0}
+
+
+class Problem:
+    """A network, random images with labels and weights, and one mini-batch of them all."""
+
+    def __init__(self, layers, shape, n_images, loss, seed, threads):
+        rng = np.random.default_rng(seed)
+        self.network = network = Network(layers, shape, np.float64)
+        network.initialize(rng)
+        network.parameters += rng.normal(scale=0.1, size=network.n_parameters)
+        self.images = rng.standard_normal((n_images, *shape))
+        n_classes = network.shapes[-1][0]
+        self.labels = rng.integers(n_classes, size=n_images)
+        self.weights = rng.uniform(0.5, 2, n_images)
+        self.indices = rng.permutation(n_images)
+        self.rng = rng
+        self.trainer = Trainer(
+            network,
+            loss,
+            SGD(),
+            [np.zeros_like(network.parameters)],
+            ImageReader(self.images),
+            np.eye(n_classes),
+            self.labels,
+            self.weights,
+            l2=0.0,
+            batch_size=n_images,
+            seed=seed,
+            threads=threads,
+        )
+
+    def loss(self, parameters) -> float:
+        """Mean over the images, each with its weight."""
+        self.network.parameters[:] = parameters
+        return self.trainer.step(self.indices, step=1, rate=0.0, momentum=0.0)
+
+    def gradient(self, parameters):
+        self.network.parameters[:] = parameters
+        self.trainer.step(self.indices, step=1, rate=1.0, momentum=0.0)
+        return parameters - self.network.parameters
+
+    def check(self):
+        """One random projection for each parameter array."""
+        at = self.network.parameters.copy()
+        gradient = self.gradient(at)
+        for index, names in enumerate(self.network.views(at)):
+            for name in vars(names):
+                direction = np.zeros_like(at)
+                part = getattr(self.network.views(direction)[index], name)
+                part[:] = self.rng.standard_normal(part.shape)
+                size = np.linalg.norm(gradient[direction != 0]) + 1e-6
+                errors = []
+                # A kink of ReLU or max pooling within a step spoils it, and the larger ones only.
+                for step in (1e-5, 1e-6, 1e-7, 1e-8, 1e-9):
+                    ahead, behind = (
+                        self.loss(at + step * direction),
+                        self.loss(at - step * direction),
+                    )
+                    slope = (ahead - behind) / (2 * step)
+                    errors.append(abs(slope - gradient @ direction) / size)
+                    if errors[-1] < 1e-5:
+                        break
+                else:
+                    pytest.fail(
+                        f"{name} of layer {index}, {self.network.layers[index]}, in\n"
+                        f"{self.network.summary()}\nrelative errors {errors}"
+                    )
+
+
+@pytest.fixture(scope="module")
+def threads():
+    with Threads(2) as pool:
+        yield pool
+
+
+IDENTITY = [Dense(3), BiasActivation("identity")]
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [Conv2D(4, 3), Flatten(), *IDENTITY],
+        [Conv2D(4, 4, "valid"), Flatten(), *IDENTITY],
+        [Conv2D(2, 11), Flatten(), *IDENTITY],
+        [
+            Conv2D(2, 3),
+            MaxPool2D(1),
+            Conv2D(3, 4),
+            MaxPool2D(1),
+            Conv2D(2, 2),
+            Flatten(),
+            *IDENTITY,
+        ],
+        [Conv2D(3, 2), MaxPool2D(2), Flatten(), *IDENTITY],
+        [Conv2D(3, 2), MaxPool2D(regions=4), Conv2D(2, 3), Flatten(), *IDENTITY],
+        [Conv2D(3, 2), MeanPool2D(3), Flatten(), *IDENTITY],
+        [Conv2D(3, 2), MeanPool2D(regions=2), Conv2D(2, 3), Flatten(), *IDENTITY],
+        *(  # what pooling wishes of the columns' order is granted, or not
+            [
+                Conv2D(3, 3, method="winograd"),
+                MaxPool2D(size),
+                Conv2D(2, 4, method="winograd"),
+                MaxPool2D(2),
+                Flatten(),
+                *IDENTITY,
+            ]
+            for size in (1, 2, 3)
+        ),
+        [Flatten(), Dense(3)],
+        [Flatten(), Dense(5), Dense(4), *IDENTITY],
+        *(
+            [Conv2D(3, 3), BiasActivation(f), Flatten(), Dense(6), BiasActivation(f), *IDENTITY]
+            for f in ("identity", "relu", "tanh", "sigmoid")
+        ),
+        [Flatten(), Dropout(0.5), Dense(9), BiasActivation("tanh"), Dropout(0.3), *IDENTITY],
+        [Conv2D(3, 3), Flatten(), Dropout(0.4), *IDENTITY],
+        [Conv2D(3, 3), Dropout(0.4), Flatten(), *IDENTITY],
+        [Conv2D(2, 3), BiasActivation("relu"), Dropout(0.4), Conv2D(2, 3), Flatten(), *IDENTITY],
+    ],
+    ids=repr,
+)
+def test_every_layer(layers, loss, threads):
+    """150 images: a tile or two, and a part of one."""
+    Problem(layers, (7, 6, 2), 150, LOSSES[loss], 0, threads).check()
+
+
+@st.composite
+def network_settings(draw):
+    """Image shape and arguments of `build_layers`; whatever an estimator's parameters can ask."""
+    shape = draw(st.integers(1, 9)), draw(st.integers(1, 9)), draw(st.integers(1, 3))
+    depth = draw(st.integers(1, 3))
+
+    def each(numbers):
+        return tuple(draw(st.lists(numbers, min_size=depth, max_size=depth)))
+
+    arguments = {
+        "n_filters": each(st.integers(1, 5)),
+        "padding": draw(st.sampled_from(["same", "valid"])),
+        "filter_size": each(st.integers(1, 10)),
+        "pool_size": each(st.integers(1, 4)),
+        "pool_regions": draw(st.none() | st.integers(1, 4)),
+        "pooling": draw(st.sampled_from(["max", "mean"])),
+        "hidden_layer_sizes": tuple(draw(st.lists(st.integers(1, 6), max_size=2))),
+        "activation": draw(st.sampled_from(["relu", "tanh", "sigmoid"])),
+        "dropout": draw(st.sampled_from([0.0, 0.3])),
+    }
+    if arguments["padding"] == "valid":  # filters that fit
+        arguments["filter_size"] = tuple(1 + size % 3 for size in arguments["filter_size"])
+    try:
+        layers = build_layers(shape, draw(st.integers(2, 4)), **arguments)
+    except ValueError:
+        assume(False)
+    methods = st.sampled_from(["auto", "direct", "winograd"])
+    return shape, [
+        replace(layer, method=draw(methods)) if isinstance(layer, Conv2D) else layer
+        for layer in layers
+    ]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(
+    network_settings(),
+    st.integers(1, 150),
+    st.sampled_from(sorted(LOSSES)),
+    st.integers(0, 2**32),
+)
+def test_whole_networks(threads, case, n_images, loss, seed):
+    shape, layers = case
+    Problem(layers, shape, n_images, LOSSES[loss], seed, threads).check()
+
+
+def naive_forward(network, x):
+    """What the naive twins make of images x."""
+    for layer, p in zip(network.layers, network.layer_parameters, strict=True):
+        if isinstance(layer, Conv2D):
+            x = naive.conv2d(x, p.weights, layer.padding)
+        elif isinstance(layer, MaxPool2D | MeanPool2D):
+            split, n = naive.windows_by_size, layer.size
+            if layer.regions is not None:
+                split, n = naive.windows_by_regions, layer.regions
+            kind = "max" if isinstance(layer, MaxPool2D) else "mean"
+            x = naive.pool(x, split(x.shape[1], n), split(x.shape[2], n), kind)
+        elif isinstance(layer, Flatten):
+            x = x.reshape(len(x), -1)
+        elif isinstance(layer, Dense):
+            x = naive.dense(x, p.weights)
+        elif isinstance(layer, BiasActivation):
+            x = naive.elementwise(naive.ACTIVATIONS[layer.function], x + p.bias)
+        else:
+            assert isinstance(layer, Dropout)  # idle in prediction
+    return x
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(network_settings(), st.integers(0, 2**32))
+def test_whole_networks_forward(case, seed):
+    shape, layers = case
+    rng = np.random.default_rng(seed)
+    images = rng.standard_normal((2, *shape))
+    exact = Network(layers, shape, np.float64)
+    exact.initialize(rng, "uniform")
+    expected = naive_forward(exact, images)
+    assert_allclose(exact.forward(images), expected, rtol=1e-9, atol=1e-9)
+    single = Network(layers, shape)
+    single.parameters[:] = exact.parameters
+    size = np.abs(expected).max() + 1
+    assert_allclose(single.forward(images) / size, expected / size, atol=1e-4)
+
+
+def test_the_loss_is_the_mean_of_the_weighted_losses(threads):
+    layers = build_layers(
+        (5, 5, 1), 3, n_filters=2, filter_size=3, hidden_layer_sizes=(), activation="tanh", **PLAIN
+    )
+    twins = {"softmax": naive.softmax_cross_entropy, "sigmoid": naive.sigmoid_squared_error}
+    for name, twin in twins.items():
+        problem = Problem(layers, (5, 5, 1), 137, LOSSES[name], 0, threads)
+        outputs = naive_forward(problem.network, problem.images)
+        each = twin(outputs, np.eye(3)[problem.labels])
+        expected = np.mean(problem.weights * each)
+        found = problem.loss(problem.network.parameters.copy())
+        assert found == pytest.approx(expected, rel=1e-10)

@@ -1,0 +1,369 @@
+"""Each layer against its naive twin, forward and backward."""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from helpers import naive
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from skcnn.engine.layers.basic import BiasActivation, Dense, Dropout, Flatten
+from skcnn.engine.layers.convolution import winograd
+from skcnn.engine.layers.convolution.conv2d import Conv2D
+from skcnn.engine.layers.convolution.gemm import DirectConvolution
+from skcnn.engine.layers.convolution.winograd import WinogradConvolution
+from skcnn.engine.layers.pooling import MaxPool2D, MeanPool2D
+from skcnn.engine.network import Network
+from skcnn.engine.workspace import Workspace
+
+DTYPES = st.sampled_from([np.float32, np.float64])
+TOLERANCE = {np.float32: 2e-4, np.float64: 1e-10}
+
+
+@dataclass
+class Result:
+    y: NDArray
+    dx: NDArray
+    gradients: dict[str, NDArray]
+
+
+def run(
+    layer, x, dy, parameters, *, dtype, behind_convolution=False, followed_by=0, seed=0
+) -> Result:
+    """The layer's output and gradients for images or rows x, in a network around it.
+
+    Before it stand layers that copy the input, so that the input's gradient is asked for; the last
+    of them is a pooling layer, or a convolution, which never stores its output with padding. Behind
+    it, with `followed_by`, stands a convolution of that filter size that copies the output, for
+    which the output is stored in another order and with padding.
+    """
+    images = x if x.ndim == 4 else x[:, None, None, :]
+    before = [Conv2D(images.shape[3], 1)]
+    if not behind_convolution:
+        before.append(MaxPool2D(1))
+    if x.ndim == 2:
+        before.append(Flatten())
+    behind = [Conv2D(dy.shape[-1], followed_by)] if followed_by else []
+    network = Network([*before, layer, *behind], images.shape[1:], dtype)
+    network.layer_parameters[0].weights[:] = np.eye(images.shape[3])
+    if behind:
+        centre = (followed_by - 1) // 2
+        network.layer_parameters[-1].weights[centre, centre] = np.eye(dy.shape[-1])
+    at = len(before)
+    for name, value in parameters.items():
+        getattr(network.layer_parameters[at], name)[:] = value
+
+    prepared, derive = network.prepare(training=True)
+    gradients = network.views(np.full(network.n_parameters, np.nan, dtype))
+    stores = [
+        SimpleNamespace(
+            x=np.zeros((len(images), *in_shape), dtype),
+            dy=np.zeros((len(images), *plan.out_shape), dtype),
+        )
+        if plan.whole_batch
+        else None
+        for in_shape, plan in zip(network.shapes[:-1], network.plans, strict=True)
+    ]
+    bits = np.random.PCG64(seed)
+    begin = bits.state
+    space = Workspace(
+        network, len(images), prepared, gradients=gradients, stores=stores,
+        rng=np.random.Generator(bits),
+    )  # fmt: skip
+    rng = np.random.default_rng(1)
+    junk = rng.standard_normal(images.shape), rng.standard_normal(dy.shape)
+    for some_images, some_dy in (junk, (images, dy)):  # nothing may be left from a tile before
+        bits.state = begin
+        np.copyto(space.input, some_images)
+        for call in derive:
+            call()
+        space.forward()
+        y = space.output.copy()
+        np.copyto(space.doutput, some_dy)
+        space.backward()
+    found = vars(gradients[at])
+    if stores[at] is not None:
+        found["weights"] = stores[at].x.T @ stores[at].dy
+    m = space.memories[at]
+    dx = m.dx
+    if x.ndim == 4:  # from (h, period, t, w / period, c): columns by their number modulo the period
+        dx = m.dx_planes.transpose(2, 0, 3, 1, 4).reshape(x.shape)
+    return Result(y, dx.copy(), found)
+
+
+def rounded(rng, shape, dtype):
+    """Normal numbers that are exact in `dtype`, as float64."""
+    return rng.standard_normal(shape).astype(dtype).astype(np.float64)
+
+
+@st.composite
+def convolutions(draw):
+    h, w = draw(st.integers(1, 7)), draw(st.integers(1, 7))
+    padding = draw(st.sampled_from(["same", "valid"]))
+    size = draw(st.integers(1, 10 if padding == "same" else min(h, w)))
+    return (
+        draw(st.integers(1, 3)),
+        (h, w, draw(st.integers(1, 4))),
+        draw(st.integers(1, 3)),
+        size,
+        padding,
+    )
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    convolutions(),
+    st.sampled_from(["direct", "winograd"]),
+    st.sampled_from([0, 2000, 10**9]),  # a row of the output, some, or all of them at once
+    DTYPES,
+    st.integers(0, 2**32),
+)
+@example((2, (28, 28, 1), 3, 13, "valid"), "direct", 0, np.float32, 0)  # the paper's
+@example((2, (28, 28, 1), 3, 13, "valid"), "winograd", 2000, np.float32, 0)
+@example((1, (12, 12, 9), 5, 5, "same"), "direct", 0, np.float32, 0)
+@example((2, (1, 6, 1), 2, 3, "same"), "direct", 0, np.float64, 0)  # a row of pixels
+@example((1, (2, 3, 2), 2, 10, "same"), "direct", 0, np.float64, 0)  # some taps never meet a pixel
+@example((1, (2, 3, 2), 2, 10, "same"), "winograd", 2000, np.float64, 0)
+def test_convolution(case, method, block, dtype, seed):
+    t, shape, k, size, padding = case
+    rng = np.random.default_rng(seed)
+    x, filters = rounded(rng, (t, *shape), dtype), rounded(rng, (size, size, shape[2], k), dtype)
+    y = naive.conv2d(x, filters, padding)
+    dy = rounded(rng, y.shape, dtype)
+    dx, dfilters = naive.conv2d_backward(x, filters, padding, dy)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(winograd, "BLOCK", block)
+        found = run(Conv2D(k, size, padding, method), x, dy, {"weights": filters}, dtype=dtype)
+    tolerance = {"rtol": TOLERANCE[dtype], "atol": TOLERANCE[dtype]}
+    assert_allclose(found.y, y, **tolerance)
+    assert_allclose(found.dx, dx, **tolerance)
+    assert_allclose(found.gradients["weights"], dfilters, **tolerance)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "kernel"),
+    [
+        (Conv2D(64, 3), (14, 14, 32), WinogradConvolution),
+        (Conv2D(32, 5, "valid"), (12, 12, 32), WinogradConvolution),
+        (Conv2D(64, 3), (6, 6, 32), WinogradConvolution),
+        (Conv2D(64, 3), (6, 5, 32), DirectConvolution),  # half of a pair of columns for nothing
+        (Conv2D(64, 3), (4, 6, 32), DirectConvolution),  # little work
+        (Conv2D(64, 3), (14, 14, 31), DirectConvolution),  # few channels
+        (Conv2D(31, 3), (14, 14, 32), DirectConvolution),
+        (Conv2D(64, 13, "valid"), (28, 28, 1), DirectConvolution),
+        (Conv2D(64, 7), (14, 14, 32), DirectConvolution),  # 3 + 3 + 1 taps: 10 products of 14
+    ],
+)
+def test_the_faster_method(layer, shape, kernel):
+    assert type(layer.plan(shape).kernel) is kernel
+
+
+def test_single_images_go_the_direct_way():
+    """With fewer calls; the same network otherwise, and it follows the parameters."""
+    network = Network([Conv2D(3, 3), Flatten(), Dense(2)], (6, 6, 2))
+    assert network.for_single_images() is network
+    layers = [Conv2D(3, 3, method="winograd"), BiasActivation("relu"), Flatten(), Dense(2)]
+    network = Network(layers, (6, 6, 2), np.float64)
+    single = network.for_single_images()
+    assert network.for_single_images() is single
+    assert type(single.kernels[0]) is DirectConvolution
+    network.initialize(np.random.default_rng(0))
+    images = np.random.default_rng(1).standard_normal((3, 6, 6, 2))
+    assert_allclose(single.forward(images), network.forward(images), rtol=1e-12)
+    assert np.abs(single.forward(images)).min() > 0
+
+
+def test_pooling_gets_the_columns_in_its_order():
+    layers = [Conv2D(3, 3, method="winograd"), MaxPool2D(2), Flatten(), Dense(2)]
+    for size, period in ((2, 2), (3, 1)):
+        layers[1] = MaxPool2D(size)
+        network = Network(layers, (6, 6, 1))
+        space = Workspace(network, 2, network.prepare(training=False)[0])
+        assert space.memories[0].y_planes.shape == (6, period, 2, 6 // period, 3)
+
+
+@pytest.mark.parametrize("size", [3, 5])
+def test_fewer_multiplications_round_little_more(size):
+    """Of sums of 32 channels, by the root of the mean square of the errors."""
+    rng = np.random.default_rng(0)
+    x, filters = rng.standard_normal((4, 12, 12, 32)), rng.standard_normal((size, size, 32, 32))
+    images = x.astype(np.float32)
+    errors = []
+    for method in ("direct", "winograd"):
+        network = Network([Conv2D(32, size, method=method)], (12, 12, 32))
+        network.layer_parameters[0].weights[:] = filters
+        exact = Network([Conv2D(32, size, method="direct")], (12, 12, 32), np.float64)
+        exact.parameters[:] = network.parameters
+        errors.append(np.sqrt(np.mean((network.forward(images) - exact.forward(images)) ** 2)))
+    assert errors[1] < 1.5 * errors[0]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+def test_same_padding_keeps_the_size_and_centres_the_filter(size):
+    """A filter with a single one in the middle copies; an even one looks further ahead."""
+    x = np.random.default_rng(0).standard_normal((1, 6, 5, 1))
+    filters = np.zeros((size, size, 1, 1))
+    filters[(size - 1) // 2, (size - 1) // 2] = 1
+    network = Network([Conv2D(1, size)], (6, 5, 1), np.float64)
+    network.layer_parameters[0].weights[:] = filters
+    assert_allclose(network.forward(x), x, rtol=1e-15)
+
+
+@st.composite
+def poolings(draw):
+    """(t, (h, w, c)), arguments of the layer, windows along rows and along columns"""
+    h, w = draw(st.integers(1, 9)), draw(st.integers(1, 9))
+    shape = draw(st.integers(1, 3)), h, w, draw(st.integers(1, 3))
+    n = draw(st.integers(1, 11))
+    if draw(st.booleans()):
+        return shape, {"size": n}, naive.windows_by_size(h, n), naive.windows_by_size(w, n)
+    return shape, {"regions": n}, naive.windows_by_regions(h, n), naive.windows_by_regions(w, n)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    poolings(),
+    st.sampled_from(["max", "mean"]),
+    DTYPES,
+    st.booleans(),
+    st.sampled_from([0, 1, 3]),
+    st.integers(0, 2**32),
+)
+def test_pooling(case, kind, dtype, behind_convolution, followed_by, seed):
+    shape, arguments, rows, columns = case
+    rng = np.random.default_rng(seed)
+    x = rounded(rng, shape, dtype)
+    x += np.arange(x.size).reshape(shape) * 2.0**-10  # no equal maxima
+    x = x.astype(dtype).astype(np.float64)
+    y = naive.pool(x, rows, columns, kind)
+    dy = rounded(rng, y.shape, dtype)
+    layer = (MaxPool2D if kind == "max" else MeanPool2D)(**arguments)
+    found = run(
+        layer, x, dy, {}, dtype=dtype, behind_convolution=behind_convolution,
+        followed_by=followed_by,
+    )  # fmt: skip
+    dx = naive.pool_backward(x, rows, columns, kind, dy)
+    if kind == "max":
+        assert_array_equal(found.y, y)
+        assert_array_equal(found.dx, dx)
+    else:
+        assert_allclose(found.y, y, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+        assert_allclose(found.dx, dx, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
+@settings(max_examples=40, deadline=None)
+@given(poolings(), st.booleans(), st.integers(0, 2**32))
+def test_equal_maxima_share_nothing(case, behind_convolution, seed):
+    """Whatever the ties, a window's gradient goes whole to one pixel that is a maximum."""
+    shape, arguments, rows, columns = case
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 3, shape).astype(float)
+    dy = rng.uniform(1, 2, (len(x), len(rows), len(columns), shape[3]))
+    found = run(
+        MaxPool2D(**arguments), x, dy, {}, dtype=np.float64, behind_convolution=behind_convolution
+    )
+    for image, i, j, channel in np.ndindex(dy.shape):
+        at = (image, slice(*rows[i]), slice(*columns[j]), channel)
+        (winner,) = np.flatnonzero(found.dx[at])
+        assert x[at].ravel()[winner] == x[at].max()
+        assert found.dx[at].ravel()[winner] == dy[image, i, j, channel]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.tuples(*[st.integers(1, 9)] * 3), DTYPES, st.integers(0, 2**32))
+def test_dense(sizes, dtype, seed):
+    t, n_in, n_units = sizes
+    rng = np.random.default_rng(seed)
+    x, weights = rounded(rng, (t, n_in), dtype), rounded(rng, (n_in, n_units), dtype)
+    dy = rounded(rng, (t, n_units), dtype)
+    found = run(Dense(n_units), x, dy, {"weights": weights}, dtype=dtype)
+    dx, dweights = naive.dense_backward(x, weights, dy)
+    tolerance = {"rtol": TOLERANCE[dtype], "atol": TOLERANCE[dtype]}
+    assert_allclose(found.y, naive.dense(x, weights), **tolerance)
+    assert_allclose(found.dx, dx, **tolerance)
+    assert_allclose(found.gradients["weights"], dweights, **tolerance)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.sampled_from(sorted(naive.ACTIVATIONS)),
+    st.one_of(
+        st.tuples(*[st.integers(1, 5)] * 4),  # images
+        st.tuples(*[st.integers(1, 9)] * 2),  # rows
+    ),
+    DTYPES,
+    st.booleans(),
+    st.sampled_from([0, 1, 3]),
+    st.integers(0, 2**32),
+)
+def test_bias_and_activation(function, shape, dtype, behind_convolution, followed_by, seed):
+    rng = np.random.default_rng(seed)
+    x, bias = rounded(rng, shape, dtype), rounded(rng, shape[-1:], dtype)
+    dy = rounded(rng, shape, dtype)
+    found = run(
+        BiasActivation(function),
+        x,
+        dy,
+        {"bias": bias},
+        dtype=dtype,
+        behind_convolution=behind_convolution,
+        followed_by=followed_by if len(shape) == 4 else 0,
+    )
+    z = (x + bias).astype(dtype).astype(np.float64)
+    dz = dy * naive.elementwise(naive.SLOPES[function], z)
+    tolerance = {"rtol": TOLERANCE[dtype], "atol": TOLERANCE[dtype] / 10}
+    assert_allclose(found.y, naive.elementwise(naive.ACTIVATIONS[function], z), **tolerance)
+    assert_allclose(found.dx, dz, **tolerance)
+    assert_allclose(found.gradients["bias"], dz.sum(axis=tuple(range(len(shape) - 1))), **tolerance)
+
+
+@pytest.mark.parametrize("function", sorted(naive.ACTIVATIONS))
+def test_activation_of_extreme_numbers(function):
+    """No overflow (warnings are errors), and the limits are exact."""
+    x = np.array([[-1e30, -1e4, 0, 1e4, 1e30]])
+    found = run(BiasActivation(function), x, np.ones((1, 5)), {"bias": 0}, dtype=np.float32)
+    expected = naive.elementwise(naive.ACTIVATIONS[function], x)
+    assert_allclose(found.y, expected, rtol=1e-6, atol=1e-30)
+    assert np.isfinite(found.dx).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_dropout(rate, dtype):
+    """A share is zero, the rest is scaled up; the gradient passes where the value passed."""
+    rng = np.random.default_rng(0)
+    x, dy = rng.uniform(1, 2, (40, 500)), rng.uniform(1, 2, (40, 500))
+    found = run(Dropout(rate), x, dy, {}, dtype=dtype)
+    survives = found.y != 0
+    # six standard deviations of the share of 20,000 draws
+    assert abs(survives.mean() - (1 - rate)) < 6 * np.sqrt(rate * (1 - rate) / survives.size)
+    assert_allclose(found.y, np.where(survives, x / (1 - rate), 0), rtol=1e-6)
+    assert_allclose(found.dx, np.where(survives, dy / (1 - rate), 0), rtol=1e-6)
+    # images and features are dropped on their own, and by the stream alone
+    assert len(np.unique(survives, axis=0)) == 40
+    assert len(np.unique(survives, axis=1).T) > 100
+    again = run(Dropout(rate), x, dy, {}, dtype=dtype)
+    other = run(Dropout(rate), x, dy, {}, dtype=dtype, seed=1)
+    assert_array_equal(again.y, found.y)
+    assert not np.array_equal(other.y != 0, survives)
+
+
+def test_dropout_is_idle_in_prediction():
+    x = np.random.default_rng(0).standard_normal((3, 2, 4, 1))
+    with_dropout = Network([Flatten(), Dropout(0.9), Dropout(0.5)], (2, 4, 1), np.float64)
+    assert_array_equal(with_dropout.forward(x), x.reshape(3, -1))
+
+
+def test_flatten_goes_row_column_channel():
+    x = np.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5)
+    dy = np.random.default_rng(0).standard_normal((2, 60))
+    network = Network([Conv2D(5, 1), Flatten()], (3, 4, 5), np.float64)
+    network.layer_parameters[0].weights[:] = np.eye(5)
+    assert_array_equal(network.forward(x), x.reshape(2, 60))
+    found = run(Flatten(), x, dy, {}, dtype=np.float64)
+    assert_array_equal(found.y, x.reshape(2, 60))
+    assert_array_equal(found.dx, dy.reshape(x.shape))

@@ -1,0 +1,173 @@
+"""Losses against their naive twins; what `Network` lays out."""
+
+import pickle
+
+import numpy as np
+import pytest
+from helpers import naive
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skcnn._architecture import build_layers
+from skcnn.engine.layers.basic import BiasActivation, Dense, Flatten
+from skcnn.engine.layers.convolution.conv2d import Conv2D
+from skcnn.engine.network import Network
+from skcnn.engine.training.losses import SigmoidSquaredError, SoftmaxCrossEntropy
+
+DTYPES = st.sampled_from([np.float32, np.float64])
+
+LOSSES = [
+    (SoftmaxCrossEntropy(), naive.softmax_cross_entropy),
+    (SigmoidSquaredError(), naive.sigmoid_squared_error),
+]
+
+
+@pytest.mark.parametrize(("loss", "twin"), LOSSES)
+@settings(max_examples=30, deadline=None)
+@given(t=st.integers(1, 5), k=st.integers(2, 6), dtype=DTYPES, seed=st.integers(0, 2**32))
+def test_losses(loss, twin, t, k, dtype, seed):
+    rng = np.random.default_rng(seed)
+    z = rng.normal(scale=3, size=(t, k)).astype(dtype).astype(np.float64)
+    weights = rng.random((t, 1)).astype(dtype)
+    targets = rng.dirichlet(np.ones(k), t).astype(dtype)  # soft ones, too
+    targets /= targets.sum(axis=1, keepdims=True)
+    dz = np.full((t, k), np.nan, dtype)
+    total = loss.loss(z.astype(dtype), targets, weights, dz)
+
+    def weighted(z):
+        return float(twin(z, targets.astype(np.float64)) @ weights[:, 0].astype(np.float64))
+
+    # near zero, a loss is the small difference of larger numbers
+    tolerance = 1e-5 if dtype == np.float32 else 1e-12
+    assert total == pytest.approx(weighted(z), rel=tolerance, abs=tolerance)
+    assert_allclose(dz, naive.numerical_gradient(weighted, z), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("loss", "twin"), LOSSES)
+def test_losses_of_extreme_outputs(loss, twin):
+    z = np.array([[1e4, -1e4, 0], [-1e4, 1e4, 1e4], [-1e4, -1e4, -1e4]])
+    targets = np.eye(3)
+    dz = np.full((3, 3), np.nan, np.float32)
+    total = loss.loss(
+        z.astype(np.float32), targets.astype(np.float32), np.ones((3, 1), np.float32), dz
+    )
+    assert total == pytest.approx(twin(z, targets).sum(), rel=1e-6)
+    assert np.isfinite(dz).all()
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+@pytest.mark.parametrize(
+    ("loss", "twin"),
+    [
+        (SoftmaxCrossEntropy(), lambda z: z),
+        (SigmoidSquaredError(), lambda z: naive.elementwise(naive.log_sigmoid, z)),
+    ],
+)
+def test_log_probabilities(loss, twin, in_place):
+    """Of softmax, or of sigmoids divided by their sum; also where all of these round to zero."""
+    z = np.random.default_rng(0).standard_normal((5, 4)) * 5
+    z[0], z[1] = [1e4, -1e4, 0, 0], [-1000, -1001, -1001, -1000]
+    source = z.copy()
+    out = source if in_place else np.full_like(z, np.nan)
+    loss.log_probabilities(source, out=out)
+    assert_allclose(out, naive.log_softmax(twin(z)), rtol=1e-12, atol=1e-12)
+
+
+def test_convolution_behind_convolution_wants_a_layer_between():
+    with pytest.raises(ValueError, match="Two convolutions need a layer between them"):
+        Network([Conv2D(2, 3), Conv2D(2, 3)], (4, 4, 1)).forward(np.zeros((1, 4, 4, 1)))
+
+
+def test_activation_behind_activation_wants_a_layer_between():
+    layers = [Flatten(), Dense(2), BiasActivation("tanh"), BiasActivation("sigmoid")]
+    with pytest.raises(ValueError, match="Two activations need a layer between them"):
+        Network(layers, (2, 2, 1)).forward(np.zeros((1, 2, 2, 1)))
+
+
+def paper_network():
+    layers = build_layers(
+        (28, 28, 1), 10, n_filters=64, filter_size=13, padding="valid", pool_size=2,
+        pool_regions=2, pooling="mean", hidden_layer_sizes=(10,), activation="sigmoid",
+        dropout=0.0,
+    )  # fmt: skip
+    return Network(layers, (28, 28, 1))
+
+
+def test_network_is_laid_out_once():
+    network = paper_network()
+    assert network.shapes[0] == (28, 28, 1)
+    assert network.shapes[3] == (2, 2, 64)
+    assert network.shapes[-1] == (10,)
+    expected = (13 * 13 + 1) * 64 + (256 + 1) * 10 + (10 + 1) * 10
+    assert network.n_parameters == len(network.parameters) == expected
+    assert network.parameters.dtype == np.float32
+    # every parameter has a place of its own in the vector
+    network.parameters[:] = np.arange(expected)
+    views = [view for p in network.layer_parameters for view in vars(p).values()]
+    assert_array_equal(np.sort(np.concatenate([view.ravel() for view in views])), range(expected))
+    # weights first, then biases: what the L2 penalty relies on
+    network.parameters[network.n_weights :] = -1
+    for p in network.layer_parameters:
+        assert (getattr(p, "bias", np.array(-1)) == -1).all()
+        assert (getattr(p, "weights", np.array(0)) >= 0).all()
+
+
+def test_summary_and_repr():
+    network = paper_network()
+    assert repr(network) == "<Network 28 x 28 x 1 -> 10, 8 layers, 13,560 parameters>"
+    lines = network.summary().splitlines()
+    assert lines[0].split() == ["layer", "output", "shape", "parameters"]
+    assert lines[1].startswith("Conv2D(n_filters=64, filter_size=13, padding='valid') ")
+    assert lines[1].endswith(" 10,816")
+    assert "(2, 2, 64)" in lines[3]
+    assert lines[-1].split() == ["total", "13,560"]
+    assert len({len(line) for line in lines}) == 1
+    # weights' products: 16 x 16 places, 169 pixels, 64 filters; then 256 x 10 and 10 x 10
+    assert network.flops == 2 * (16 * 16 * 169 * 64 + 256 * 10 + 10 * 10)
+
+
+def test_network_survives_pickling():
+    network = paper_network()
+    network.initialize(np.random.default_rng(0))
+    images = np.random.default_rng(1).random((3, 28, 28, 1))
+    copy = pickle.loads(pickle.dumps(network))
+    assert copy.layers == network.layers
+    assert_array_equal(copy.forward(images), network.forward(images))
+    copy.parameters[:] = 0  # its own vector, and its own views of it
+    assert not copy.layer_parameters[0].weights.any()
+    assert network.parameters.any()
+
+
+@pytest.mark.parametrize(
+    ("function", "limits"),
+    [
+        # sqrt(6 / fan_in)
+        ("relu", {"convolution": np.sqrt(6 / 75), "dense": np.sqrt(6 / 1024)}),
+        # sqrt(6 / (fan_in + fan_out))
+        ("tanh", {"convolution": np.sqrt(6 / (75 + 400)), "dense": np.sqrt(6 / (1024 + 200))}),
+    ],
+)
+def test_initialisation(function, limits):
+    network = Network(
+        [
+            Conv2D(16, 5),
+            BiasActivation(function),
+            Flatten(),
+            Dense(200),
+            BiasActivation(function),
+        ],
+        (8, 8, 3),
+    )
+    network.initialize(np.random.default_rng(0))
+    found = {"convolution": network.layer_parameters[0], "dense": network.layer_parameters[3]}
+    for name, limit in limits.items():
+        weights = found[name].weights
+        assert 0.99 * limit < np.abs(weights).max() <= limit * (1 + 1e-6)
+        assert weights.std() == pytest.approx(limit / np.sqrt(3), rel=0.05)
+    assert not network.parameters[network.n_weights :].any()
+
+    network.initialize(np.random.default_rng(0), "uniform")
+    assert network.parameters.min() == pytest.approx(-1, abs=0.01)
+    assert network.parameters.max() == pytest.approx(1, abs=0.01)
+    assert network.layer_parameters[4].bias.std() == pytest.approx(1 / np.sqrt(3), rel=0.1)

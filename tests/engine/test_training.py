@@ -1,0 +1,354 @@
+"""Steps of training: optimizers, penalties, batches of any size, streams, threads, memory."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers.quick import peak_of
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skcnn._architecture import build_layers
+from skcnn.engine.layers.convolution.conv2d import Conv2D
+from skcnn.engine.network import Network
+from skcnn.engine.reader import ImageReader
+from skcnn.engine.runtime.blas import single_threaded_blas
+from skcnn.engine.runtime.threads import Threads
+from skcnn.engine.training.losses import SoftmaxCrossEntropy
+from skcnn.engine.training.optimizers import SGD, Adam
+from skcnn.engine.training.trainer import Trainer, predict
+
+SMALL = {
+    "n_filters": 3,
+    "filter_size": 3,
+    "padding": "same",
+    "pool_size": 2,
+    "pool_regions": None,
+    "pooling": "max",
+    "hidden_layer_sizes": (8,),
+    "activation": "tanh",
+    "dropout": 0.0,
+}
+
+
+class Setting:
+    """A network with random images, and trainers for it that differ in one thing or another."""
+
+    def __init__(
+        self, n_images=100, shape=(6, 6, 1), n_classes=3, dtype=np.float64, method="auto", **changes
+    ):
+        rng = np.random.default_rng(0)
+        layers = [
+            replace(layer, method=method) if isinstance(layer, Conv2D) else layer
+            for layer in build_layers(shape, n_classes, **(SMALL | changes))
+        ]
+        self.network = Network(layers, shape, dtype)
+        self.network.initialize(rng)
+        self.start = self.network.parameters.copy()
+        self.images = rng.standard_normal((n_images, *shape)).astype(dtype)
+        self.labels = rng.integers(n_classes, size=n_images)
+        self.n_classes = n_classes
+
+    def trainer(self, threads, optimizer=None, moments=None, weights=None, l2=0.0, **changes):
+        optimizer = optimizer or SGD()
+        if moments is None:
+            moments = [np.zeros_like(self.start) for _ in range(optimizer.n_moments)]
+        return Trainer(
+            self.network,
+            SoftmaxCrossEntropy(),
+            optimizer,
+            moments,
+            ImageReader(self.images),
+            np.eye(self.n_classes, dtype=self.network.dtype),
+            self.labels,
+            weights,
+            **{
+                "l2": l2,
+                "batch_size": len(self.images),
+                "seed": 0,
+                "threads": threads,
+            }
+            | changes,
+        )
+
+    def gradient(self, trainer, indices, at):
+        """By one step of plain descent at rate one."""
+        self.network.parameters[:] = at
+        trainer.step(indices, step=1, rate=1.0, momentum=0.0)
+        return at - self.network.parameters
+
+
+@pytest.fixture(scope="module")
+def threads():
+    with Threads(2) as pool:
+        yield pool
+
+
+def batches(n_images, n_steps):
+    rng = np.random.default_rng(1)
+    return [rng.permutation(n_images)[:40] for _ in range(n_steps)]
+
+
+# --- optimizers, against the textbook -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+def test_momentum(threads, momentum):
+    """Polyak: v = momentum v - rate gradient; parameters + v."""
+    setting = Setting(hidden_layer_sizes=(200,))  # several blocks and pieces of parameters
+    plain, trainer = setting.trainer(threads), setting.trainer(threads, SGD())
+    parameters, v = setting.start.copy(), np.zeros_like(setting.start)
+    fast = setting.start.copy()
+    for number, batch in enumerate(batches(100, 6)):
+        rate = 0.1 / (1 + number)
+        v = momentum * v - rate * setting.gradient(plain, batch, parameters)
+        parameters = parameters + v
+        setting.network.parameters[:] = fast
+        trainer.step(batch, step=number + 1, rate=rate, momentum=momentum)
+        fast = setting.network.parameters.copy()
+    assert_allclose(fast, parameters, rtol=1e-10, atol=1e-12)
+    assert np.abs(fast - setting.start).max() > 1e-3
+
+
+def test_momentum_may_change(threads):
+    """The paper's: 0.5 first, then 0.9."""
+    setting = Setting()
+    plain, trainer = setting.trainer(threads), setting.trainer(threads, SGD())
+    parameters, v = setting.start.copy(), 0.0
+    fast = setting.start.copy()
+    for number, batch in enumerate(batches(100, 6)):
+        momentum = 0.5 if number < 3 else 0.9
+        v = momentum * v - 0.1 * setting.gradient(plain, batch, parameters)
+        parameters = parameters + v
+        setting.network.parameters[:] = fast
+        trainer.step(batch, step=number + 1, rate=0.1, momentum=momentum)
+        fast = setting.network.parameters.copy()
+    assert_allclose(fast, parameters, rtol=1e-10, atol=1e-12)
+
+
+def test_nesterov(threads):
+    """Sutskever et al. (2013): the gradient is taken at parameters + momentum v, where v leads.
+
+    The engine carries that point, so the same steps go through the same gradients.
+    """
+    setting = Setting()
+    plain, trainer = setting.trainer(threads), setting.trainer(threads, SGD(nesterov=True))
+    parameters, v = setting.start.copy(), np.zeros_like(setting.start)
+    fast = setting.start.copy()
+    for number, batch in enumerate(batches(100, 6)):
+        v = 0.9 * v - 0.1 * setting.gradient(plain, batch, parameters + 0.9 * v)
+        parameters = parameters + v
+        setting.network.parameters[:] = fast
+        trainer.step(batch, step=number + 1, rate=0.1, momentum=0.9)
+        fast = setting.network.parameters.copy()
+        assert_allclose(fast, parameters + 0.9 * v, rtol=1e-10, atol=1e-12)
+
+
+def test_adam(threads):
+    """Kingma & Ba (2015), Algorithm 1, line by line."""
+    setting = Setting(hidden_layer_sizes=(200,))
+    plain, trainer = setting.trainer(threads), setting.trainer(threads, Adam())
+    parameters = setting.start.copy()
+    m = v = np.zeros_like(parameters)
+    fast = parameters.copy()
+    for number, batch in enumerate(batches(100, 6)):
+        t, alpha = number + 1, 0.01 / (1 + number)
+        g = setting.gradient(plain, batch, parameters)
+        m = 0.9 * m + (1 - 0.9) * g
+        v = 0.999 * v + (1 - 0.999) * g**2
+        m_hat, v_hat = m / (1 - 0.9**t), v / (1 - 0.999**t)
+        parameters = parameters - alpha * m_hat / (np.sqrt(v_hat) + 1e-8)
+        setting.network.parameters[:] = fast
+        trainer.step(batch, step=t, rate=alpha, momentum=0.0)
+        fast = setting.network.parameters.copy()
+    assert_allclose(fast, parameters, rtol=1e-8, atol=1e-10)
+
+
+def test_l2_is_divided_by_the_size_of_the_batch_and_spares_biases(threads):
+    setting = Setting()
+    at = np.random.default_rng(0).standard_normal(len(setting.start))
+    everything = np.arange(100)
+    for weights in (None, np.random.default_rng(1).uniform(0.5, 2, 100)):
+        without = setting.gradient(setting.trainer(threads, weights=weights), everything, at)
+        penalised = setting.trainer(threads, weights=weights, l2=3.0)
+        difference = setting.network.views(setting.gradient(penalised, everything, at) - without)
+        for found, p in zip(difference, setting.network.views(at), strict=True):
+            if hasattr(p, "weights"):
+                assert_allclose(found.weights, 3.0 / 100 * p.weights, rtol=1e-8, atol=1e-12)
+            if hasattr(p, "bias"):
+                assert_allclose(found.bias, 0, atol=1e-12)
+
+
+# --- mini-batches of any size ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_batch_of_thousands(threads, weighted):
+    """More images than the trainer takes at once: the mean over parts of 300."""
+    setting = Setting(n_images=2500)
+    weights = np.random.default_rng(1).uniform(0.5, 2, 2500) if weighted else None
+    trainer = setting.trainer(threads, weights=weights)
+    order = np.random.default_rng(2).permutation(2500)
+    whole = setting.gradient(trainer, order, setting.start)
+    parts, shares = [], []
+    for start in range(0, 2500, 300):
+        part = order[start : start + 300]
+        parts.append(setting.gradient(trainer, part, setting.start))
+        shares.append(len(part))
+    assert_allclose(whole, np.average(parts, axis=0, weights=shares), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_images", [256, 1024])
+def test_dropout_repeats_no_mask(threads, n_images):
+    """With the same masks for the second half of a batch, equal images would be a plain double."""
+    setting = Setting(n_images=2 * n_images, hidden_layer_sizes=(), dropout=0.5)
+    setting.images[:] = setting.images[0]
+    setting.labels[:] = 0
+    trainer = setting.trainer(threads)
+    first = setting.gradient(trainer, np.arange(n_images), setting.start)
+    both = setting.gradient(trainer, np.arange(2 * n_images), setting.start)
+    assert np.abs(both - first).max() > 1e-6 * np.abs(first).max()
+
+
+def test_weights_of_zero(threads):
+    """They count among the images of a batch, no more; where all are zero, nothing moves."""
+    setting = Setting()
+    weights = np.ones(100)
+    weights[::2] = 0
+    trainer = setting.trainer(threads, weights=weights)
+    odd = setting.gradient(setting.trainer(threads), np.arange(1, 100, 2), setting.start)
+    everything = setting.gradient(trainer, np.arange(100), setting.start)
+    assert_allclose(everything, odd / 2, rtol=1e-9, atol=1e-13)
+    setting.network.parameters[:] = setting.start
+    assert trainer.step(np.arange(0, 100, 2), step=1, rate=1.0, momentum=0.0) == 0
+    assert_array_equal(setting.network.parameters, setting.start)
+
+
+# --- threads --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["direct", "winograd"])
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.parametrize("optimizer", [SGD(), SGD(nesterov=True), Adam()])
+def test_identical_weights_for_any_number_of_threads(optimizer, dropout, method):
+    """To the last bit; batches with a partial tile, and larger than the trainer takes at once."""
+    found = []
+    for n_threads in (1, 2, 3, 7):
+        setting = Setting(
+            n_images=1200,
+            shape=(9, 7, 2),
+            dtype=np.float32,
+            n_filters=(6, 5),
+            hidden_layer_sizes=(300,),
+            dropout=dropout,
+            method=method,
+        )
+        setting.network.parameters[:] = setting.start
+        losses = []
+        with single_threaded_blas(), Threads(n_threads) as pool:
+            trainer = setting.trainer(pool, optimizer, l2=0.1)
+            for step in range(1, 9):
+                batch = np.random.default_rng(step).permutation(1200)[: 250 if step % 4 else 1200]
+                losses.append(trainer.step(batch, step=step, rate=0.01, momentum=0.9))
+        found.append((losses, setting.network.parameters.copy()))
+    for losses, parameters in found[1:]:
+        assert losses == found[0][0]
+        assert_array_equal(parameters, found[0][1])
+    assert np.isfinite(parameters).all()
+
+
+def test_the_stream_of_a_tile_is_named_by_seed_and_step(threads):
+    setting = Setting(dropout=0.5)
+    everything = np.arange(100)
+
+    def loss(seed, step):
+        trainer = setting.trainer(threads, seed=seed)
+        setting.network.parameters[:] = setting.start
+        return trainer.step(everything, step=step, rate=0.0, momentum=0.0)
+
+    assert loss(0, 1) == loss(0, 1)
+    assert len({loss(0, 1), loss(0, 2), loss(1, 1), loss(1, 2)}) == 4
+
+
+def test_augment_gets_each_tile_with_a_stream_of_its_own(threads):
+    setting = Setting(n_images=500)
+    drawn, seen = [], []
+
+    def augment(images, rng):
+        assert images.shape[1:] == (6, 6, 1)
+        seen.extend(images[:, 0, 0, 0].tolist())
+        drawn.append(rng.random())
+        return np.zeros_like(images)
+
+    trainer, plain = setting.trainer(threads, augment=augment), setting.trainer(threads)
+    augmented = setting.gradient(trainer, np.arange(500), setting.start)
+    assert sorted(seen) == sorted(setting.images[:, 0, 0, 0].tolist())
+    assert len(set(drawn)) == len(drawn) > 1
+    assert setting.images.all()
+    setting.images[:] = 0
+    blank = setting.gradient(plain, np.arange(500), setting.start)
+    assert_allclose(blank, augmented, rtol=1e-10, atol=1e-12)
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_ufunc_buffers():
+    """numpy's own, for casts: let them not hide what the loop would allocate."""
+    before = np.setbufsize(16)
+    yield
+    np.setbufsize(before)
+
+
+@pytest.mark.usefixtures("small_ufunc_buffers")
+@pytest.mark.parametrize("optimizer", [SGD(nesterov=True), Adam()])
+@pytest.mark.parametrize(
+    # the size of those buffers cannot be set from here for threads other than this one
+    ("n_threads", "most"),
+    [(1, 16_000), (2, 400_000)],
+)
+def test_nothing_is_allocated_in_the_loop(n_threads, most, optimizer):
+    """A tile's activations take megabytes, the parameters 0.4 MB, a batch of images 0.2 MB."""
+    # one thread meets partial tiles, too; of several, one may meet its first of them late
+    n_images = 500 if n_threads == 1 else 512
+    setting = Setting(
+        n_images=n_images,
+        shape=(28, 28, 1),
+        dtype=np.float32,
+        n_filters=(16, 16),
+        hidden_layer_sizes=(128,),
+        activation="relu",
+        dropout=0.2,
+    )
+    weights = np.random.default_rng(0).uniform(0.5, 2, n_images)
+    order = np.random.default_rng(0).permutation(n_images)
+    with single_threaded_blas(), Threads(n_threads) as pool:
+        trainer = setting.trainer(pool, optimizer, weights=weights, l2=0.1, batch_size=64)
+
+        def epoch(number):
+            for start in range(0, n_images, 64):
+                batch = order[start : start + 64]
+                trainer.step(batch, step=8 * number + 1, rate=1e-3, momentum=0.9)
+
+        for number in range(3):  # each thread has met each size of a tile
+            epoch(number)
+        assert peak_of(lambda: [epoch(number) for number in range(3, 9)]) < most
+
+
+def test_prediction_takes_no_more_memory_for_more_images():
+    setting = Setting(n_images=1, shape=(10, 10, 1), dtype=np.float32)
+    peaks = []
+    for n_images in (100, 12_000, 48_000):  # the first imports what is imported at the first need
+        images = np.random.default_rng(0).integers(0, 256, (n_images, 10, 10, 1), dtype=np.uint8)
+        seen = np.zeros(n_images, np.intp)
+
+        def write(rows, space, seen=seen):
+            seen[rows] += 1
+
+        with Threads(2) as pool:
+            source = ImageReader(images)
+            peaks.append(peak_of(lambda: predict(setting.network, source, pool, write)))  # noqa: B023
+        assert (seen == 1).all()
+    # two tiles of 256 images; the second set of images alone takes 3.6 MB more than the first
+    assert max(peaks[1:]) < 2_500_000
+    assert abs(peaks[2] - peaks[1]) < 100_000

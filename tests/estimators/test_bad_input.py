@@ -1,0 +1,322 @@
+"""What ConvNetClassifier refuses: with the value, what was expected, and nothing changed."""
+
+import pickle
+
+import numpy as np
+import pytest
+import scipy.sparse
+from helpers.quick import fast
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
+
+
+@pytest.fixture(scope="module")
+def images(digits):
+    """300 digits, uint8 (300, 8, 8), and their labels."""
+    return digits[0][:300], digits[1][:300]
+
+
+PARAMETERS = [
+    ({"image_shape": (7, 9)}, r"image_shape=\(7, 9\) does not fit the images of X.*\(8, 8\)"),
+    ({"image_shape": (8, 8, 3)}, r"image_shape=\(8, 8, 3\) does not fit"),
+    ({"image_shape": (8,)}, r"image_shape is \(8,\); expected \(height, width\)"),
+    ({"image_shape": (-8, -8)}, r"image_shape is \(-8, -8\); expected"),
+    ({"image_shape": (8.0, 8.0)}, r"image_shape is \(8\.0, 8\.0\); expected"),
+    ({"image_shape": 8}, "'image_shape' parameter of ConvNetClassifier must be.*Got 8"),
+    ({"n_filters": 0}, "'n_filters' parameter.*Got 0"),
+    ({"n_filters": ()}, "n_filters is empty; expected at least one convolution layer"),
+    ({"n_filters": (4, 0)}, r"n_filters is \(4, 0\); expected an int, or a tuple of ints, of 1"),
+    ({"n_filters": (4, 2.5)}, r"n_filters is \(4, 2\.5\); expected"),
+    ({"n_filters": True}, "n_filters is True; expected"),
+    ({"filter_size": 2.5}, "'filter_size' parameter.*Got 2.5"),
+    ({"filter_size": (3, 3)}, r"filter_size has 2 values \(\(3, 3\)\), but n_filters asks for 1"),
+    ({"padding": "valid", "filter_size": 9}, "filter_size is 9, but the images.* are 8 x 8 pixels"),
+    (
+        {"padding": "valid", "filter_size": 4, "n_filters": (2, 2)},
+        "filter_size is 4, but the images that reach convolution layer 2 are 3 x 3 pixels",
+    ),
+    ({"padding": "full"}, "'padding' parameter.*'same'.*Got 'full'"),
+    ({"pool_size": 0}, "'pool_size' parameter.*Got 0"),
+    ({"pool_size": (2, 2)}, "pool_size has 2 values"),
+    ({"pool_regions": (2, 2)}, "pool_regions has 2 values"),
+    ({"pool_regions": -1}, "'pool_regions' parameter.*Got -1"),
+    ({"pooling": "median"}, "'pooling' parameter.*Got 'median'"),
+    ({"hidden_layer_sizes": (0,)}, r"hidden_layer_sizes is \(0,\); expected"),
+    ({"activation": "gelu"}, "'activation' parameter.*Got 'gelu'"),
+    ({"output_activation": "relu"}, "'output_activation' parameter.*Got 'relu'"),
+    ({"dropout": 1.0}, r"'dropout' parameter.*\[0.0, 1.0\).*Got 1.0"),
+    ({"weight_init": "zeros"}, "'weight_init' parameter.*Got 'zeros'"),
+    ({"solver": "lbfgs"}, "'solver' parameter.*Got 'lbfgs'"),
+    ({"learning_rate": "adaptive"}, "'learning_rate' parameter.*Got 'adaptive'"),
+    ({"learning_rate_init": 0}, "'learning_rate_init' parameter.*Got 0"),
+    ({"momentum": 1.5}, "'momentum' parameter.*Got 1.5"),
+    ({"alpha": -1}, "'alpha' parameter.*Got -1"),
+    ({"batch_size": 0}, "'batch_size' parameter.*Got 0"),
+    ({"batch_size": "all"}, "'batch_size' parameter.*Got 'all'"),
+    ({"max_iter": 0}, "'max_iter' parameter.*Got 0"),
+    ({"max_time": 0}, "'max_time' parameter.*Got 0"),
+    ({"shuffle": "sometimes"}, "'shuffle' parameter.*Got 'sometimes'"),
+    ({"augment": "mirror"}, "'augment' parameter.*Got 'mirror'"),
+    ({"class_weight": "even"}, "'class_weight' parameter.*Got 'even'"),
+    ({"class_weight": {0: -1.0}}, r"class_weight is \{0: -1.0\}; expected finite weights"),
+    ({"class_weight": {0: np.nan}}, r"class_weight is \{0: nan\}; expected finite weights"),
+    ({"class_weight": dict.fromkeys(range(10), 0)}, "class_weight is .* not all zero"),
+    ({"validation_fraction": 1.0}, "'validation_fraction' parameter.*Got 1.0"),
+    (
+        {"early_stopping": True, "validation_fraction": 0.01},
+        "early_stopping could not set aside validation_fraction=0.01 of 300 images",
+    ),
+    ({"random_state": "seed"}, "'random_state' parameter.*Got 'seed'"),
+    ({"n_jobs": 0}, "n_jobs is 0; expected None, a positive number of threads, or -1 for all"),
+    ({"n_jobs": 1.5}, "'n_jobs' parameter.*Got 1.5"),
+]
+# what `fit` is given instead, as functions of X and y
+DATA = [
+    (lambda X, y: {"X": np.where(X > 3, X, np.nan)}, "Input X contains NaN"),
+    (lambda X, y: {"X": np.where(X > 3, X, np.inf)}, "Input X contains infinity"),
+    (lambda X, y: {"X": np.where(X > 3, X, np.nan).reshape(300, 64)}, "Input X contains NaN"),
+    (lambda X, y: {"X": X + 1j}, "Complex data not supported"),
+    (lambda X, y: {"X": (X + 1j).reshape(300, 64)}, "Complex data not supported"),
+    (
+        lambda X, y: {"X": scipy.sparse.csr_array(X.reshape(300, 64))},
+        r"needs dense images, but X is a sparse csr_array of shape \(300, 64\)",
+    ),
+    (lambda X, y: {"X": X[:0], "y": y[:0]}, r"0 sample\(s\).*a minimum of 1 is required"),
+    (lambda X, y: {"X": X.reshape(300, 64)[:, :0]}, r"0 feature\(s\).*a minimum of 1 is required"),
+    (lambda X, y: {"X": X[:, :0]}, r"X has shape \(300, 0, 8\): images without pixels"),
+    (lambda X, y: {"X": X[:, 0, 0]}, "Expected 2D array, got 1D array"),
+    (lambda X, y: {"X": X.astype(str)}, "not compatible with arrays of bytes/strings"),
+    (lambda X, y: {"y": y[:-1]}, r"inconsistent numbers of samples: \[300, 299\]"),
+    (lambda X, y: {"y": None}, "requires y to be passed, but the target y is None"),
+    (lambda X, y: {"y": np.zeros(300)}, r"needs labels of at least 2 classes; got 1 class: \[0"),
+    (lambda X, y: {"y": np.linspace(0, 1, 300)}, "Unknown label type: continuous"),
+    (lambda X, y: {"y": np.eye(10)[y]}, r"y should be a 1d array, got an array of shape \(300, 10"),
+    (lambda X, y: {"y": np.where(y > 3, y, np.nan)}, "Input y contains NaN"),
+    (lambda X, y: {"sample_weight": np.ones(299)}, "sample_weight.shape == "),
+    (lambda X, y: {"sample_weight": -np.ones(300)}, "Negative values in data passed to"),
+    (lambda X, y: {"sample_weight": np.zeros(300)}, "zero"),
+    (lambda X, y: {"sample_weight": np.full(300, np.nan)}, "sample_weight contains NaN"),
+]
+FIT_DATA = [
+    *DATA,
+    (lambda X, y: {"X_val": X}, "X_val and y_val go together, but y_val is missing"),
+    (lambda X, y: {"y_val": y}, "X_val and y_val go together, but X_val is missing"),
+    (lambda X, y: {"sample_weight_val": np.ones(300)}, "X_val and y_val are missing"),
+    (
+        lambda X, y: {"X_val": X[:, :4], "y_val": y},
+        r"X has images of shape \(4, 8, 1\).*\(8, 8, 1\)",
+    ),
+    (lambda X, y: {"X_val": X, "y_val": y[:-1]}, r"inconsistent numbers of samples: \[300, 299\]"),
+    (
+        lambda X, y: {"X_val": X, "y_val": y + 1},
+        r"y_val has labels \[10\] that are not among the classes \[0, 1,",
+    ),
+    (
+        lambda X, y: {"X_val": X, "y_val": y.astype(str)},
+        r"y_val has labels \['0', '1',.*not among the classes \[0, 1,",
+    ),
+    (
+        lambda X, y: {"X_val": X, "y_val": y, "sample_weight_val": np.zeros(300)},
+        "zero",
+    ),
+]
+
+
+class Ruinous:
+    """Rates that are no numbers from a step on."""
+
+    def __init__(self, first):
+        self.first = first
+
+    def __call__(self, step):
+        return 0.01 if step < self.first else np.nan
+
+
+def remembered(estimator):
+    """All that an estimator holds, to be compared."""
+    return pickle.dumps(vars(estimator))
+
+
+@pytest.mark.parametrize(("params", "message"), PARAMETERS)
+def test_bad_parameters(images, params, message):
+    """Named with their value; nothing is fitted, and what was fitted before is as it was."""
+    X, y = images
+    with pytest.raises(ValueError, match=message):
+        fast(**params).fit(X, y)
+    model = fast().fit(X, y).set_params(**params)
+    before = remembered(model)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, y)
+    assert remembered(model) == before
+
+
+@pytest.mark.parametrize(("changes", "message"), FIT_DATA)
+def test_bad_data(images, changes, message):
+    X, y = images
+    arguments = {"X": X, "y": y} | changes(X, y)
+    new = fast()
+    with pytest.raises(ValueError, match=message):
+        new.fit(**arguments)
+    with pytest.raises(NotFittedError):
+        new.predict(X)
+    assert set(vars(new)) == set(new.get_params())
+    for warm_start in (False, True):
+        model = fast(warm_start=warm_start).fit(X, y)
+        before = remembered(model)
+        # what went before may be what a warm start finds wrong first
+        with pytest.raises(ValueError, match=None if warm_start else message):
+            model.fit(**arguments)
+        assert remembered(model) == before
+
+
+@pytest.mark.parametrize(("changes", "message"), [one for one in DATA if "1 class" not in one[1]])
+def test_bad_data_for_partial_fit(images, changes, message):
+    X, y = images
+    arguments = {"X": X, "y": y} | changes(X, y)
+    new = fast()
+    with pytest.raises(ValueError, match=message):
+        new.partial_fit(**arguments, classes=range(10))
+    assert set(vars(new)) == set(new.get_params())
+    model = fast().fit(X, y)
+    before = remembered(model)
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(**arguments)
+    assert remembered(model) == before
+
+
+def test_bad_classes_for_partial_fit(images):
+    X, y = images
+    with pytest.raises(ValueError, match="classes must be passed on the first call to partial_fit"):
+        fast().partial_fit(X, y)
+    with pytest.raises(ValueError, match=r"y has labels \[8, 9\] that are not among the classes"):
+        fast().partial_fit(X, y, classes=range(8))
+    with pytest.raises(ValueError, match=r"at least 2 classes; got 1 class: \[3\]"):
+        fast().partial_fit(X[y == 3], y[y == 3], classes=[3])
+    model = fast().partial_fit(X, y, classes=range(10))
+    before = remembered(model)
+    for labels, message in (
+        (y + 5, r"y has labels \[10, 11, 12, 13, 14\] that are not among the classes \[0, 1,"),
+        (y.astype(str), r"y has labels \['0', .*that are not among the classes \[0, 1,"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.partial_fit(X, labels)
+    with pytest.raises(ValueError, match=r"classes is \[0, 1, 2\], but at the first call.*\[0, "):
+        model.partial_fit(X, y, classes=[0, 1, 2])
+    assert remembered(model) == before
+    model.partial_fit(X, y, classes=np.arange(10)[::-1])  # the same ones
+
+
+def test_what_partial_fit_cannot_do(images):
+    X, y = images
+    for params, message in (
+        ({"early_stopping": True}, "early_stopping=True cannot be used with partial_fit"),
+        ({"class_weight": "balanced"}, "class_weight='balanced' needs all labels at once"),
+        (
+            {"n_filters": 7},
+            r"another network than the one that was fitted: Conv2D\(n_filters=7.*n_filters=6",
+        ),
+    ):
+        model = fast().fit(X, y).set_params(**params)
+        before = remembered(model)
+        with pytest.raises(ValueError, match=message):
+            model.partial_fit(X, y)
+        assert remembered(model) == before
+
+
+def test_what_warm_start_cannot_do(images):
+    X, y = images
+    model = fast(warm_start=True).fit(X, y)
+    before = remembered(model)
+    for some_X, some_y, message in (
+        (X, np.minimum(y, 8), r"needs the same classes as before, \[0, 1, .*; it has \[0, 1"),
+        (X, y.astype(str), "needs the same classes as before"),
+        (X[:, :4], y, r"X has images of shape \(4, 8, 1\), but .* fitted on .* \(8, 8, 1\)"),
+        (X.reshape(300, 64)[:, :60], y, "X has 60 features, but ConvNetClassifier is expecting 64"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.fit(some_X, some_y)
+    assert remembered(model) == before
+    model.set_params(hidden_layer_sizes=(5,))
+    with pytest.raises(ValueError, match="describe another network than the one that was fitted"):
+        model.fit(X, y)
+    assert_array_equal(fast().fit(X, y).network_.parameters, model.network_.parameters)
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_diverging_leaves_all_as_it_was(images, method, warm_start):
+    """Rates that are no numbers, from some step on: at once, and in the middle of training."""
+    X, y = images
+    model = fast(warm_start=warm_start).fit(X, y)
+    for first in (0, 3):
+        model.set_params(learning_rate=Ruinous(first))
+        before = remembered(model)
+        with pytest.raises(ValueError, match=r"Training diverged.*Lower learning_rate_init"):
+            getattr(model, method)(X, y)
+        assert remembered(model) == before
+    new = fast(learning_rate=Ruinous(0))
+    with pytest.raises(ValueError, match="Training diverged"):
+        new.fit(X, y)
+    assert set(vars(new)) == set(new.get_params())
+
+
+@pytest.mark.parametrize("error", [KeyError("none of ours"), KeyboardInterrupt()])
+def test_errors_of_a_callable_are_the_caller_s(images, error):
+    """They come through, and nothing has happened; but an interrupt keeps what was learned."""
+    X, y = images
+
+    def rate(step):
+        if step == 7:
+            raise error
+        return 0.01
+
+    model = fast().fit(X, y).set_params(learning_rate=rate)
+    parameters = model.network_.parameters.copy()
+    if isinstance(error, KeyError):
+        with pytest.raises(KeyError, match="none of ours"):
+            model.fit(X, y)
+        assert_array_equal(model.network_.parameters, parameters)
+        assert model.n_iter_ == 3
+    else:
+        with pytest.warns(UserWarning, match="interrupted in epoch 2 of 3"):
+            model.fit(X, y)
+        assert model.n_iter_ == 1
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_pixels_beyond_float32(images, standardize):
+    """As near to its limit as the network's sums allow."""
+    X, y = images
+    model = fast(standardize=standardize).fit(X, y)
+    before = remembered(model)
+    for factor in (1e30, 1e300):
+        with pytest.raises(
+            ValueError, match=r"X has pixels as large as .*; expected none above 1e"
+        ):
+            model.fit(X * factor, y)
+    assert remembered(model) == before
+    if standardize:
+        large = fast().fit(X * 1e25, y)
+        assert_allclose(large.predict_proba(X * 1e25), model.predict_proba(X), atol=1e-3)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "transform"])
+def test_bad_images_to_predict(images, method):
+    X, y = images
+    with pytest.raises(NotFittedError, match="Call 'fit'"):
+        getattr(fast(), method)(X)
+    model = fast().fit(X, y)
+    for some_X, message in (
+        (X[:, :4], r"X has images of shape \(4, 8, 1\), but .* \(8, 8, 1\)"),
+        (X.reshape(300, 16, 4), r"X has images of shape \(16, 4, 1\), but"),
+        (X.reshape(300, 64)[:, :63], "X has 63 features, but ConvNetClassifier is expecting 64"),
+        (X[:, 0, :5], "X has 5 features, but ConvNetClassifier is expecting 64"),
+        (np.where(X > 3, X, np.nan), "Input X contains NaN"),
+        (scipy.sparse.csr_array(X.reshape(300, 64)), "needs dense images, but X is a sparse"),
+        (X + 1j, "Complex data not supported"),
+        (X[:0], r"0 sample\(s\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            getattr(model, method)(some_X)
+    with pytest.raises(ValueError, match="n_jobs is 0"):
+        getattr(model.set_params(n_jobs=0), method)(X)

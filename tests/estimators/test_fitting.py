@@ -1,0 +1,389 @@
+"""How ConvNetClassifier trains: fits, partial fits, warm starts, weights of images."""
+
+from copy import deepcopy
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.quick import constant_rate, fast
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+
+from skcnn.engine.layers.basic import Dropout
+
+
+@pytest.fixture(scope="module")
+def images(digits):
+    """300 digits, uint8 (300, 8, 8), and their labels."""
+    return digits[0][:300], digits[1][:300]
+
+
+# --- training -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"dropout": 0.4, "hidden_layer_sizes": (20,), "solver": "sgd"},
+        {"n_filters": (5, 7), "pooling": "mean", "early_stopping": True, "activation": "tanh"},
+        {"solver": "gd", "augment": "affine"},
+        {"augment": "elastic"},
+    ],
+)
+def test_identical_for_any_number_of_threads(images, settings):
+    X, y = images
+    models = [fast(n_jobs=n_jobs, **settings).fit(X, y) for n_jobs in (1, 2, 3)]
+    for model in models[1:]:
+        assert_array_equal(model.network_.parameters, models[0].network_.parameters)
+        assert model.loss_curve_ == models[0].loss_curve_
+        assert_array_equal(model.predict_proba(X), models[0].predict_proba(X))
+        assert model.validation_scores_ == models[0].validation_scores_
+
+
+def test_random_state(images):
+    X, y = images
+
+    def parameters(random_state):
+        return fast(random_state=random_state, dropout=0.1).fit(X, y).network_.parameters
+
+    assert_array_equal(parameters(1), parameters(1))
+    assert_array_equal(parameters(np.random.RandomState(7)), parameters(7))
+    stream = np.random.RandomState(1)
+    different = [parameters(0), parameters(1), parameters(None), parameters(None)]
+    different += [parameters(stream), parameters(stream)]
+    assert len({tuple(one) for one in different[:4]} | {tuple(different[5])}) == 5
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_partial_fit_again_and_again_is_fit(images, solver):
+    """To the last bit, with a schedule that does not need to know the end."""
+    X, y = images
+    settings = {"solver": solver, "dropout": 0.2, "learning_rate": lambda step: 0.01 / (step + 1)}
+    at_once = fast(max_iter=4, **settings).fit(X, y)
+    step_by_step = fast(**settings)
+    for _ in range(4):
+        step_by_step.partial_fit(X, y, classes=np.arange(10))
+    assert_array_equal(step_by_step.network_.parameters, at_once.network_.parameters)
+    assert step_by_step.loss_curve_ == at_once.loss_curve_
+    assert (step_by_step.n_iter_, step_by_step.t_) == (at_once.n_iter_, at_once.t_) == (4, 1200)
+
+
+def test_partial_fit_on_a_stream(digits):
+    """Parts of the data, some without all classes; then the whole is known well."""
+    order = np.random.default_rng(0).permutation(len(digits[1]))  # or the last writers are new
+    X, y = digits[0][order], digits[1][order]
+    model = fast(n_filters=16, learning_rate_init=0.005)
+    for _ in range(6):
+        for start in range(0, 1500, 25):
+            part = slice(start, start + 25)
+            model.partial_fit(X[part], y[part], classes=range(10))
+    assert model.t_ == 6 * 1500
+    assert model.n_iter_ == 6 * 60
+    assert model.score(X[1500:], y[1500:]) > 0.95
+
+
+def test_partial_fit_holds_the_rate_of_one_cycle(images):
+    one_cycle = fast(learning_rate="one_cycle").partial_fit(*images, classes=range(10))
+    held = fast(learning_rate=lambda step: 0.002).partial_fit(*images, classes=range(10))
+    assert_array_equal(one_cycle.network_.parameters, held.network_.parameters)
+
+
+def test_partial_fit_with_another_solver_begins_its_memory_anew(images):
+    model = fast(solver="sgd").fit(*images)
+    before = model.network_.parameters.copy()
+    model.set_params(solver="adam").partial_fit(*images)
+    assert model.n_iter_ == 4
+    assert model.t_ == 1200
+    assert 0 < np.abs(model.network_.parameters - before).max() < 0.1
+
+
+def test_fit_begins_anew(images):
+    X, y = images
+    model = fast()
+    first = model.fit(X, y).network_.parameters.copy()
+    model.partial_fit(X, y)
+    assert_array_equal(model.fit(X, y).network_.parameters, first)
+    assert (model.n_iter_, model.t_, len(model.loss_curve_)) == (3, 900, 3)
+    # other images, other labels, from a frame to an array
+    frame = pd.DataFrame(X[:, :4].reshape(300, -1)).add_prefix("pixel")
+    model.fit(frame, (y > 4).astype(str))
+    assert model.image_shape_ == (1, 32, 1)
+    assert model.classes_.tolist() == ["False", "True"]
+    model.fit(X, y)
+    assert not hasattr(model, "feature_names_in_")
+    assert_array_equal(model.network_.parameters, first)
+
+
+def test_warm_start(images):
+    """From the weights of the fit before, with an optimizer that begins anew."""
+    X, y = images
+    steps = []
+    model = fast(warm_start=True, learning_rate=lambda step: steps.append(step) or 0.002)
+    model.fit(X, y)
+    losses = list(model.loss_curve_)
+    model.set_params(alpha=0.5, max_iter=2).fit(X, y)
+    assert (model.n_iter_, model.t_) == (5, 1500)
+    assert model.loss_curve_[:3] == losses
+    assert model.loss_curve_[3] < losses[-1]
+    assert model.loss_ == model.loss_curve_[-1]
+    assert steps == [*range(15), *range(10)]
+    # as another fit that starts from these weights
+    still = fast(learning_rate=lambda step: 0.0, warm_start=True).fit(X, y)
+    still.network_.parameters[:] = fast(learning_rate=constant_rate).fit(X, y).network_.parameters
+    still.set_params(learning_rate=constant_rate, alpha=0.5, max_iter=2).fit(X, y)
+    assert_array_equal(still.network_.parameters, model.network_.parameters)
+
+
+def test_fits_that_go_on_see_other_orders(images):
+    X, y = images
+    seen = []
+
+    def augment(batch, rng):
+        seen.extend(batch[:, :, :, 0].sum(axis=(1, 2)).tolist())
+        return batch
+
+    model = fast(warm_start=True, max_iter=1, augment=augment, n_jobs=1)
+    for _ in range(3):
+        model.fit(X, y)
+    epochs = [seen[i : i + len(X)] for i in range(0, len(seen), len(X))]
+    assert len(epochs) == 3
+    assert sorted(epochs[0]) == sorted(epochs[1]) == sorted(epochs[2])
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+
+
+def test_validation_scores_keep_step_with_the_losses(images):
+    X, y = images
+    model = fast(warm_start=True, max_iter=2).fit(X, y)
+    model.fit(X, y, X_val=X[:50], y_val=y[:50])
+    assert len(model.validation_scores_) == len(model.loss_curve_) == 4
+    assert np.isnan(model.validation_scores_[:2]).all()
+    assert model.best_validation_score_ == max(model.validation_scores_[2:])
+
+
+def test_curves_and_counters(images):
+    model = fast(max_iter=7).fit(*images)
+    assert model.n_iter_ == len(model.loss_curve_) == 7
+    assert model.t_ == 7 * 300
+    assert model.loss_ == model.loss_curve_[-1] < model.loss_curve_[0]
+    assert model.validation_scores_ is None
+    assert model.best_validation_score_ is None
+
+
+def test_rate_and_momentum_are_asked_by_step(images):
+    X, y = images
+    rates, momenta = [], []
+    model = fast(
+        solver="sgd",
+        learning_rate=lambda step: rates.append(step) or 0.01,
+        momentum=lambda step: momenta.append(step) or 0.5,
+        batch_size=100,
+    ).fit(X, y)
+    assert rates == momenta == list(range(9))
+    fixed = fast(solver="sgd", learning_rate=lambda step: 0.01, momentum=0.5, batch_size=100)
+    assert_array_equal(fixed.fit(X, y).network_.parameters, model.network_.parameters)
+    rates.clear()
+    model.set_params(solver="gd", momentum=0.9).fit(X, y)
+    assert rates == [0, 1, 2]
+
+
+def test_full_batch_descent_is_a_batch_of_all(digits):
+    """1,797 images: more than one go takes."""
+    X, y = digits
+    settings = {"alpha": 0.1, "dropout": 0.1, "max_iter": 2, "learning_rate_init": 0.1}
+    full = fast(solver="gd", **settings).fit(X, y)
+    as_batch = fast(solver="sgd", batch_size=5000, **settings).fit(X, y)
+    assert_array_equal(full.network_.parameters, as_batch.network_.parameters)
+
+
+def test_weights_begin_as_asked(images):
+    """Seen with a rate of zero."""
+    X, y = images
+    still = fast(learning_rate=lambda step: 0.0, n_filters=30, hidden_layer_sizes=(100,))
+    uniform = clone(still).set_params(weight_init="uniform").fit(X, y).network_
+    assert uniform.parameters.min() == pytest.approx(-1, abs=0.01)
+    assert uniform.parameters.max() == pytest.approx(1, abs=0.01)
+    assert uniform.layer_parameters[-1].bias.all()
+    for activation, limit in (("relu", np.sqrt(6 / 9)), ("tanh", np.sqrt(6 / (9 + 9 * 30)))):
+        network = still.set_params(activation=activation).fit(X, y).network_
+        assert np.abs(network.layer_parameters[0].weights).max() == pytest.approx(limit, rel=0.05)
+        assert not network.layer_parameters[-1].bias.any()
+
+
+@pytest.mark.parametrize(
+    ("solver", "activation", "rate"),
+    [
+        ("adam", "relu", 0.004),
+        ("adam", "tanh", 0.02),
+        ("sgd", "relu", 0.05),
+        ("gd", "sigmoid", 0.5),
+    ],
+)
+def test_automatic_rate(images, solver, activation, rate):
+    settings = {"solver": solver, "activation": activation, "max_iter": 1}
+    automatic = fast(learning_rate_init="auto", **settings).fit(*images)
+    given = fast(learning_rate_init=rate, **settings).fit(*images)
+    assert_array_equal(automatic.network_.parameters, given.network_.parameters)
+
+
+def test_automatic_dropout(images):
+    """With ReLU, before layers of 64 inputs and more."""
+
+    def rates(**changes):
+        layers = fast(dropout="auto", max_iter=1, **changes).fit(*images).network_.layers
+        return [layer.rate for layer in layers if isinstance(layer, Dropout)]
+
+    assert rates() == [0.3]  # 4 x 4 x 6 inputs
+    assert rates(hidden_layer_sizes=(64, 63)) == [0.3, 0.3]
+    assert rates(pool_regions=1) == []
+    assert rates(activation="tanh") == rates(activation="sigmoid") == []
+
+
+def test_automatic_number_of_epochs(images):
+    """Up to a hundred, but at least 300 steps."""
+    X, y = images
+    automatic = fast(max_iter="auto", n_filters=1, pool_regions=1)
+    assert automatic.fit(X, y).n_iter_ == 100
+    assert automatic.fit(X[:60], y[:60]).n_iter_ == 300
+    assert automatic.set_params(batch_size="auto").fit(X[:100], y[:100]).n_iter_ == 150
+
+
+def test_alpha_shrinks_the_weights(images):
+    sizes = [
+        np.abs(fast(alpha=alpha, max_iter=20).fit(*images).filters_).mean() for alpha in (0, 1, 30)
+    ]
+    assert sizes[0] > sizes[1] > sizes[2]
+
+
+def test_standardize(images):
+    X, y = images
+    model = fast().fit(X, y)
+    assert model.mean_ == pytest.approx(X.mean())
+    assert model.scale_ == pytest.approx(X.astype(float).std())
+    moved = X * -37.5 + 1000
+    other = fast().fit(-moved, y)  # any scale trains alike
+    assert_allclose(other.predict_proba(-moved), model.predict_proba(X), atol=1e-3)
+    raw = fast(standardize=False).fit(X, y)
+    assert (raw.mean_, raw.scale_) == (0, 1)
+    by_hand = ((X - model.mean_) / model.scale_).astype(np.float32)
+    assert_allclose(
+        fast(standardize=False).fit(by_hand, y).predict_proba(by_hand),
+        model.predict_proba(X),
+        atol=1e-3,
+    )
+    # learned once: what comes later is measured by the same
+    model.partial_fit(X[:20] * 2, y[:20])
+    assert model.mean_ == pytest.approx(X.mean())
+
+
+def test_images_of_one_value(images):
+    """Nothing to learn from, and nothing to stumble over."""
+    X, y = np.full((300, 8, 8), 7.0), images[1]
+    model = fast(max_iter=30).fit(X, y)
+    assert len(np.unique(model.predict(X))) == 1
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+# --- weights --------------------------------------------------------------------------------------
+
+
+def test_sample_weight_of_zero_is_absence(images):
+    X, y = images
+    weights = np.random.default_rng(0).integers(0, 2, 300)
+    weighted = fast().fit(X, y, sample_weight=weights)
+    absent = fast().fit(X[weights == 1], y[weights == 1])
+    assert_allclose(weighted.predict_proba(X), absent.predict_proba(X), atol=1e-4)
+    assert weighted.t_ == absent.t_ == 3 * weights.sum()
+
+
+def test_sample_weight_of_integers_is_repetition(images):
+    """In one batch, which is where both mean the same; the penalty goes by number of images."""
+    X, y = images
+    weights = np.random.default_rng(0).integers(0, 4, 300)
+    settings = {"solver": "gd", "learning_rate_init": 0.05, "max_iter": 10, "alpha": 1.0}
+    weighted = fast(**settings).fit(X, y, sample_weight=weights)
+    settings["alpha"] *= weights.sum() / np.count_nonzero(weights)
+    repeated = fast(**settings).fit(np.repeat(X, weights, axis=0), np.repeat(y, weights))
+    assert weighted.mean_ == pytest.approx(repeated.mean_)
+    assert weighted.scale_ == pytest.approx(repeated.scale_)
+    assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-4)
+    assert weighted.loss_ == pytest.approx(repeated.loss_, rel=1e-4)
+    unweighted = fast(**settings).fit(X, y)
+    assert np.abs(weighted.predict_proba(X) - unweighted.predict_proba(X)).max() > 0.01
+
+
+def test_partial_fit_takes_weights_as_they_are(images):
+    """A stream whose calls hold one class each, which have no ratio to go by."""
+    X, y = images
+    settings = {"solver": "sgd", "learning_rate": lambda step: 0.01, "alpha": 0.0, "momentum": 0.0}
+    start = fast(**settings, max_iter=1).fit(X, y)
+    zeros = X[y == 0][:20]
+
+    def moved(weight=1.0, **changes):
+        model = deepcopy(start).set_params(**changes)
+        weights = np.full(20, weight)
+        after = model.partial_fit(zeros, np.zeros(20, int), sample_weight=weights)
+        return after.network_.parameters - start.network_.parameters
+
+    once = moved()
+    assert_allclose(moved(weight=3.0), 3 * once, rtol=2e-3, atol=1e-6)
+    assert_array_equal(moved(class_weight={0: 3.0}), moved(weight=3.0))
+    with pytest.raises(ValueError, match=r"up to 1e\+40; partial_fit takes it as it is"):
+        moved(weight=1e40)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30, 1e300])
+def test_sample_weight_on_any_scale(images, scale):
+    """Only the weights' proportions count, also against the penalty."""
+    X, y = images
+    weights = np.random.default_rng(0).uniform(0, 2, 300)
+    plain = fast(alpha=1.0).fit(X, y, sample_weight=weights)
+    scaled = fast(alpha=1.0).fit(X, y, sample_weight=weights * scale)
+    assert_allclose(scaled.predict_proba(X), plain.predict_proba(X), atol=1e-3)
+
+
+def test_class_weight(images):
+    X, y = images
+    settings = {"standardize": False}  # the pixels' mean is weighted by image, not by class
+    by_class = fast(class_weight={0: 3.0, 4: 0.5}, **settings).fit(X, y)
+    weights = np.where(y == 0, 3.0, np.where(y == 4, 0.5, 1.0))
+    by_image = fast(**settings).fit(X, y, sample_weight=weights)
+    assert_array_equal(by_class.network_.parameters, by_image.network_.parameters)
+    both = fast(class_weight={0: 3.0, 4: 0.5}, **settings).fit(X, y, sample_weight=weights)
+    squared = fast(**settings).fit(X, y, sample_weight=weights**2)
+    assert_array_equal(both.network_.parameters, squared.network_.parameters)
+
+    rare = (y != 0) | (np.arange(300) % 5 == 0)
+    balanced = fast(class_weight="balanced", **settings).fit(X[rare], y[rare])
+    counts = np.bincount(y[rare])
+    by_hand = fast(**settings).fit(
+        X[rare], y[rare], sample_weight=(rare.sum() / (10 * counts))[y[rare]]
+    )
+    assert_allclose(balanced.predict_proba(X), by_hand.predict_proba(X), atol=1e-5)
+    # with images of unlike weights each class gets the same sum of them; one has none to get
+    image_weights = np.random.default_rng(0).uniform(0, 2, 300) * (y != 7)
+    sums = np.bincount(y, image_weights)
+    level = dict(enumerate(np.divide(sums.sum() / 10, sums, where=sums > 0, out=np.zeros(10))))
+    assert_allclose(
+        fast(class_weight="balanced", **settings).fit(X, y, image_weights).predict_proba(X),
+        fast(class_weight=level, **settings).fit(X, y, image_weights).predict_proba(X),
+        atol=1e-5,
+    )
+    plain = fast(**settings).fit(X[rare], y[rare])
+    assert balanced.predict_proba(X)[y == 0, 0].mean() > plain.predict_proba(X)[y == 0, 0].mean()
+
+
+def test_label_smoothing_spreads_the_targets(digits):
+    """Cross-entropy can then not fall below the targets' entropy, and probabilities stay modest."""
+    X, y = digits
+    sharp, smooth = (
+        fast(label_smoothing=share, learning_rate_init=0.01, max_iter=40).fit(X[:500], y[:500])
+        for share in (0.0, 0.3)
+    )
+    target = np.full(10, 0.03)
+    target[0] += 0.7
+    entropy = -(target * np.log(target)).sum()
+    assert sharp.loss_ < 0.3 * entropy
+    assert entropy < smooth.loss_ < 1.3 * entropy
+    surest = smooth.predict_proba(X[:500]).max(axis=1)
+    assert np.median(surest) == pytest.approx(0.73, abs=0.05)

@@ -1,0 +1,190 @@
+"""When ConvNetClassifier stops, and what it keeps then; what it says meanwhile."""
+
+import time
+
+import numpy as np
+import pytest
+from helpers.quick import fast
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
+
+from skcnn.augment import Affine
+
+
+@pytest.fixture(scope="module")
+def images(digits):
+    """300 digits, uint8 (300, 8, 8), and their labels."""
+    return digits[0][:300], digits[1][:300]
+
+
+def test_validation_images_are_only_looked_at(digits):
+    X, y = digits
+    train, val = slice(0, 300), slice(300, 500)
+    watched = fast(max_iter=6).fit(X[train], y[train], X_val=X[val], y_val=y[val])
+    plain = fast(max_iter=6).fit(X[train], y[train])
+    assert_array_equal(watched.network_.parameters, plain.network_.parameters)
+    assert len(watched.validation_scores_) == 6
+    assert watched.validation_scores_[-1] == watched.score(X[val], y[val])
+    assert watched.best_validation_score_ == max(watched.validation_scores_)
+    weights = np.random.default_rng(0).integers(0, 5, 200)
+    weighted = fast(max_iter=6).fit(
+        X[train], y[train], X_val=X[val], y_val=y[val], sample_weight_val=weights
+    )
+    assert weighted.validation_scores_[-1] == pytest.approx(
+        weighted.score(X[val], y[val], sample_weight=weights)
+    )
+
+
+def ruined(step):
+    """A rate that teaches for 50 steps, and then throws the weights about."""
+    return 0.02 if step < 50 else 1.0
+
+
+def test_early_stopping_restores_the_best_weights(digits):
+    X, y = digits
+    train, val = slice(0, 300), slice(300, 600)
+    model = fast(
+        max_iter=100, early_stopping=True, n_iter_no_change=8, learning_rate=ruined, shuffle=False
+    ).fit(X[train], y[train], X_val=X[val], y_val=y[val])
+    scores = model.validation_scores_
+    best = int(np.argmax(scores))
+    assert model.n_iter_ == len(scores) == best + 1 + 8
+    assert model.best_validation_score_ == scores[best] > 0.75
+    assert scores[-1] < scores[best] - 0.2
+    assert model.score(X[val], y[val]) == scores[best]
+    until_best = fast(max_iter=best + 1, learning_rate=ruined, shuffle=False)
+    until_best.fit(X[train], y[train])
+    assert_array_equal(model.network_.parameters, until_best.network_.parameters)
+
+
+def test_early_stopping_sets_images_aside(digits):
+    X, y = digits[0][:600], digits[1][:600]
+    settings = {"early_stopping": True, "validation_fraction": 0.25, "max_iter": 5}
+    model = fast(**settings).fit(X, y)
+    assert model.t_ == 5 * 450
+    assert len(model.validation_scores_) == 5
+    # the scores are shares of 150 images
+    shares = np.array(model.validation_scores_) * 150
+    assert_allclose(shares, np.round(shares), atol=1e-9)
+    again = fast(**settings).fit(X, y)
+    assert_array_equal(again.network_.parameters, model.network_.parameters)
+
+
+def test_stops_when_the_loss_no_longer_improves(images):
+    """With a constant rate; said aloud when max_iter comes first."""
+    still = fast(learning_rate="constant", learning_rate_init=1e-9, max_iter=50, n_iter_no_change=4)
+    assert still.fit(*images).n_iter_ == 5
+    with pytest.warns(ConvergenceWarning, match="max_iter=3 epochs were over before the training"):
+        fast(learning_rate="invscaling").fit(*images)
+    # one_cycle is best at its end, and goes there
+    assert still.set_params(learning_rate="one_cycle").fit(*images).n_iter_ == 50
+
+
+def test_max_time(images):
+    begin = time.perf_counter()
+    model = fast(max_time=0.6, max_iter=1_000_000).fit(*images)
+    assert 0.6 <= time.perf_counter() - begin < 0.6 + 10
+    assert model.n_iter_ == len(model.loss_curve_) > 1
+    assert model.loss_ < model.loss_curve_[0]
+    # the rate came down with the clock, not with the million of epochs: the last epochs are calm
+    moves = np.abs(np.diff(model.loss_curve_))
+    quarter = max(1, len(moves) // 4)
+    assert moves[-quarter:].mean() < moves[:quarter].mean()
+    unhurried = fast(max_time=1000).fit(*images)
+    assert unhurried.n_iter_ == 3
+
+
+def test_interrupt_from_the_keyboard_keeps_what_was_learned(images):
+    """As if all rates from then on had been zero."""
+    X, y = images
+
+    def interrupt(step):
+        if step == 12:
+            raise KeyboardInterrupt
+        return 0.05
+
+    settings = {"solver": "sgd", "momentum": 0.0, "alpha": 0.0, "max_iter": 10}
+    model = fast(learning_rate=interrupt, **settings)
+    with pytest.warns(UserWarning, match="interrupted in epoch 3 of 10; what was learned"):
+        model.fit(X, y)
+    still = fast(learning_rate=lambda step: 0.05 if step < 12 else 0.0, **settings).fit(X, y)
+    assert_array_equal(model.network_.parameters, still.network_.parameters)
+    # five batches of 64 or fewer make an epoch of 300
+    assert (model.n_iter_, len(model.loss_curve_), model.t_) == (2, 2, 2 * 300 + 2 * 64)
+    assert model.loss_ == model.loss_curve_[-1]
+    assert_array_equal(model.predict(X), still.predict(X))
+    model.set_params(learning_rate="one_cycle").partial_fit(X, y)
+    assert model.n_iter_ == 3
+
+
+def test_interrupt_in_the_first_epoch(images):
+    def interrupt(step):
+        raise KeyboardInterrupt
+
+    model = fast(learning_rate=interrupt, early_stopping=True)
+    with pytest.warns(UserWarning, match="interrupted in epoch 1 of 3"):
+        model.fit(*images)
+    assert (model.n_iter_, model.loss_curve_, model.loss_) == (0, [], np.inf)
+    assert model.best_validation_score_ is None
+    assert model.predict(images[0]).shape == (300,)
+
+
+def test_interrupt_restores_the_best_weights(digits):
+    X, y = digits
+    train, val = slice(0, 300), slice(300, 600)
+
+    def interrupt(step):
+        if step == 75:
+            raise KeyboardInterrupt
+        return ruined(step)
+
+    model = fast(max_iter=100, early_stopping=True, n_iter_no_change=50, learning_rate=interrupt)
+    with pytest.warns(UserWarning, match="interrupted in epoch 16 of 100"):
+        model.fit(X[train], y[train], X_val=X[val], y_val=y[val])
+    assert model.validation_scores_[-1] < model.best_validation_score_
+    assert model.score(X[val], y[val]) == model.best_validation_score_
+
+
+def test_verbose(digits, capsys):
+    X, y = digits
+    fast().fit(X[:300], y[:300])
+    assert capsys.readouterr().out == ""
+    model = fast(verbose=True).fit(X[:300], y[:300])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    for number, (line, loss) in enumerate(zip(lines, model.loss_curve_, strict=True), start=1):
+        assert line.startswith(f"epoch {number}/3  loss {loss:.4f}  ")
+        assert line.endswith(" s")
+    model = fast(
+        verbose=True,
+        early_stopping=True,
+        learning_rate=lambda step: 0.0,
+        n_iter_no_change=2,
+        max_iter=10,
+    ).fit(X[:300], y[:300], X_val=X[300:400], y_val=y[300:400])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert f"validation accuracy {model.validation_scores_[0]:.4f}" in lines[0]
+    assert "no improvement" in lines[-1]
+
+
+def test_augment_is_for_training_images_only(images):
+    X, y = images
+    seen = []
+
+    def augment(batch, rng):
+        assert batch.dtype == np.float32
+        assert batch.shape[1:] == (8, 8, 1)
+        assert 0 <= batch.min() <= batch.max() <= 16  # as they are in X
+        seen.append(len(batch))
+        return batch[:, ::-1]
+
+    upside_down = fast(augment=augment).fit(X, y, X_val=X, y_val=y)
+    upside_down.predict(X)
+    assert sum(seen) == 3 * 300
+    by_hand = fast().fit(X[:, ::-1], y)
+    assert_allclose(upside_down.predict_proba(X), by_hand.predict_proba(X), atol=1e-3)
+    with pytest.raises(ValueError, match=r"the class Affine; expected an instance"):
+        fast(augment=Affine).fit(X, y)
+    with pytest.raises(ValueError, match=r"augment returned an array of shape \(.*, 4, 8, 1\)"):
+        fast(augment=lambda batch, rng: batch[:, :4]).fit(X, y)

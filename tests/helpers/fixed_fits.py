@@ -1,0 +1,169 @@
+"""A fixed set of fits whose weights a change of structure must not change by a single bit.
+
+``python tests/helpers/fixed_fits.py`` prints a hash of each fit's weights, probabilities and
+features as JSON: `fixed_fits.json` is its output. Rounding depends on NumPy and on the kernel of
+its BLAS library, so the file says which these were.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import threadpoolctl
+from sklearn.datasets import load_digits
+
+from skcnn import ConvNetClassifier
+from skcnn.augment import Elastic
+
+TABLE = Path(__file__).with_suffix(".json")
+N_TRAIN = 200
+SMALL = {"n_filters": (6, 8), "hidden_layer_sizes": (16,), "max_iter": 2}
+PAPER = {
+    "n_filters": 64,
+    "filter_size": 5,
+    "padding": "valid",
+    "pool_regions": 2,
+    "pooling": "mean",
+    "hidden_layer_sizes": (10,),
+    "activation": "sigmoid",
+    "max_iter": 2,
+}
+
+
+def falling_rate(step):
+    return 0.1 / (1 + step)
+
+
+def rising_momentum(step):
+    return min(0.9, 0.5 + step / 100)
+
+
+def negated(images, rng):
+    """An augment function: some images are turned into their negative."""
+    return np.where(rng.random((len(images), 1, 1, 1)) < 0.5, images, 16 - images)
+
+
+# Settings of one `fit`, by name. Together they reach every layer, kernel and option.
+FITS = {
+    "defaults": {"max_iter": 3},
+    "paper": PAPER,
+    "paper, as published": {
+        **PAPER,
+        "hidden_layer_sizes": (),
+        "weight_init": "uniform",
+        "solver": "sgd",
+        "nesterovs_momentum": False,
+        "learning_rate": falling_rate,
+        "momentum": rising_momentum,
+        "shuffle": "replacement",
+        "standardize": False,
+        "label_smoothing": 0.0,
+        "alpha": 0.0,
+    },
+    "wide": {"n_filters": (32, 64), "filter_size": (3, 5), "max_iter": 1},
+    "long filters": {**SMALL, "filter_size": (7, 4), "pool_size": (2, 1)},
+    "no pooling": {**SMALL, "pool_size": 1},
+    "no pooling, mean": {**SMALL, "pool_size": (1, 2), "pooling": "mean"},
+    "pooling by three": {**SMALL, "pool_size": 3},
+    "regions": {**SMALL, "pool_regions": (4, 3)},
+    "mean pooling": {**SMALL, "pooling": "mean", "activation": "tanh"},
+    "no hidden layer": {**SMALL, "hidden_layer_sizes": ()},
+    "two hidden layers": {**SMALL, "hidden_layer_sizes": (80, 70), "dropout": 0.5},
+    "wide hidden layer": {"n_filters": 32, "hidden_layer_sizes": (600,), "max_iter": 1},
+    "sigmoid output": {**SMALL, "output_activation": "sigmoid"},
+    "sgd": {**SMALL, "solver": "sgd", "learning_rate": "constant", "max_iter": 4},
+    "invscaling": {**SMALL, "solver": "sgd", "learning_rate": "invscaling", "shuffle": False},
+    "gradient descent": {**SMALL, "solver": "gd", "max_iter": 5},
+    "shift": {**SMALL, "augment": "shift"},
+    "affine": {**SMALL, "augment": "affine"},
+    "elastic": {**SMALL, "augment": Elastic(strength=0.05)},
+    "own augment": {**SMALL, "augment": negated},
+    "early stopping": {**SMALL, "early_stopping": True, "n_iter_no_change": 2, "max_iter": 8},
+    "balanced": {**SMALL, "class_weight": "balanced"},
+    "class weights": {**SMALL, "class_weight": {0: 2.0, 3: 0.0}},
+    "odd batches": {**SMALL, "batch_size": 37, "alpha": 0.1},
+}
+
+
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X.astype(np.uint8).reshape(-1, 8, 8), y
+
+
+def colour():
+    """(n, 9, 7, 3) float32 images in which the class is the place of a bright spot."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 5, N_TRAIN)
+    X = rng.normal(0.4, 0.1, (N_TRAIN, 9, 7, 3)).astype(np.float32)
+    X[np.arange(N_TRAIN), y, y] += 1
+    return X, y
+
+
+def hash_of(model, X) -> str:
+    digest = hashlib.sha256()
+    for array in (
+        model.network_.parameters,
+        model.predict_proba(X),
+        model.predict_proba(X[:3]),
+        model.transform(X),
+    ):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def new(**settings) -> ConvNetClassifier:
+    return ConvNetClassifier(random_state=0, **settings)
+
+
+def fit_all(n_jobs=None) -> dict[str, str]:
+    """The hash of every fit by its name."""
+    X, y = digits()
+    train, test = slice(N_TRAIN), slice(N_TRAIN, 2 * N_TRAIN)
+    hashes = {}
+
+    def add(name, model, images):
+        hashes[name] = hash_of(model, images)
+
+    for name, settings in FITS.items():
+        add(name, new(n_jobs=n_jobs, **settings).fit(X[train], y[train]), X[test])
+
+    flat = X.reshape(len(X), -1) / 16
+    weights = np.random.default_rng(0).uniform(0, 2, len(X))
+    model = new(n_jobs=n_jobs, **SMALL)
+    add("rows, sample weights", model.fit(flat[train], y[train], weights[train]), flat[test])
+    model = new(n_jobs=n_jobs, **SMALL, early_stopping=True)
+    model.fit(X[train], y[train], X_val=X[test], y_val=y[test], sample_weight_val=weights[test])
+    add("validation images", model, X[test])
+    model = new(n_jobs=n_jobs, **SMALL, warm_start=True)
+    add("warm start", model.fit(X[train], y[train]).fit(X[train], y[train]), X[test])
+    model = new(n_jobs=n_jobs, **SMALL)
+    for start in range(0, N_TRAIN, 70):
+        part = slice(start, start + 70)
+        model.partial_fit(X[part], y[part], classes=np.arange(10))
+    add("partial_fit", model, X[test])
+    model = new(n_jobs=n_jobs, **SMALL, batch_size=1500)
+    add("a mini-batch in two parts", model.fit(X[:1700], y[:1700]), X[test])
+    images, labels = colour()
+    add("colour", new(n_jobs=n_jobs, **SMALL).fit(images, labels), images)
+    row = X.reshape(len(X), 1, 64)
+    add("rows of pixels", new(n_jobs=n_jobs, **SMALL).fit(row[train], y[train]), row[test])
+    return hashes
+
+
+def platform() -> dict[str, str]:
+    """What the bits depend on, besides the code."""
+    blas = next(
+        library
+        for library in threadpoolctl.threadpool_info()
+        if library["user_api"] == "blas" and "numpy" in library["filepath"]
+    )
+    return {
+        "numpy": np.__version__,
+        "blas": f"{blas['internal_api']} {blas['version']}",
+        "kernel": blas.get("architecture", "unknown"),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps({"platform": platform(), "hashes": fit_all()}, indent=1))

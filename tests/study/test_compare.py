@@ -1,0 +1,357 @@
+"""`skcnn compare`: one small comparison from end to end, going on after a stop, bad input."""
+
+import csv
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import joblib
+import numpy as np
+import pytest
+from helpers.quick import SMALL
+from scipy.stats import binomtest
+
+pytest.importorskip("matplotlib")
+
+from skcnn.__main__ import main as command_line
+from skcnn.study.comparison import cli, curves, measure, run, runner
+from skcnn.study.comparison.contenders import CONTENDERS, build
+from skcnn.study.comparison.grids import grid_of
+from skcnn.study.comparison.search import order_candidates
+from skcnn.study.comparison.settings import Settings
+from skcnn.study.data import load, nested_order
+from skcnn.study.store import InterruptWatch, Store
+
+
+class Links(HTMLParser):
+    """What a page loads, and its text."""
+
+    def __init__(self):
+        super().__init__()
+        self.sources, self.tags, self.text = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.sources += [v for k, v in attrs if k == "src" or (k == "href" and tag != "a")]
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def read_csv(path):
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_report_is_self_contained(small):
+    out, comparison = small
+    page = Links()
+    html = comparison.report.read_text(encoding="utf-8")
+    page.feed(html)
+    assert page.sources
+    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    assert not {"script", "link", "iframe"} & set(page.tags)
+    assert "url(" not in html
+    assert "@import" not in html
+    assert len(page.sources) == len(list((out / "pictures").glob("*.png")))
+    text = "".join(page.text)
+    for contender in CONTENDERS.values():
+        assert contender.name in text
+    assert "quick run" in text
+    assert re.search(r"\bnan\b", text) is None
+
+
+def test_every_figure_of_the_report_says_how_it_was_made(small):
+    html = small[1].report.read_text(encoding="utf-8")
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", html, re.DOTALL)
+    assert len(captions) == html.count("<img ")
+    assert all("seed" in caption for caption in captions[1:])  # the first shows the images
+
+
+def test_files_agree_with_the_results(small):
+    out, comparison = small
+    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    final = {row["contender"]: row for row in read_csv(out / "tables" / "final.csv")}
+    predictions = read_csv(out / "tables" / "predictions.csv")
+    images = load(Settings(**SMALL))
+    X_test, y_test = images.X_test, images.y_test
+    assert list(final) == list(CONTENDERS)
+    for key, model in comparison.models.items():
+        said = joblib.load(model).predict(X_test)
+        assert [int(row[f"{key}_said"]) for row in predictions] == said.tolist()
+        wrong = int((said != y_test).sum())
+        assert results["final"][key]["wrong"] == wrong == int(final[key]["wrong"])
+        assert results["final"][key]["test_error"] == pytest.approx(wrong / len(y_test))
+        low, high = results["final"][key]["interval"]
+        assert low < wrong / len(y_test) < high
+        assert results["final"][key]["fit_seconds"] > 0
+        assert results["final"][key]["model_bytes"] > 1000
+    rows = read_csv(out / "tables" / "learning_curves.csv")
+    shares = {(r["contender"], r["share"], r["seed"]) for r in rows}
+    assert shares == set(itertools.product(CONTENDERS, ["30", "100"], ["0", "1"]))
+    whole = [r for r in rows if r["share"] == "100" and r["seed"] == "0"]
+    for row in whole:
+        assert float(row["test_error"]) == pytest.approx(
+            results["final"][row["contender"]]["test_error"]
+        )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_memory_is_measured(small):
+    for result in small[1].results["final"].values():
+        assert 2**16 < result["peak_bytes"] < 2**30
+
+
+def test_mcnemar_is_that_of_the_predictions(small):
+    _, comparison = small
+    y_test = load(Settings(**SMALL)).y_test
+    for test in comparison.results["pairs"]:
+        a, b = (
+            np.array(comparison.results["final"][test[who]]["predicted"]) != y_test
+            for who in ("a", "b")
+        )
+        only_a, only_b = (a & ~b).sum(), (b & ~a).sum()
+        assert (test["only_a"], test["only_b"]) == (only_a, only_b)
+        expected = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+        assert test["p_value"] == pytest.approx(expected)
+        assert test["p_value"] <= test["p_adjusted"] <= 1
+
+
+def test_finished_parts_are_not_run_again(small, monkeypatch):
+    out, first = small
+
+    def fail(*args, **kwargs):
+        raise AssertionError("fitted again")
+
+    for module, name in ((runner, "measure_alone"), (curves, "fit_and_test")):
+        monkeypatch.setattr(module, name, fail)
+    monkeypatch.setattr("skcnn.study.comparison.search.GridSearchCV.fit", fail)
+    again = run("digits", out=out, verbose=False, **SMALL)
+    assert again.results["curves"] == first.results["curves"]
+    assert again.results["final"] == first.results["final"]
+    assert again.results["conclusions"] == first.results["conclusions"]
+
+
+def test_a_stopped_run_goes_on(tmp_path, monkeypatch, capsys):
+    real, calls = measure.measure_alone, []
+
+    def stopping(pipeline, *args):
+        calls.append(list(pipeline.named_steps))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(pipeline, *args)
+
+    monkeypatch.setattr(runner, "measure_alone", stopping)
+    arguments = ["compare", "--quick", "--train-size", "100", "--candidates", "1"]
+    arguments += ["--seeds", "1", "--n-jobs", "1", "--out", str(tmp_path)]
+    assert command_line(arguments) == 130
+    assert "run again to go on" in capsys.readouterr().err
+    assert not (tmp_path / "report.html").exists()
+    assert not list(tmp_path.glob("cache*"))
+
+    assert command_line([*arguments, "--quiet"]) == 0
+    captured = capsys.readouterr()
+    assert "Report: " in captured.out
+    assert captured.err == ""
+    # The first contender's final fit was finished; the second one's is made again.
+    assert calls == [["cnn"], ["hog", "svc"], ["hog", "svc"], ["cnn", "pca", "svc"]]
+
+
+def test_ctrl_c_that_a_fit_swallowed_is_noticed(tmp_path):
+    store, before = Store(tmp_path, {}), signal.getsignal(signal.SIGINT)
+    with InterruptWatch() as watch:
+        watch.check()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            watch.check()
+    assert signal.getsignal(signal.SIGINT) is before  # ignored, in a shell's background
+    assert store.load("final", {}) is None
+
+
+def test_out_of_time_leaves_out_and_says_so(tmp_path):
+    digits = load(Settings())
+    chosen = nested_order(digits.y_train, 0)[:80]
+    data = (digits.X_train[chosen], digits.y_train[chosen], digits.X_test[:90], digits.y_test[:90])
+    comparison = run(
+        data,
+        out=tmp_path,
+        quick=True,
+        candidates=6,
+        seeds=1,
+        n_jobs=1,
+        time_budget=0.01,
+        verbose=False,
+    )
+    results = comparison.results
+    assert all(1 <= len(found["rows"]) < 6 for found in results["search"].values())
+    assert {row["share"] for row in results["curves"]} == {100}
+    assert len(results["skipped"]) == 3  # 10 % is too small, 30 % is left
+    assert "Time did not allow 3 fits" in results["conclusions"][-1]
+    assert "own images" in comparison.report.read_text(encoding="utf-8")
+    assert results["command"].startswith("skcnn.study.comparison.run((X_train")
+
+
+def test_a_search_that_ran_out_of_time_is_not_taken_up_again(tmp_path, monkeypatch):
+    digits = load(Settings())
+    data = (digits.X_train[:200], digits.y_train[:200], digits.X_test[:90], digits.y_test[:90])
+    settings = {
+        "out": tmp_path,
+        "quick": True,
+        "candidates": 4,
+        "seeds": 1,
+        "n_jobs": 1,
+        "verbose": False,
+    }
+    first = run(data, time_budget=0.01, **settings)
+
+    # As if there were plenty of time now: the curves are completed, with the same settings.
+    monkeypatch.setattr("skcnn.study.comparison.settings.Budget.left", 1e9)
+    again = run(data, time_budget=0.01, **settings)
+    assert first.results["skipped"]
+    assert not again.results["skipped"]
+    assert again.results["search"] == first.results["search"]
+    assert again.results["final"] == first.results["final"]
+    # With another budget the search goes on.
+    longer = run(data, time_budget=0.02, **settings)
+    assert {len(found["rows"]) for found in longer.results["search"].values()} == {4}
+
+
+def test_expected_seconds_of_a_fit():
+    rows = {("cnn", 20, 200, 0): {"seconds": 10.0}, ("cnn", 100, 1000, 0): {"seconds": 40.0}}
+    expected = {
+        size: curves._expected_seconds((("cnn",), 0, size, 1), rows) for size in (200, 300, 500)
+    }
+    # as another seed; by the square of the next smaller one; never longer than a larger one
+    assert expected == {200: 10.0, 300: 22.5, 500: 40.0}
+    assert curves._expected_seconds((("hog_svc",), 0, 200, 1), rows) == 0
+    both = {**rows, ("cnn_svc", 20, 200, 0): {"seconds": 1.0}}
+    assert curves._expected_seconds((("cnn", "cnn_svc"), 0, 200, 1), both) == 11.0
+
+
+@pytest.mark.slow
+def test_halving_search(tmp_path):
+    comparison = run(
+        "digits",
+        out=tmp_path,
+        train_size=200,
+        seeds=1,
+        search="halving",
+        candidates=4,
+        quick=True,
+        verbose=False,
+    )
+    for found in comparison.results["search"].values():
+        images = [row["images"] for row in found["rows"]]
+        assert images == sorted(images, reverse=True)
+        assert images[0] > images[-1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"data": "cifar"}, 'expected "digits", "mnist", or a folder'),
+        ({"data": 3}, "four arrays"),
+        ({"data": ([1], [2])}, "four arrays"),
+        ({"train_size": 0}, "train_size is 0"),
+        ({"train_size": 30}, "at least 60 training images"),
+        ({"seeds": 0}, "seeds is 0"),
+        ({"seeds": True}, "seeds is True"),
+        ({"search": "random"}, "search is 'random'"),
+        ({"time_budget": 0}, "time_budget is 0"),
+        ({"n_jobs": 0}, "n_jobs is 0"),
+        ({"candidates": -1}, "candidates is -1"),
+    ],
+)
+def test_bad_settings_are_refused(tmp_path, settings, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        run(out=tmp_path / "out", verbose=False, **settings)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X, y, Z, t: (X, y * 0, Z, t * 0), "all of one class"),
+        (lambda X, y, Z, t: (X, y, Z, t + 1), "labels that y_train does not have: [10]"),
+        (lambda X, y, Z, t: (X, y, Z[:, 1:], t), "(8, 8, 1)"),
+        (lambda X, y, Z, t: (X, y[1:], Z, t), "inconsistent"),
+        (lambda X, y, Z, t: (X[:30], y[:30], Z, t), "the search needs at least 6 of each"),
+    ],
+)
+def test_bad_arrays_are_refused(tmp_path, digits, change, message):
+    X, y = digits
+    with pytest.raises(ValueError, match=re.escape(message)):
+        run(change(X[:500], y[:500], X[500:], y[500:]), out=tmp_path / "out", verbose=False)
+
+
+def test_command_line_explains_mistakes(tmp_path, capsys):
+    assert command_line(["compare", "--data", str(tmp_path / "none")]) == 2
+    assert 'expected "digits"' in capsys.readouterr().err
+    assert command_line(["compare", "--data", str(tmp_path)]) == 2
+    assert "train-images-idx3-ubyte" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        command_line(["compare", "--search", "random"])
+    assert "grid" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        command_line(["unknown"])
+    assert "compare" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        command_line(["compare", "--help"])
+    assert stop.value.code == 0
+    assert "--time-budget" in capsys.readouterr().out
+
+
+def test_help_is_quick_to_import():
+    """The command line itself needs no matplotlib."""
+    code = "import sys; import skcnn.study.comparison; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_failing_fit_tells_why(tmp_path, digits):
+    X, y = digits
+    pipeline = build("cnn", {"cnn__filter_size": 99, "cnn__padding": "valid"}, seed=0)
+    with pytest.raises(RuntimeError, match=r"(?s)process of its own.*filter"):
+        measure.measure_alone(pipeline, X[:50], y[:50], X[50:60], y[50:60], 50, tmp_path / "m")
+
+
+def test_nested_order_keeps_classes_in_proportion():
+    y = np.repeat([0, 1, 2], [100, 50, 4])
+    for seed in range(5):
+        order = nested_order(y, seed)
+        assert sorted(order) == list(range(len(y)))
+        assert np.bincount(y[order[:6]]).tolist() == [2, 2, 2]
+        for n in (30, 60, 154):
+            counts = np.bincount(y[order[:n]], minlength=3)
+            assert np.all(np.abs(counts - n * np.array([100, 50, 4]) / 154) <= 2)
+    assert not np.array_equal(nested_order(y, 0), nested_order(y, 1))
+
+
+def test_candidates_begin_with_the_defaults_and_every_single_change():
+    images = load(Settings())
+    for key in CONTENDERS:
+        grid = grid_of(key, images)
+        candidates = order_candidates(grid)
+        default = {name: values[0] for name, values in grid[0].items()}
+        assert candidates[0] == default
+        changes = [sum(c.get(k, v) != v for k, v in default.items()) for c in candidates]
+        assert changes == sorted(changes)
+        for candidate in (candidates[0], candidates[-1]):
+            build(key, candidate, seed=0)  # all are parameters of the pipeline
+
+
+def test_parser_and_run_agree():
+    """Every option of the command is a parameter of `run`, with the same default."""
+    import inspect
+
+    options = vars(cli.parser().parse_args([]))
+    options.pop("quiet")
+    parameters = inspect.signature(run).parameters
+    assert set(options) == set(parameters) - {"verbose"}
+    for name, value in options.items():
+        assert value == parameters[name].default
