@@ -1,4 +1,4 @@
-"""The images of a comparison: loading, the split, and subsets of the training images."""
+"""The images of a study: loading, train/test split, and nested subsets of the training images."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_consistent_length
 
+from skcnn import datasets
 from skcnn._images import resolve_image_shape
-from skcnn.study.comparison.settings import Settings
+from skcnn.study.formatting import count
 
-TEST_SHARE = 1 / 3  # of the digits, which come without a split of their own
+TEST_SHARE = 1 / 3  # of scikit-learn's digits, which have no split of their own
 SPLIT_SEED = 0
-LEAST_PER_CLASS = 2
+LEAST_PER_CLASS = 2  # training images of each class in a subset
 MNIST = (  # name and source
     "MNIST",
-    "Handwritten digits of the MNIST database (LeCun, Cortes and Burges), in its own split into "
-    "training and test images.",
+    "Handwritten digits of the MNIST database (LeCun, Cortes and Burges), with its own train/test "
+    "split.",
 )
-# SHA-256 of the bytes of MNIST's test images, without their file's header.
+MNIST_TRAIN_IMAGES = 60_000
+# SHA-256 of the pixels of MNIST's test images (the file without its header).
 MNIST_TEST_PIXELS = "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"
 
 
@@ -35,9 +37,14 @@ class Images:
     Attributes
     ----------
     name, source : str
-        What they are called, and a sentence on where they come from.
+        A short name, and a sentence on where the images come from.
     X_train, X_test : ndarray of shape (n, height, width) or (n, height, width, channels)
+        Images.
     y_train, y_test : ndarray of shape (n,)
+        Labels.
+    n_available : int or None
+        Number of training images before `load_images` cut them to `train_size`; None if it did
+        not cut them.
     """
 
     name: str
@@ -46,6 +53,7 @@ class Images:
     y_train: NDArray
     X_test: NDArray
     y_test: NDArray
+    n_available: int | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -54,16 +62,21 @@ class Images:
 
     @property
     def classes(self) -> NDArray:
-        """The labels, sorted."""
+        """The distinct labels in ascending order."""
         return np.unique(self.y_train)
 
     @property
     def is_mnist(self) -> bool:
-        """Whether the test images are MNIST's, wherever they come from."""
+        """Whether the test images are those of MNIST, by a hash of their pixels."""
         if self.X_test.shape != (10_000, 28, 28) or self.X_test.dtype != np.uint8:
             return False
         pixels = np.ascontiguousarray(self.X_test).tobytes()
         return hashlib.sha256(pixels).hexdigest() == MNIST_TEST_PIXELS
+
+    @property
+    def is_full_mnist(self) -> bool:
+        """Whether these are all training and test images of MNIST."""
+        return self.is_mnist and len(self.y_train) == MNIST_TRAIN_IMAGES
 
     @property
     def fingerprint(self) -> str:
@@ -71,61 +84,81 @@ class Images:
         return joblib.hash((self.X_train, self.y_train, self.X_test, self.y_test))
 
 
-def load(settings: Settings) -> Images:
-    """The images that the settings ask for, the training images cut to `train_size`.
+def load_images(
+    data: Any, *, train_size: int | None = None, least_per_class: int = LEAST_PER_CLASS
+) -> Images:
+    """Load the images of a study.
+
+    Parameters
+    ----------
+    data : {"digits", "mnist"}, path-like, or four arrays
+        scikit-learn's digits, a third of which is set aside for testing; MNIST (downloaded once);
+        a folder with four IDX files named as those of MNIST; or
+        ``(X_train, y_train, X_test, y_test)``.
+    train_size : int, default=None
+        Number of training images to use, drawn with every class in proportion. None: all.
+    least_per_class : int, default=2
+        Number of training images that every class must have.
+
+    Returns
+    -------
+    images : Images
 
     Raises
     ------
     ValueError
-        If `data` is neither "digits", "mnist", a folder nor four arrays that fit; if there are
-        too few training images.
+        If `data` is none of the above, if the arrays do not fit together, or if there are too few
+        training images or classes.
+
+    Examples
+    --------
+    >>> from skcnn.study.data import load_images
+    >>> images = load_images("digits", train_size=500)
+    >>> len(images.y_train), images.n_available, len(images.y_test)
+    (500, 1198, 599)
     """
-    images = _load_all(settings.data)
-    counts = np.unique(images.y_train, return_counts=True)[1]
-    if len(counts) < 2:
+    images = _load_all(data)
+    classes, counts = np.unique(images.y_train, return_counts=True)
+    if len(classes) < 2:
         raise ValueError(
-            "The training images are all of one class; a comparison needs two or more."
+            f"The training images are all of one class, {classes[0]!r}; expected at least two "
+            "classes. Add images of another class."
         )
-    least = LEAST_PER_CLASS * settings.folds
-    if counts.min() < least:
+    if counts.min() < least_per_class:
         raise ValueError(
-            f"A class has {counts.min()} training images; the search needs at least {least} of "
-            f"each ({settings.folds} folds)."
+            f"Class {classes[counts.argmin()]!r} has {count(int(counts.min()), 'training image')}; "
+            f"expected at least {least_per_class} of each class. Add images of this class or leave "
+            "it out."
         )
-    size = settings.train_size
-    if size is None or size >= len(images.y_train):
+    if train_size is None or train_size >= len(images.y_train):
         return images
-    if size < least * len(counts):
+    least = least_per_class * len(classes)
+    if train_size < least:
         raise ValueError(
-            f"train_size is {size}; {len(counts)} classes and {settings.folds} folds need at least "
-            f"{least * len(counts)} training images."
+            f"train_size is {train_size}; expected at least {least} training images, "
+            f"{least_per_class} for each of {len(classes)} classes. Pass a larger train_size."
         )
-    chosen = np.sort(nested_order(images.y_train, SPLIT_SEED)[:size])
-    return Images(
-        images.name,
-        f"{images.source} The comparison uses {size:,} of its {len(images.y_train):,} training "
-        "images, drawn with every class in proportion.",
-        images.X_train[chosen],
-        images.y_train[chosen],
-        images.X_test,
-        images.y_test,
+    chosen = np.sort(nested_order(images.y_train, SPLIT_SEED)[:train_size])
+    return replace(
+        images,
+        X_train=images.X_train[chosen],
+        y_train=images.y_train[chosen],
+        n_available=len(images.y_train),
     )
 
 
-def nested_order(y: ArrayLike, seed: int, least: int = LEAST_PER_CLASS) -> NDArray:
-    """A random order of the samples any beginning of which holds the classes in proportion.
+def nested_order(y: ArrayLike, seed: int) -> NDArray:
+    """A random order of the samples, every prefix of which has the classes in proportion.
 
-    Subsets of growing size are then nested, as a learning curve wants them, and the first
-    ``least * n_classes`` samples hold `least` of every class, however rare it is.
+    Prefixes of growing length are the nested subsets of a learning curve. The first
+    ``2 * n_classes`` samples are two of every class, however rare it is.
 
     Parameters
     ----------
     y : array-like of shape (n,)
         Labels.
     seed : int
-        Of the random order.
-    least : int
-        Samples of every class that come first.
+        Seed of the random order.
 
     Returns
     -------
@@ -143,18 +176,33 @@ def nested_order(y: ArrayLike, seed: int, least: int = LEAST_PER_CLASS) -> NDArr
     """
     y = np.asarray(y)
     rng = np.random.default_rng(seed)
-    place = np.empty(len(y))
+    position = np.empty(len(y))
     for label in np.unique(y):
         members = rng.permutation(np.flatnonzero(y == label))
-        place[members] = (np.arange(len(members)) + rng.random()) / len(members)
-        place[members[:least]] = -1.0
-    return np.lexsort((rng.random(len(y)), place))
+        position[members] = (np.arange(len(members)) + rng.random()) / len(members)
+        position[members[:LEAST_PER_CLASS]] = -1.0
+    return np.lexsort((rng.random(len(y)), position))
+
+
+def share_of(n: int, percent: int) -> int:
+    """Number of images in a share of `n` images, at least 1.
+
+    Examples
+    --------
+    >>> from skcnn.study.data import share_of
+    >>> share_of(1198, 50), share_of(20, 1)
+    (599, 1)
+    """
+    return max(1, round(n * percent / 100))
 
 
 def subset_sizes(
     y: NDArray, shares: tuple[int, ...]
 ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """(share, images) of each subset, and of those left out: fewer than two images per class.
+    """Sizes of the subsets for `shares` in percent: those to use, and those too small to use.
+
+    Both are lists of (share, number of images). A subset is too small if it cannot hold two images
+    of every class.
 
     Examples
     --------
@@ -164,66 +212,63 @@ def subset_sizes(
     ([(2, 20), (100, 1000)], [(1, 10)])
     """
     least = LEAST_PER_CLASS * len(np.unique(y))
-    sizes = [(share, round(share / 100 * len(y))) for share in shares]
+    sizes = [(share, share_of(len(y), share)) for share in shares]
     return [s for s in sizes if s[1] >= least], [s for s in sizes if s[1] < least]
 
 
 def _load_all(data: Any) -> Images:
-    """The images by name, from a folder, or from four arrays."""
-    from skcnn import datasets
-
+    """All images of `data`: by name, from a folder, or from four arrays."""
     if isinstance(data, str) and data == "digits":
         X, y = datasets.load_digits_images()
         X_train, X_test, y_train, y_test = train_test_split(
             X, y, test_size=TEST_SHARE, stratify=y, random_state=SPLIT_SEED
         )
-        return Images(
-            "scikit-learn's digits",
-            f"The {len(y):,} scans of handwritten digits that come with scikit-learn, of which a "
-            f"third, drawn at random with every class in proportion (seed {SPLIT_SEED}), is kept "
-            "for testing.",
-            X_train,
-            y_train,
-            X_test,
-            y_test,
+        source = (
+            f"The {len(y):,} scans of handwritten digits that come with scikit-learn. A third of "
+            f"them, drawn at random with every class in proportion (seed {SPLIT_SEED}), is set "
+            "aside for testing."
         )
+        return Images("scikit-learn's digits", source, X_train, y_train, X_test, y_test)
     if isinstance(data, str) and data == "mnist":
         return Images(*MNIST, *datasets.load_mnist())
     if isinstance(data, (str, Path)):
         folder = Path(data)
         if not folder.is_dir():
             raise ValueError(
-                f'data is {str(data)!r}; expected "digits", "mnist", or a folder with four IDX '
-                "files named as MNIST's."
+                f'data is {str(data)!r}; expected "digits", "mnist", or a folder that holds four '
+                "IDX files named as those of MNIST. Pass one of these."
             )
-        images = Images(
-            folder.resolve().name,
-            f"The four IDX files of the folder {folder.resolve().name}, in their own split into "
-            "training and test images.",
-            *datasets.load_mnist(data_home=folder),
-        )
+        name = folder.resolve().name
+        source = f"The four IDX files of the folder {name}, with their own train/test split."
+        images = Images(name, source, *datasets.load_mnist(data_home=folder))
         return replace(images, name=MNIST[0], source=MNIST[1]) if images.is_mnist else images
-    return _own_arrays(data)
+    return _from_arrays(data)
 
 
-def _own_arrays(data: Any) -> Images:
-    """Four arrays of the caller's, checked."""
+def _from_arrays(data: Any) -> Images:
+    """Four arrays that the caller passes, checked."""
     try:
         X_train, y_train, X_test, y_test = (np.asarray(part) for part in data)
     except (TypeError, ValueError):
         raise ValueError(
-            f"data is a {type(data).__name__}; expected a name, a folder, or four arrays "
+            f"data is a {type(data).__name__}; expected a name, a folder, or four arrays. Pass "
             "(X_train, y_train, X_test, y_test)."
         ) from None
     check_consistent_length(X_train, y_train)
     check_consistent_length(X_test, y_test)
-    shapes = [resolve_image_shape(X.shape) for X in (X_train, X_test)]
-    if shapes[0] != shapes[1]:
-        raise ValueError(f"The images of X_train are {shapes[0]}, those of X_test {shapes[1]}.")
+    train_shape, test_shape = (resolve_image_shape(X.shape) for X in (X_train, X_test))
+    if train_shape != test_shape:
+        raise ValueError(
+            f"Images have the shape {train_shape} in X_train and {test_shape} in X_test; expected "
+            "one shape. Resize the images."
+        )
     unknown = np.setdiff1d(y_test, y_train)
     if unknown.size:
-        raise ValueError(f"y_test has labels that y_train does not have: {unknown.tolist()}.")
-    shape = shapes[0][:2] if shapes[0][2] == 1 else shapes[0]
+        raise ValueError(
+            f"y_test has labels that y_train does not have: {unknown.tolist()}; expected labels of "
+            "training images only. Add training images of these classes or leave them out."
+        )
+    shape = train_shape[:2] if train_shape[2] == 1 else train_shape
     return Images(
         "own images",
         "Images and labels passed as arrays, already split into training and test images.",
@@ -231,4 +276,13 @@ def _own_arrays(data: Any) -> Images:
         y_train,
         X_test.reshape(len(X_test), *shape),
         y_test,
+    )
+
+
+def load(settings: Any) -> Images:
+    """The images of settings with `data`, `train_size` and `folds`; to be replaced."""
+    return load_images(
+        settings.data,
+        train_size=settings.train_size,
+        least_per_class=LEAST_PER_CLASS * settings.folds,
     )

@@ -1,12 +1,14 @@
-"""Figures as people read them."""
+"""Numbers and names as a report shows them."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
 def percent(share: float, digits: int = 2) -> str:
-    """A share as percent.
+    """A share as a percentage.
 
     Examples
     --------
@@ -17,8 +19,21 @@ def percent(share: float, digits: int = 2) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def plus_minus(value: float, spread: float | None) -> str:
+    """A value and its spread with two decimals; the value alone if the spread is None or NaN.
+
+    Examples
+    --------
+    >>> from skcnn.study.formatting import plus_minus
+    >>> plus_minus(1.234, 0.05), plus_minus(1.234, None)
+    ('1.23 ± 0.05', '1.23')
+    """
+    text = f"{value:.2f}"
+    return text if spread is None or math.isnan(spread) else f"{text} ± {spread:.2f}"
+
+
 def seconds(value: float | None) -> str:
-    """A time with the unit that suits it.
+    """A time in the unit that fits its size.
 
     Examples
     --------
@@ -37,7 +52,7 @@ def seconds(value: float | None) -> str:
 
 
 def size(value: float | None) -> str:
-    """Bytes with the unit that suits them.
+    """A number of bytes in the unit that fits its size.
 
     Examples
     --------
@@ -47,15 +62,14 @@ def size(value: float | None) -> str:
     """
     if value is None:
         return "not measured"
-    if value < 999 * 2**10:
-        return f"{value / 2**10:.3g} KiB"
-    if value < 999 * 2**20:
-        return f"{value / 2**20:.3g} MiB"
+    for power, unit in ((1, "KiB"), (2, "MiB")):
+        if value < 999 * 2 ** (10 * power):
+            return f"{value / 2 ** (10 * power):.3g} {unit}"
     return f"{value / 2**30:.3g} GiB"
 
 
 def p_value(value: float) -> str:
-    """A p-value; the smallest ones only as small.
+    """A p-value with two digits; below 0.001 only the bound.
 
     Examples
     --------
@@ -66,8 +80,20 @@ def p_value(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.2g}"
 
 
-def setting(params: dict[str, Any]) -> str:
-    """Settings of a pipeline in one line, without the names of its steps.
+def count(n: int, noun: str) -> str:
+    """A number with its noun in the singular or the plural.
+
+    Examples
+    --------
+    >>> from skcnn.study.formatting import count
+    >>> count(1, "seed"), count(1200, "image")
+    ('1 seed', '1,200 images')
+    """
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def setting(params: Mapping[str, Any]) -> str:
+    """The parameters of a pipeline on one line, without the names of its steps.
 
     Examples
     --------
@@ -78,13 +104,14 @@ def setting(params: dict[str, Any]) -> str:
     return ", ".join(f"{name.split('__')[-1]}={value}" for name, value in params.items())
 
 
-def listing(names: list[str]) -> str:
-    """Names in a row, with commas and an 'and'.
+def listing(items: Sequence[object]) -> str:
+    """Items separated by commas and "and".
 
     Examples
     --------
     >>> from skcnn.study.formatting import listing
-    >>> listing(["a", "b", "c"])
-    'a, b and c'
+    >>> listing(["a", "b", "c"]), listing([0])
+    ('a, b and c', '0')
     """
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    *first, last = (str(item) for item in items)
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,4 +1,4 @@
-"""The bricks of the report: text, tables and pictures as one HTML page that needs nothing else."""
+"""Reports as one self-contained HTML page: text, tables and figures."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import html
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 STYLE = """
 :root { color-scheme: light; }
@@ -42,9 +43,9 @@ nav ol { columns: 2; font-size: .9rem; }
 
 
 class Page:
-    """An HTML page in the making: sections, tables and figures are numbered as they come.
+    """An HTML page to which sections, tables and figures are added; it numbers them.
 
-    Text is HTML; use `escape` for what is not.
+    All texts are HTML; `escape` turns plain text into HTML.
 
     Examples
     --------
@@ -61,30 +62,45 @@ class Page:
         self.title = title
         self._body: list[str] = []
         self._sections: list[str] = []
+        self._contents_at: int | None = None
         self._tables = 0
         self._figures = 0
 
     def raw(self, markup: str) -> Page:
-        """Markup as it is."""
+        """Add markup as it is."""
         self._body.append(markup)
         return self
 
+    def opening(self, *byline: str) -> Page:
+        """Add the title, and below it the parts of the byline; these are plain text."""
+        parts = " · ".join(escape(part) for part in byline)
+        return self.raw(f"<h1>{escape(self.title)}</h1>\n<p class='byline'>{parts}</p>")
+
+    def box(self, kind: Literal["abstract", "note"], text: str) -> Page:
+        """Add a paragraph in a box: the abstract, or a note that the reader must not miss."""
+        return self.raw(f"<div class='{kind}'><p>{text}</p></div>")
+
+    def contents(self) -> Page:
+        """Place the linked list of all sections here."""
+        self._contents_at = len(self._body)
+        return self
+
     def section(self, heading: str) -> Page:
-        """A numbered section."""
+        """Start a numbered section; the heading is plain text."""
         self._sections.append(heading)
         number = len(self._sections)
         return self.raw(f"<h2 id='s{number}'>{number} {escape(heading)}</h2>")
 
     def heading(self, heading: str) -> Page:
-        """A heading within a section."""
+        """Add a heading within a section; it is plain text."""
         return self.raw(f"<h3>{escape(heading)}</h3>")
 
     def text(self, *paragraphs: str) -> Page:
-        """Paragraphs."""
+        """Add paragraphs."""
         return self.raw("\n".join(f"<p>{paragraph}</p>" for paragraph in paragraphs))
 
     def items(self, items: Iterable[str]) -> Page:
-        """A list."""
+        """Add a list."""
         return self.raw("<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>")
 
     def table(
@@ -96,7 +112,21 @@ class Page:
         numbers: Iterable[int] = (),
         best: Iterable[tuple[int, int]] = (),
     ) -> None:
-        """A numbered table; columns `numbers` are set right, cells `best` (row, column) bold."""
+        """Add a numbered table.
+
+        Parameters
+        ----------
+        caption : str
+            HTML.
+        header : sequence of str
+            Plain text.
+        rows : iterable of sequence of str
+            Cells in HTML.
+        numbers : iterable of int
+            Columns to align to the right.
+        best : iterable of (row, column)
+            Cells to set in bold.
+        """
         self._tables += 1
         numbers, best = set(numbers), set(best)
 
@@ -119,7 +149,7 @@ class Page:
         )
 
     def figure(self, png: Path, caption: str, alt: str, *, width: str = "100%") -> None:
-        """A numbered picture, embedded."""
+        """Add a numbered figure, embedded in the page; `alt` is plain text."""
         self._figures += 1
         data = base64.b64encode(png.read_bytes()).decode("ascii")
         self.raw(
@@ -128,18 +158,13 @@ class Page:
             f"<figcaption><b>Figure {self._figures}.</b> {caption}</figcaption></figure>"
         )
 
-    def contents(self) -> str:
-        """The list of sections, linked."""
-        links = "".join(
-            f"<li><a href='#s{number}'>{escape(heading)}</a></li>"
-            for number, heading in enumerate(self._sections, start=1)
-        )
-        return f"<nav><ol>{links}</ol></nav>"
-
     def render(self) -> str:
-        """The whole page; the contents stand where the body says ``{contents}``."""
-        body = "\n".join(self._body).replace("{contents}", self.contents(), 1)
-        body = body.replace(" %", "&nbsp;%").replace("p = ", "p&nbsp;=&nbsp;")  # no break here
+        """The whole page."""
+        lines = list(self._body)
+        if self._contents_at is not None:
+            lines.insert(self._contents_at, self._contents())
+        # A line must not break between a number and its unit.
+        body = "\n".join(lines).replace(" %", "&nbsp;%").replace("p = ", "p&nbsp;=&nbsp;")
         return (
             "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
             "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
@@ -147,7 +172,14 @@ class Page:
             f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
         )
 
+    def _contents(self) -> str:
+        links = "".join(
+            f"<li><a href='#s{number}'>{escape(heading)}</a></li>"
+            for number, heading in enumerate(self._sections, start=1)
+        )
+        return f"<nav><ol>{links}</ol></nav>"
+
 
 def escape(text: object) -> str:
-    """Plain text for HTML."""
+    """Plain text as HTML."""
     return html.escape(str(text), quote=True)

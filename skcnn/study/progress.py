@@ -1,4 +1,4 @@
-"""Progress on standard error: bars with rich in a terminal, plain lines anywhere else."""
+"""Progress on standard error: a bar by rich in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-PLAIN_SECONDS = 2.0  # least time between two plain lines of one stage
+PLAIN_SECONDS = 2.0  # minimum time between two plain lines of a stage
 
 
 class Stage:
-    """One stage of the work; call `advance` at the end of each of its steps."""
+    """A stage of the work. Call `advance` after each of its steps."""
 
     def __init__(self, reporter: Reporter, title: str, total: int, bar: Any = None):
         self._reporter, self._title, self._total, self._bar = reporter, title, total, bar
@@ -21,7 +21,7 @@ class Stage:
         self._row = None if bar is None else bar.add_task(title, total=total, note="")
 
     def advance(self, note: str = "") -> None:
-        """A step is done; `note` says what came out of it."""
+        """Count one more step as done; `note` tells its result."""
         self._done += 1
         if self._bar is not None:
             self._bar.update(self._row, advance=1, note=note)
@@ -34,12 +34,12 @@ class Stage:
 
 
 class Reporter:
-    """Tells the user how far a run is.
+    """Report the progress of a run.
 
     Parameters
     ----------
     verbose : bool
-        False: says nothing.
+        Whether to print anything.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class Reporter:
         self._start = time.monotonic()
 
     def line(self, text: str) -> None:
-        """One line, with the seconds since the start."""
+        """Print a line, with the seconds since the start."""
         if self.verbose:
             elapsed = time.monotonic() - self._start
             print(f"[{elapsed:6.1f} s] {text}", file=sys.stderr, flush=True)
@@ -70,7 +70,7 @@ class Reporter:
                 yield Stage(self, title, total, bar)
 
     def _rich_bar(self) -> Any:
-        """A rich progress bar, or None if rich is missing or nobody watches a terminal."""
+        """A progress bar; None without rich or without a terminal."""
         if not self.verbose or not sys.stderr.isatty():
             return None
         try:

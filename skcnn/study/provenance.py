@@ -1,44 +1,92 @@
-"""How a report was made: the command, and the versions of what it ran on."""
+"""How a report was made: date, machine, versions, and the command that makes it again."""
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import platform
+import shlex
 from importlib import metadata
 from pathlib import Path
 
-from skcnn.study.comparison.settings import Settings
+from skcnn.study.settings import StudySettings
 
-_OPTIONS = ("out", "train_size", "seeds", "search", "time_budget", "n_jobs", "candidates")
+
+@dataclasses.dataclass(frozen=True)
+class Environment:
+    """When and on what a report was made; `versions` are those of `versions`."""
+
+    date: str
+    system: str
+    cores: int
+    versions: dict[str, str]
+
+    def __str__(self) -> str:
+        """One line for the end of a report."""
+        names = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        cores = "1 core" if self.cores == 1 else f"{self.cores} cores"
+        return f"{names}; {self.system}, {cores}"
 
 
 def versions() -> dict[str, str]:
-    """Versions that a figure may depend on."""
+    """The versions of skcnn, Python and the libraries that results may depend on."""
     from skcnn import __version__
 
+    libraries = ("numpy", "scipy", "scikit-learn", "scikit-image")
     return {
         "skcnn": __version__,
         "python": platform.python_version(),
-        **{name: metadata.version(name) for name in ("numpy", "scipy", "scikit-learn")},
-        "scikit-image": metadata.version("scikit-image"),
+        **{name: metadata.version(name) for name in libraries},
     }
 
 
-def command(settings: Settings) -> str:
-    """The command that makes this report."""
-    default = Settings()
+def environment(cores: int) -> Environment:
+    """The environment of a run that uses this number of cores."""
+    return Environment(
+        date=datetime.date.today().isoformat(),
+        system=f"{platform.system()} {platform.machine()}",
+        cores=cores,
+        versions=versions(),
+    )
+
+
+def reproducing_command(settings: StudySettings, command: str, *arguments: str) -> str:
+    """The command that makes a report again; for data passed as arrays, the call in Python.
+
+    Parameters
+    ----------
+    settings : StudySettings
+        A setting is an option of the command (its name with hyphens) and a parameter of `run`;
+        settings that have their default are left out.
+    command : str
+        The command of ``python -m skcnn``. `run` is in the same package as `settings`.
+    *arguments : str
+        Positional arguments of the command; `run` takes them as one list.
+
+    Examples
+    --------
+    >>> from skcnn.study.comparison.settings import Settings
+    >>> from skcnn.study.provenance import reproducing_command
+    >>> reproducing_command(Settings(data="my images", seeds=5, quick=True), "compare")
+    "python -m skcnn compare --data 'my images' --seeds 5 --quick"
+    """
+    changed = {
+        field.name: value
+        for field in dataclasses.fields(settings)
+        if (value := getattr(settings, field.name)) != field.default and field.name != "data"
+    }
     if isinstance(settings.data, (str, Path)):
-        words = ["python -m skcnn compare"]
-        if settings.data != default.data:
-            words.append(f"--data {settings.data}")
-        for name in _OPTIONS:
-            value = getattr(settings, name)
-            if value != getattr(default, name):
-                words.append(f"--{name.replace('_', '-')} {value}")
-        return " ".join(words + ["--quick"] * settings.quick)
-    given = [
-        f"{name}={getattr(settings, name)!r}"
-        for name in (*_OPTIONS[1:], "quick")
-        if getattr(settings, name) != getattr(default, name)
-    ]
-    arguments = ", ".join(["(X_train, y_train, X_test, y_test)", *given])
-    return f"skcnn.study.comparison.run({arguments})"
+        words = ["python", "-m", "skcnn", command, *arguments]
+        default = next(f.default for f in dataclasses.fields(settings) if f.name == "data")
+        if settings.data != default:
+            words += ["--data", str(settings.data)]
+        for name, value in changed.items():
+            words.append(f"--{name.replace('_', '-')}")
+            words += [] if value is True else [str(value)]
+        return shlex.join(words)
+    changed.pop("out", None)
+    package = type(settings).__module__.rpartition(".")[0]
+    given = [repr(list(arguments))] if arguments else []
+    given += ["data=(X_train, y_train, X_test, y_test)"]
+    given += [f"{name}={value!r}" for name, value in changed.items()]
+    return f"{package}.run({', '.join(given)})"

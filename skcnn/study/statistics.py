@@ -1,10 +1,19 @@
-"""Uncertainty of test errors, paired tests, and where two learning curves cross."""
+"""Uncertainty of errors, paired tests, and the points where two learning curves cross.
+
+Two rules decide whether a difference is larger than noise, because the two studies can measure
+different noise. The comparison trains every contender with several seeds on the same subsets, so
+`paired_difference` has replicates: it uses Student's t over the seeds, which also contains the
+choice of training images. The rerun of the paper usually has one seed, as the paper had. There the
+test images are the only noise that can be measured, so `exceeds_noise` compares a difference with
+two standard errors from `error_standard_error`, to which several seeds add their own part.
+"""
 
 from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +21,7 @@ from scipy.stats import binomtest, t
 
 
 def error_interval(wrong: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of an error measured as `wrong` out of `total` images.
+    """Wilson's interval for an error measured as `wrong` of `total` images.
 
     Examples
     --------
@@ -25,22 +34,31 @@ def error_interval(wrong: int, total: int, confidence: float = 0.95) -> tuple[fl
     return float(interval.low), float(interval.high)
 
 
-def mcnemar(wrong_a: ArrayLike, wrong_b: ArrayLike) -> dict[str, Any]:
-    """McNemar's exact test: do two classifiers err equally often on the same images?
+@dataclass(frozen=True)
+class McNemar:
+    """Result of `mcnemar`: images that only one classifier, or both, get wrong, and the p-value."""
 
-    Only images that exactly one of them gets wrong tell them apart; under the null hypothesis each
-    of these is a fair coin.
+    only_a: int
+    only_b: int
+    both: int
+    p_value: float
+
+
+def mcnemar(wrong_a: ArrayLike, wrong_b: ArrayLike) -> McNemar:
+    """McNemar's exact test of whether two classifiers have the same error on the same images.
+
+    The test looks at the images that exactly one of the two gets wrong. Under the null hypothesis
+    each of them is equally likely to be the first one's mistake or the second one's.
 
     Parameters
     ----------
     wrong_a, wrong_b : array-like of bool of shape (n_images,)
-        Which images each got wrong.
+        Which images each classifier gets wrong.
 
     Returns
     -------
-    test : dict
-        ``only_a``, ``only_b``: images that only one got wrong; ``both``: that both did;
-        ``p_value``: two-sided, exact.
+    test : McNemar
+        Its p-value is two-sided and exact.
 
     References
     ----------
@@ -50,23 +68,18 @@ def mcnemar(wrong_a: ArrayLike, wrong_b: ArrayLike) -> dict[str, Any]:
     Examples
     --------
     >>> from skcnn.study.statistics import mcnemar
-    >>> mcnemar([1, 1, 1, 1, 1, 1, 0, 0], [0, 0, 0, 0, 0, 0, 0, 1])["p_value"]
+    >>> mcnemar([1, 1, 1, 1, 1, 1, 0, 0], [0, 0, 0, 0, 0, 0, 0, 1]).p_value
     0.125
     """
     wrong_a, wrong_b = np.asarray(wrong_a, dtype=bool), np.asarray(wrong_b, dtype=bool)
     only_a, only_b = int((wrong_a & ~wrong_b).sum()), int((~wrong_a & wrong_b).sum())
     differ = only_a + only_b
     p_value = float(binomtest(only_a, differ, 0.5).pvalue) if differ else 1.0
-    return {
-        "only_a": only_a,
-        "only_b": only_b,
-        "both": int((wrong_a & wrong_b).sum()),
-        "p_value": p_value,
-    }
+    return McNemar(only_a, only_b, int((wrong_a & wrong_b).sum()), p_value)
 
 
-def holm(p_values: ArrayLike) -> NDArray:
-    """p-values adjusted for testing several hypotheses at once (Holm, Scand. J. Stat. 6, 1979).
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """p-values adjusted for multiple tests (S. Holm, Scandinavian Journal of Statistics 6, 1979).
 
     Examples
     --------
@@ -82,38 +95,100 @@ def holm(p_values: ArrayLike) -> NDArray:
     return adjusted
 
 
-def paired_difference(a: ArrayLike, b: ArrayLike) -> dict[str, float]:
-    """Mean of ``a - b`` over seeds, its standard error, and whether the sign is clear.
+def standard_error(values: Sequence[float]) -> float:
+    """Standard error of the mean; NaN for a single value.
 
-    Clear: at least two seeds, and zero is outside the mean's 95 % interval (Student's t).
+    Examples
+    --------
+    >>> from skcnn.study.statistics import standard_error
+    >>> standard_error([1.0, 3.0])
+    1.0
+    """
+    if len(values) < 2:
+        return math.nan
+    return float(np.std(values, ddof=1) / math.sqrt(len(values)))
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """Result of `paired_difference`; `clear` means that the 95 % interval excludes zero."""
+
+    mean: float
+    standard_error: float
+    clear: bool
+
+
+def paired_difference(a: Sequence[float], b: Sequence[float]) -> PairedDifference:
+    """Mean of ``a - b`` over the seeds, with its standard error, by Student's t.
+
+    The module's description says when to use this rule. A single seed is never clear.
 
     Examples
     --------
     >>> from skcnn.study.statistics import paired_difference
-    >>> paired_difference([0.05, 0.06, 0.055], [0.02, 0.02, 0.03])["clear"]
+    >>> paired_difference([0.05, 0.06, 0.055], [0.02, 0.02, 0.03]).clear
     True
     """
     difference = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
     mean = float(difference.mean())
     if len(difference) < 2:
-        return {"mean": mean, "standard_error": math.nan, "clear": False}
+        return PairedDifference(mean, math.nan, False)
     error = float(difference.std(ddof=1) / math.sqrt(len(difference)))
     reach = error * float(t.ppf(0.975, len(difference) - 1))
-    return {"mean": mean, "standard_error": error, "clear": abs(mean) > reach}
+    return PairedDifference(mean, error, abs(mean) > reach)
 
 
-def crossings(shares: ArrayLike, differences: ArrayLike) -> list[float]:
-    """Shares at which a difference of two learning curves changes sign.
-
-    Between two measured shares the difference is taken as linear in the logarithm of the share.
-    Where it is zero at a share itself, that is the crossing (of several such, their middle).
+def error_standard_error(
+    error: float, n_images: int, spread: float = 0.0, n_seeds: int = 1
+) -> float:
+    """Standard error of a mean error over the seeds: of the images, and of the seeds.
 
     Parameters
     ----------
-    shares : array-like of float, ascending
+    error : float
+        Share of images that are wrong, on average over the seeds.
+    n_images : int
+        Number of images. All seeds use the same ones, so more seeds do not reduce this part.
+    spread : float, default=0.0
+        Standard deviation of the error over the seeds.
+    n_seeds : int, default=1
+        Number of seeds.
+
+    Examples
+    --------
+    >>> from skcnn.study.statistics import error_standard_error
+    >>> round(error_standard_error(0.02, 10_000), 4)
+    0.0014
+    """
+    return math.sqrt(error * (1 - error) / n_images + spread**2 / n_seeds)
+
+
+def exceeds_noise(difference: float, *standard_errors: float) -> bool:
+    """Whether a difference is larger than two standard errors, given those of its two sides.
+
+    The module's description says when to use this rule.
+
+    Examples
+    --------
+    >>> from skcnn.study.statistics import exceeds_noise
+    >>> exceeds_noise(0.5, 0.15, 0.2), exceeds_noise(0.51, 0.15, 0.2)
+    (False, True)
+    """
+    return difference > 2 * math.hypot(*standard_errors)
+
+
+def crossings(shares: Sequence[float], differences: Sequence[float]) -> list[float]:
+    """The shares at which the difference of two learning curves changes its sign.
+
+    Between two measured shares the difference is interpolated linearly in the logarithm of the
+    share. If it is zero at a share, that share is the crossing (at several in a row, their middle).
+
+    Parameters
+    ----------
+    shares : sequence of float, ascending
         Percent of the training images.
-    differences : array-like of float
-        Error of one minus error of the other.
+    differences : sequence of float
+        Error of one curve minus error of the other.
 
     Examples
     --------

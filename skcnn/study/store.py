@@ -1,28 +1,54 @@
-"""Finished parts of a run, kept as JSON files and found again by the settings that made them."""
+"""Files that are written whole or not at all, stored results, and Ctrl-C."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
 
-FORMAT = 1  # raise when the meaning of a stored part changes
+FORMAT = 2  # to be raised when the meaning of a stored result changes
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file. An interruption leaves the old file intact, never half of the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file as `write_text` does; NumPy numbers and arrays become plain ones."""
+    write_text(path, json.dumps(value, indent=1, default=_plain))
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a CSV file as `write_text` does."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 class Store:
-    """Parts in a folder; a part is a JSON file named after its kind and a hash of its settings.
+    """Results in a folder, one JSON file each, found by the settings that determine them.
 
     Parameters
     ----------
     folder : Path
-        Made if it does not exist.
+        Created if it does not exist.
     common : dict
-        Settings that all parts share: the data, the versions of the libraries.
+        Settings that all results share: a hash of the data, the versions of the libraries.
 
     Examples
     --------
@@ -45,54 +71,28 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, kind: str, key: dict[str, Any], suffix: str = ".json") -> Path:
-        """Where the part of this kind and these settings is kept."""
+        """The file of the result of this kind with these settings."""
         whole = json.dumps({**self.common, **key}, sort_keys=True, default=repr)
         return self.folder / f"{kind}-{joblib.hash(whole)[:16]}{suffix}"
 
     def load(self, kind: str, key: dict[str, Any]) -> Any:
-        """The part, or None if it was not finished (or its file was damaged)."""
+        """The stored result; None if there is none or its file is damaged."""
         try:
             text = self.path(kind, key).read_text(encoding="utf-8")
             return json.loads(text)["value"]
         except (FileNotFoundError, json.JSONDecodeError, KeyError):
             return None
 
-    def discard(self, kind: str, key: dict[str, Any]) -> None:
-        """Forget a part."""
-        self.path(kind, key).unlink(missing_ok=True)
-
     def save(self, kind: str, key: dict[str, Any], value: Any) -> None:
-        """Keep the part, with its settings beside it; whole or not at all."""
-        whole = {"settings": {**self.common, **key}, "value": value}
-        write_whole(self.path(kind, key), json.dumps(whole, indent=1, default=plain))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a stop in the middle leaves the old one, never half a new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
-
-
-def plain(value: Any) -> Any:
-    """NumPy numbers and arrays as JSON knows them; anything else by its repr."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return repr(value)
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a comparison: what is finished is kept."""
+        """Store a result together with its settings."""
+        write_json(self.path(kind, key), {"settings": {**self.common, **key}, "value": value})
 
 
 class InterruptWatch:
-    """Remembers a Ctrl-C, so that a fit that swallowed it is not taken for a finished one.
+    """Remember Ctrl-C, so that a fit which caught it is not taken for a finished one.
 
-    `ConvNetClassifier.fit` answers Ctrl-C by keeping what it has learned. For a comparison such a
-    fit is cut short and worth nothing: `check` raises before it can be stored.
+    `ConvNetClassifier.fit` ends on Ctrl-C and keeps the weights learned so far. A study cannot
+    use such a fit: it calls `check` before it stores a result.
     """
 
     def __init__(self) -> None:
@@ -100,37 +100,28 @@ class InterruptWatch:
         self._previous: Any = None
 
     def __enter__(self) -> InterruptWatch:
-        import signal
-        import threading
-
         if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._note)
+            self._previous = signal.signal(signal.SIGINT, self._remember)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        import signal
-
         if self._previous is not None:
             signal.signal(signal.SIGINT, self._previous)
 
-    def _note(self, *_: object) -> None:
+    def _remember(self, *_: object) -> None:
         self._seen = True
         raise KeyboardInterrupt
 
     def check(self) -> None:
-        """Raise `Interrupted` if Ctrl-C was pressed since the start."""
+        """Raise KeyboardInterrupt if Ctrl-C was pressed since the start."""
         if self._seen:
-            raise Interrupted
+            raise KeyboardInterrupt
 
 
-def part(
-    store: Store, kind: str, key: dict[str, Any], watch: InterruptWatch, make: Callable[[], Any]
-) -> Any:
-    """The stored part, or a new one made by `make` and stored."""
-    value = store.load(kind, key)
-    if value is None:
-        value = make()
-        watch.check()
-        store.save(kind, key, value)
-        value = store.load(kind, key)
-    return value
+def _plain(value: Any) -> Any:
+    """NumPy numbers and arrays in JSON's types; anything else by its repr."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return repr(value)

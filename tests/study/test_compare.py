@@ -194,7 +194,7 @@ def test_out_of_time_leaves_out_and_says_so(tmp_path):
     assert len(results["skipped"]) == 3  # 10 % is too small, 30 % is left
     assert "Time did not allow 3 fits" in results["conclusions"][-1]
     assert "own images" in comparison.report.read_text(encoding="utf-8")
-    assert results["command"].startswith("skcnn.study.comparison.run((X_train")
+    assert results["command"].startswith("skcnn.study.comparison.run(data=(X_train")
 
 
 def test_a_search_that_ran_out_of_time_is_not_taken_up_again(tmp_path, monkeypatch):
@@ -281,7 +281,7 @@ def test_bad_settings_are_refused(tmp_path, settings, message):
         (lambda X, y, Z, t: (X, y, Z, t + 1), "labels that y_train does not have: [10]"),
         (lambda X, y, Z, t: (X, y, Z[:, 1:], t), "(8, 8, 1)"),
         (lambda X, y, Z, t: (X, y[1:], Z, t), "inconsistent"),
-        (lambda X, y, Z, t: (X[:30], y[:30], Z, t), "the search needs at least 6 of each"),
+        (lambda X, y, Z, t: (X[:30], y[:30], Z, t), "expected at least 6 of each class"),
     ],
 )
 def test_bad_arrays_are_refused(tmp_path, digits, change, message):

@@ -8,14 +8,14 @@ pytest.importorskip("matplotlib")
 from skcnn.study.comparison.conclusions import brief, conclude
 from skcnn.study.comparison.contenders import CONTENDERS
 from skcnn.study.comparison.summary import by_share, crossing_points
-from skcnn.study.statistics import crossings, mcnemar
+from skcnn.study.statistics import McNemar, crossings, mcnemar
 
 
 def test_mcnemar_by_hand():
     a = np.array([1, 1, 1, 0, 0, 0, 0], dtype=bool)
     b = np.array([1, 0, 0, 0, 0, 0, 0], dtype=bool)
-    assert mcnemar(a, b) == {"only_a": 2, "only_b": 0, "both": 1, "p_value": 0.5}
-    assert mcnemar(a, a)["p_value"] == 1.0
+    assert mcnemar(a, b) == McNemar(only_a=2, only_b=0, both=1, p_value=0.5)
+    assert mcnemar(a, a).p_value == 1.0
 
 
 def test_crossings_by_hand():

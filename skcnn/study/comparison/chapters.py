@@ -10,7 +10,6 @@ from skcnn.study.comparison.contenders import CONTENDERS
 from skcnn.study.comparison.explain import COLUMNS, mistake_columns
 from skcnn.study.formatting import listing, p_value, seconds, size
 from skcnn.study.html import Page, escape
-from skcnn.study.published_curves import SOURCE
 
 
 def fit_settings(results: dict[str, Any]) -> str:
@@ -74,7 +73,9 @@ def learning_curves(page: Page, results: dict[str, Any], pictures: dict[str, Pat
     data, settings = results["data"], results["settings"]
     seeds = listing([str(seed) for seed in settings["seeds"]])
     page.section("How much data each needs")
-    drawn = f" Thin grey lines: {SOURCE}, on the same data." if data["is_mnist"] else ""
+    drawn = (
+        " Thin grey lines: Bastani and Wang (2014), Figs. 10 and 11." if data["is_mnist"] else ""
+    )
     page.figure(
         pictures["learning_curves"],
         "Test and training error against the number of training images (logarithmic). Points are "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from skcnn.study import published_curves as published
+from skcnn.study import published
 from skcnn.study.comparison.contenders import CONTENDERS
 from skcnn.study.comparison.summary import still_falls
 from skcnn.study.formatting import listing, p_value, percent, seconds, size
@@ -272,7 +272,7 @@ def _paper(results: dict[str, Any]) -> str:
     if not results["data"]["is_full_mnist"] or results["settings"]["quick"]:
         return ""
     hog, cnn = results["final"]["hog_svc"], results["final"]["cnn"]
-    old_hog, old_cnn = published.HOG_SVM_TEST_ERROR[100], published.CNN_TEST_ERROR[100]
+    old_hog, old_cnn = published.FIG10_TEST[100], published.FIG11_TEST[100]
     holds = (
         "still makes fewer mistakes, but by a factor of "
         f"{hog['wrong'] / max(cnn['wrong'], 1):.1f} instead of {old_hog / old_cnn:.1f}"

@@ -14,8 +14,8 @@ from skcnn.displays import (
     OcclusionDisplay,
 )
 from skcnn.study.comparison.contenders import CONTENDERS
-from skcnn.study.comparison.pictures import new_figure
 from skcnn.study.data import Images
+from skcnn.study.figures import new_figure
 
 MISTAKES_SHOWN, COLUMNS = 24, 8
 EXPLAINED = 6  # images whose decision is taken apart

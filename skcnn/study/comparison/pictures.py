@@ -8,35 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn.displays._common import GREY, plain_log_axis, pyplot, show_image
-from skcnn.study import published_curves as published
+from skcnn.displays._common import GREY, plain_log_axis, show_image
+from skcnn.study import published
 from skcnn.study.comparison.contenders import CONTENDERS
 from skcnn.study.data import Images
+from skcnn.study.figures import new_figure
 from skcnn.study.formatting import percent, seconds, size
 
 EXAMPLES_PER_CLASS = 6
 MOST_CLASSES = 12  # of which examples are shown
-
-
-def new_figure(
-    width: float,
-    height: float,
-    rows: int = 1,
-    columns: int = 1,
-    layout: str = "constrained",
-    **settings: Any,
-):
-    """A figure of `width` x `height` inches and its axes, (rows, columns).
-
-    Its backend is the non-interactive one, whatever the user's notebook or terminal uses.
-    """
-    pyplot("skcnn.study.comparison")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout=layout)
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(rows, columns, squeeze=False, **settings)
 
 
 def examples(images: Images):
@@ -156,8 +136,8 @@ def learning_curves(by_share: list[dict[str, Any]], is_mnist: bool):
 def _draw_published(panel, fewest: int, most: int) -> None:
     """The paper's two test curves, thin and grey."""
     for curve, style, label in (
-        (published.HOG_SVM_TEST_ERROR, "--", "HOG + SVM, paper of 2014"),
-        (published.CNN_TEST_ERROR, ":", "CNN, paper of 2014"),
+        (published.FIG10_TEST, "--", "HOG + SVM, paper of 2014"),
+        (published.FIG11_TEST, ":", "CNN, paper of 2014"),
     ):
         points = [(600 * share, error) for share, error in curve.items()]
         shown = [point for point in points if fewest <= point[0] <= most]

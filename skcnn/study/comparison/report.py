@@ -58,7 +58,7 @@ def _opening(page: Page, results: dict[str, Any]) -> None:
             "the report looks like; for figures to rely on, run without <code>--quick</code>.</p>"
             "</div>"
         )
-    page.raw("{contents}")
+    page.contents()
 
 
 def _what_was_compared(page: Page, results: dict[str, Any], pictures: dict[str, Path]) -> None:

@@ -23,12 +23,12 @@ from skcnn.study.comparison.gallery import draw_all
 from skcnn.study.comparison.grids import fixed_settings, grid_of
 from skcnn.study.comparison.measure import measure_alone
 from skcnn.study.comparison.report import write_report
-from skcnn.study.comparison.search import search
+from skcnn.study.comparison.search import part, search
 from skcnn.study.comparison.settings import DEFAULT_OUT, Budget, Settings
 from skcnn.study.comparison.tables import write_tables
 from skcnn.study.progress import Reporter
-from skcnn.study.provenance import command, versions
-from skcnn.study.store import InterruptWatch, Store, part, write_whole
+from skcnn.study.provenance import reproducing_command, versions
+from skcnn.study.store import InterruptWatch, Store, write_text
 
 # Of the seconds allowed: to the search of each contender. The rest is for the final fits, which
 # are always made, and then for as many points of the learning curves as it allows.
@@ -144,7 +144,7 @@ def run(
     report = settings.out / "report.html"
     results["environment"]["seconds"] = budget.spent
     write_tables(results, images.y_test, settings.out)
-    write_whole(report, write_report(results, drawn))
+    write_text(report, write_report(results, drawn))
     reporter.line(f"Done: {report}")
     return Comparison(report, results, models)
 
@@ -212,7 +212,7 @@ def _figures(
             "cores": settings.workers,
             **versions(),
         },
-        "command": command(settings),
+        "command": reproducing_command(settings, "compare"),
         "params": params,
         "search": {
             key: {
@@ -254,7 +254,7 @@ def _final(
     }
     model = store.path(f"model_{key}", identity, ".joblib")
     if not model.exists():  # without its model, a finished fit is of no use
-        store.discard("final", identity)
+        store.path("final", identity).unlink(missing_ok=True)
     result = part(
         store,
         "final",

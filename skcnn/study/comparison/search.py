@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold
 from skcnn.study.comparison.contenders import build
 from skcnn.study.comparison.settings import Budget, Settings
 from skcnn.study.progress import Reporter
-from skcnn.study.store import InterruptWatch, Store, part
+from skcnn.study.store import InterruptWatch, Store
 
 EPOCHS, STEPS = 15, 300  # at least, of a network's fit in the search
 BATCH = 64
@@ -270,3 +271,16 @@ def _row(searched: Any, index: int, images: int) -> dict[str, Any]:
         "fit_seconds": float(results["mean_fit_time"][index]),
         "images": images,
     }
+
+
+def part(
+    store: Store, kind: str, key: dict[str, Any], watch: InterruptWatch, make: Callable[[], Any]
+) -> Any:
+    """The stored part, or a new one made by `make` and stored."""
+    value = store.load(kind, key)
+    if value is None:
+        value = make()
+        watch.check()
+        store.save(kind, key, value)
+        value = store.load(kind, key)
+    return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def pairs(finals: dict[str, dict[str, Any]], y_test: NDArray) -> list[dict[str, 
     """McNemar's test of every two contenders on the same test images, Holm-adjusted."""
     wrong = {key: np.asarray(final["predicted"]) != y_test for key, final in finals.items()}
     tests = [
-        {"a": a, "b": b, **mcnemar(wrong[a], wrong[b])}
+        {"a": a, "b": b, **asdict(mcnemar(wrong[a], wrong[b]))}
         for a, b in itertools.combinations(finals, 2)
     ]
     for test, adjusted in zip(tests, holm([test["p_value"] for test in tests]), strict=True):
@@ -120,7 +121,7 @@ def _by_seed(rows: list[dict[str, Any]], key: str) -> dict[int, float]:
 def _paired(a: dict[int, float], b: dict[int, float]) -> dict[str, Any]:
     """`paired_difference` of errors by seed, over the seeds that both have."""
     seeds = sorted(a.keys() & b.keys())
-    return paired_difference([a[seed] for seed in seeds], [b[seed] for seed in seeds])
+    return asdict(paired_difference([a[seed] for seed in seeds], [b[seed] for seed in seeds]))
 
 
 def _common_seeds(rows: list[dict[str, Any]], a: str, b: str) -> list[int]:

@@ -12,7 +12,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from skcnn.study.store import plain, write_whole
+from skcnn.study.store import _plain as plain
+from skcnn.study.store import write_text as write_whole
 
 
 def write_tables(results: dict[str, Any], y_test: NDArray, out: Path) -> None:

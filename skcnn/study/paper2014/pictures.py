@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from skcnn.displays import FilterDisplay
 from skcnn.displays._common import BLUE, GREEN, GREY, ORANGE, VERMILION, plain_log_axis
-from skcnn.study.comparison.pictures import new_figure
+from skcnn.study.figures import new_figure
 from skcnn.study.paper2014.settings import TEN_HOURS
 from skcnn.study.paper2014.tables import Row, Tables
 

@@ -25,7 +25,8 @@ from skcnn.study.paper2014.tables import Tables, make_tables, write_tables
 from skcnn.study.paper2014.verdicts import Verdict, judge
 from skcnn.study.progress import Reporter
 from skcnn.study.provenance import versions
-from skcnn.study.store import InterruptWatch, Store, write_whole
+from skcnn.study.store import InterruptWatch, Store
+from skcnn.study.store import write_text as write_whole
 
 DPI = 110
 QUICK_TRAIN, QUICK_TEST = 2_000, 1_000  # images of a quick run

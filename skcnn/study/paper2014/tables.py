@@ -1,133 +1,71 @@
-"""From runs to tables: a row for each point and series, with the paper's values among them.
-
-Errors are percent, times seconds. Contains `make_tables`, `write_tables`, `curve`.
-"""
+"""The results as tables: rows of mean values, with the paper's values among them."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-from skcnn.study import published
-from skcnn.study.paper2014.experiments import Point, Run, TimingRun
-from skcnn.study.paper2014.settings import TEN_HOURS
-from skcnn.study.store import write_whole
-
-Row = dict[str, Any]
-Tables = dict[str, list[Row]]
-
-COLUMNS = (
-    "series",
-    "x",
-    "seeds",
-    "test_error",
-    "test_error_sd",
-    "train_error",
-    "train_error_sd",
-    "seconds_per_iteration",
-    "fit_seconds",
-)
-# What the columns called x hold.
-X_NAMES = {
-    "table2": "hidden layers",
-    "fig2": "filter size",
-    "fig4": "filters",
-    "fig6": "pooling regions per side",
-    "sec5.5": "change",
-    "fig8": "iteration",
-    "fig9": "filters",
-    "heatmap1": "pooling regions per side, filter size",
-    "heatmap2": "filter size, filters",
-    "fig10": "percent of the training images",
-    "fig11": "percent of the training images",
-    "reasons": "network",
-}
+from skcnn.study.paper2014.execute import Result
+from skcnn.study.paper2014.experiments import EXPERIMENTS, Point, Run
+from skcnn.study.paper2014.networks import FitResult, TimingResult
+from skcnn.study.store import write_csv
 
 
-def _iteration(hours: float) -> int:
-    return round(hours * TEN_HOURS / 10)
+@dataclass(frozen=True)
+class Row:
+    """Values of a series at x: means over the seeds, and standard deviations if there are several.
 
-
-_PUBLISHED: dict[str, dict[str, dict[Any, float]]] = {
-    "table2": {"test_error": published.TABLE2, "seconds_per_iteration": published.TABLE2_SECONDS},
-    "fig2": {"test_error": published.FIG2, "seconds_per_iteration": published.FIG3_SECONDS},
-    "fig4": {"test_error": published.FIG4, "seconds_per_iteration": published.FIG5_SECONDS},
-    "fig6": {"test_error": published.FIG6, "seconds_per_iteration": published.FIG7_SECONDS},
-    "sec5.5": {"test_error": published.SEC55},
-    "fig8": {
-        "test_error": {_iteration(h): e for h, e in published.FIG8_TEST.items()},
-        "train_error": {_iteration(h): e for h, e in published.FIG8_TRAIN.items()},
-    },
-    "fig10": {"test_error": published.FIG10_TEST, "train_error": published.FIG10_TRAIN},
-    "fig11": {"test_error": published.FIG11_TEST, "train_error": published.FIG11_TRAIN},
-    "reasons": {"test_error": published.REASONS},
-    **{
-        name: {
-            "train_error": {x: pair[0] for x, pair in cells.items()},
-            "test_error": {x: pair[1] for x, pair in cells.items()},
-        }
-        for name, cells in (
-            ("heatmap1", published.HEATMAP_REGIONS_SIZES),
-            ("heatmap2", published.HEATMAP_SIZES_FILTERS),
-        )
-    },
-}
-
-
-def make_tables(points: Sequence[Point], results: dict[Run, dict[str, Any]]) -> Tables:
-    """The tables of all experiments among the points.
-
-    Parameters
-    ----------
-    points : sequence of Point
-    results : dict of Run to dict
-        Of `skcnn.study.paper2014.execute.execute`.
-
-    Returns
-    -------
-    tables : dict of str to list of dict
-        By experiment; rows have the keys `COLUMNS`, those of series "paper" what the paper has.
+    Errors are in percent, times in seconds.
     """
-    grouped: dict[str, dict[tuple[str, Any], list[Run]]] = {}
+
+    series: str
+    x: Any
+    seeds: int = 1
+    test_error: float | None = None
+    test_error_sd: float | None = None
+    train_error: float | None = None
+    train_error_sd: float | None = None
+    seconds_per_iteration: float | None = None
+    fit_seconds: float | None = None
+    neighbour_correlation: float | None = None  # of the filters, in Fig. 9
+
+
+Tables = dict[str, list[Row]]  # by experiment
+
+
+def make_table(
+    experiment: str, points: Iterable[Point], results: Mapping[Run, Result]
+) -> list[Row]:
+    """The rows of an experiment, given its points and the results of their runs."""
+    groups: dict[tuple[str, Any], list[FitResult]] = {}
+    times: dict[Any, float] = {}
     for point in points:
-        place = grouped.setdefault(point.experiment, {})
-        place.setdefault((point.series, point.x), []).append(point.run)
-    tables = {}
-    for experiment, groups in grouped.items():
-        times = {
-            x: results[runs[0]]["seconds_per_iteration"]
-            for (_, x), runs in groups.items()
-            if isinstance(runs[0], TimingRun)
-        }
-        rows = paper_rows(experiment)
-        for (series, x), runs in groups.items():
-            if not isinstance(runs[0], TimingRun):
-                found = [results[run] for run in runs]
-                rows += _rows(experiment, series, x, found, times.get(x))
-        tables[experiment] = rows
-    return tables
+        result = results[point.run]
+        if isinstance(result, TimingResult):
+            times[point.x] = result.seconds_per_iteration
+        else:
+            groups.setdefault((point.series, point.x), []).append(result)
+    rows = paper_rows(experiment)
+    for (series, x), found in groups.items():
+        if experiment == "fig8":
+            rows += _curve_rows(series, found)
+        else:
+            rows.append(_mean_row(series, x, found, times.get(x), experiment == "fig9"))
+    return rows
 
 
 def paper_rows(experiment: str) -> list[Row]:
-    """What the paper has for an experiment."""
-    columns = _PUBLISHED.get(experiment, {})
+    """The paper's values for an experiment."""
+    columns = EXPERIMENTS[experiment].published
     xs = dict.fromkeys(x for values in columns.values() for x in values)
     return [
-        {
-            **dict.fromkeys(COLUMNS),
-            "series": "paper",
-            "x": x,
-            "seeds": 1,
-            **{name: values.get(x) for name, values in columns.items()},
-        }
-        for x in xs
+        Row("paper", x, **{name: values.get(x) for name, values in columns.items()}) for x in xs
     ]
 
 
@@ -140,16 +78,14 @@ def curve(rows: Sequence[Row], series: str, column: str = "test_error") -> dict[
     >>> curve(paper_rows("fig6"), "paper")[2]
     2.69
     """
-    chosen = (row for row in rows if row["series"] == series and row[column] is not None)
-    return {row["x"]: row[column] for row in chosen}
+    values = {row.x: getattr(row, column) for row in rows if row.series == series}
+    return {x: value for x, value in values.items() if value is not None}
 
 
-def neighbour_correlation(filters: NDArray) -> float:
-    """Correlation of weights with the next ones to the right and below: 0 is noise.
+def neighbour_correlation(filters: ArrayLike) -> float:
+    """Correlation of weights with the next ones to the right and below: 0 for noise.
 
-    Parameters
-    ----------
-    filters : array-like of shape (k, h, w, channels)
+    The filters have shape (n_filters, height, width, channels).
 
     Examples
     --------
@@ -170,56 +106,51 @@ def neighbour_correlation(filters: NDArray) -> float:
 
 
 def write_tables(tables: Tables, folder: Path) -> None:
-    """A CSV file for each experiment; where x is a pair, it takes two columns."""
+    """Write a CSV file for each experiment. Where x is a pair, it takes two columns."""
     for experiment, rows in tables.items():
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        names = X_NAMES[experiment].split(", ")
-        columns = [c for c in COLUMNS if any(row[c] is not None for row in rows)]
-        extra = [key for key in rows[-1] if key not in COLUMNS]
-        writer.writerow([name for c in columns for name in (names if c == "x" else [c])] + extra)
-        for row in rows:
-            values = [row[c] for c in columns]
-            place = columns.index("x")
-            values[place : place + 1] = row["x"] if isinstance(row["x"], tuple) else [row["x"]]
-            values += [row.get(key) for key in extra]
-            writer.writerow([round(v, 5) if isinstance(v, float) else v for v in values])
-        write_whole(folder / f"{experiment}.csv", text.getvalue())
+        columns = [c.name for c in fields(Row) if any(getattr(r, c.name) is not None for r in rows)]
+        names = {"x": EXPERIMENTS[experiment].x_names}
+        write_csv(
+            folder / f"{experiment}.csv",
+            [name for column in columns for name in names.get(column, (column,))],
+            ([cell for c in columns for cell in _cells(getattr(row, c))] for row in rows),
+        )
 
 
-def _rows(
-    experiment: str, series: str, x: Any, found: list[dict[str, Any]], seconds: float | None
-) -> list[Row]:
-    """The row of a point, or the rows of its curve."""
-    if experiment == "fig8":
-        curves = np.array([result["curve"] for result in found])  # (seeds, checkpoints, 3)
-        return [
-            _row(series, int(at[0, 0]), at[:, 2], at[:, 1], None, None)
-            for at in curves.transpose(1, 0, 2)
-        ]
-    row = _row(
+def _cells(value: Any) -> Sequence[Any]:
+    if isinstance(value, tuple):
+        return value
+    return (round(value, 5) if isinstance(value, float) else value,)
+
+
+def _mean_row(
+    series: str, x: Any, found: list[FitResult], seconds: float | None, with_filters: bool
+) -> Row:
+    return Row(
         series,
         x,
-        [result["test_error"] for result in found],
-        [result["train_error"] for result in found],
-        seconds,
-        float(np.mean([result["fit_seconds"] for result in found])),
+        len(found),
+        *_mean_and_spread([result.test_error for result in found]),
+        *_mean_and_spread([result.train_error for result in found]),
+        seconds_per_iteration=seconds,
+        fit_seconds=float(np.mean([result.fit_seconds for result in found])),
+        neighbour_correlation=neighbour_correlation(found[0].filters) if with_filters else None,
     )
-    if experiment == "fig9":
-        row["neighbour_correlation"] = neighbour_correlation(found[0]["filters"])
-    return [row]
 
 
-def _row(series: str, x: Any, test, train, seconds, fit_seconds) -> Row:
-    many = len(test) > 1
-    return {
-        "series": series,
-        "x": x,
-        "seeds": len(test),
-        "test_error": float(np.mean(test)),
-        "test_error_sd": float(np.std(test, ddof=1)) if many else None,
-        "train_error": float(np.mean(train)),
-        "train_error_sd": float(np.std(train, ddof=1)) if many else None,
-        "seconds_per_iteration": seconds,
-        "fit_seconds": fit_seconds,
-    }
+def _curve_rows(series: str, found: list[FitResult]) -> list[Row]:
+    """A row for each checkpoint of the error curves."""
+    return [
+        Row(
+            series,
+            at[0].iteration,
+            len(found),
+            *_mean_and_spread([point.test_error for point in at]),
+            *_mean_and_spread([point.train_error for point in at]),
+        )
+        for at in zip(*(result.curve for result in found), strict=True)
+    ]
+
+
+def _mean_and_spread(values: list[float]) -> tuple[float, float | None]:
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None

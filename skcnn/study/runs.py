@@ -1,0 +1,160 @@
+"""Running a study: open its store, look up what is stored, run the rest in worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import Any, Generic, TypeVar
+
+from joblib import Parallel
+
+from skcnn.displays._common import pyplot
+from skcnn.study.data import Images
+from skcnn.study.formatting import count
+from skcnn.study.progress import Reporter
+from skcnn.study.provenance import versions
+from skcnn.study.settings import StudySettings
+from skcnn.study.store import InterruptWatch, Store
+
+ItemT = TypeVar("ItemT", bound=Hashable)
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True)
+class Part(Generic[ResultT]):
+    """A result that can be stored: its kind, the settings that determine it, and its type.
+
+    `type` is a dataclass, or `dict`: ``type(**fields)`` rebuilds the result from JSON.
+    """
+
+    kind: str
+    settings: dict[str, Any]
+    type: Callable[..., ResultT]
+
+
+@dataclass(frozen=True)
+class Job(Generic[ItemT]):
+    """A call in a worker process, which returns one result for each of its items.
+
+    `call` is made by `joblib.delayed`; it returns ``(job.items, results)``.
+    """
+
+    items: tuple[ItemT, ...]
+    call: Any
+
+
+@dataclass(frozen=True)
+class Session:
+    """What all steps of a study share. Made by `open_session`."""
+
+    store: Store
+    reporter: Reporter
+    watch: InterruptWatch
+    workers: int
+
+    def load(self, part: Part[ResultT]) -> ResultT | None:
+        """The stored result, or None."""
+        fields = self.store.load(part.kind, part.settings)
+        return None if fields is None else part.type(**fields)
+
+    def save(self, part: Part[ResultT], result: ResultT) -> None:
+        """Store a result, unless Ctrl-C may have cut it short: then raise KeyboardInterrupt."""
+        self.watch.check()
+        fields = asdict(result) if is_dataclass(result) else result  # type: ignore[call-overload]
+        self.store.save(part.kind, part.settings, fields)
+
+    def load_or_make(self, part: Part[ResultT], make: Callable[[], ResultT]) -> ResultT:
+        """The stored result, or a new one, which is stored."""
+        result = self.load(part)
+        if result is None:
+            result = make()
+            self.save(part, result)
+        return result
+
+    def load_all(
+        self, items: Iterable[ItemT], part_of: Callable[[ItemT], Part[ResultT]]
+    ) -> dict[ItemT, ResultT]:
+        """The results of those items that are stored."""
+        found = ((item, self.load(part_of(item))) for item in items)
+        return {item: result for item, result in found if result is not None}
+
+    def run(
+        self,
+        title: str,
+        jobs: Iterable[Job[ItemT]],
+        results: dict[ItemT, ResultT],
+        *,
+        total: int,
+        part_of: Callable[[ItemT], Part[ResultT]],
+        describe: Callable[[ItemT, ResultT], str],
+        allows: Callable[[Job[ItemT]], bool] = lambda job: True,
+        workers: int | None = None,
+    ) -> None:
+        """Run jobs in worker processes; store each result and add it to `results`.
+
+        Parameters
+        ----------
+        title : str
+            Title of the stage in the progress report.
+        jobs : iterable of Job
+            Taken one by one, when a worker is free.
+        results : dict
+            Results by item. Those that it holds already count as done.
+        total : int
+            Number of items, for the progress report.
+        part_of : callable
+            Item -> its `Part`.
+        describe : callable
+            Item, result -> the note of the progress report.
+        allows : callable
+            Job -> whether to run it, decided when a worker is free. It may look at `results`.
+        workers : int, default=None
+            Number of worker processes; 1 runs all jobs in this process. None: as many as the
+            session has.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            On Ctrl-C. All results so far are stored.
+        """
+        n_jobs = workers or self.workers
+        parallel = Parallel(
+            n_jobs, batch_size=1, pre_dispatch=n_jobs, return_as="generator_unordered"
+        )
+        with self.reporter.stage(title, total) as stage:
+            for _ in results:
+                stage.advance()
+            for items, made in parallel(job.call for job in jobs if allows(job)):
+                for item, result in zip(items, made, strict=True):
+                    self.save(part_of(item), result)
+                    results[item] = result
+                    stage.advance(describe(item, result))
+
+
+@contextmanager
+def open_session(settings: StudySettings, images: Images, reporter: Reporter) -> Iterator[Session]:
+    """The session of a study, with its results in ``parts`` of the folder `settings.out`.
+
+    On Ctrl-C it tells where the results are and how to continue, and raises KeyboardInterrupt.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is missing, which the report needs at the end.
+    """
+    pyplot("The report")
+    reporter.line(
+        f"{images.name}: {len(images.y_train):,} training and {len(images.y_test):,} test images; "
+        f"{count(settings.workers, 'core')}; output folder: {settings.out}"
+    )
+    store = Store(settings.out / "parts", {"data": images.fingerprint, **versions()})
+    with InterruptWatch() as watch:
+        try:
+            yield Session(store, reporter, watch, settings.workers)
+        except KeyboardInterrupt:
+            reporter.line(
+                f"Interrupted. All finished results are in {store.folder}. Run the same command "
+                "again to continue."
+            )
+            raise
