@@ -1,7 +1,4 @@
-"""How many threads a fit may use.
-
-Contains `n_threads`.
-"""
+"""How many threads a fit or a prediction may use."""
 
 from __future__ import annotations
 
@@ -12,15 +9,21 @@ from skcnn.engine.runtime.blas import blas_threads
 
 
 def n_threads(n_jobs: int | None) -> int:
-    """Threads for one fit or prediction.
+    """Number of threads for one fit or one prediction.
 
     Parameters
     ----------
     n_jobs : int or None
-        None: all the cores that this process may use (affinity and containers are minded), but no
-        more than BLAS may use, which is what joblib and threadpoolctl limit in workers; and a
-        single one inside a joblib worker thread, whose siblings have the other cores.
-        Otherwise as joblib counts: -1 is all cores, -2 all but one.
+        A positive number is the number of threads; a negative one counts as in joblib: -1 means
+        all cores, -2 all but one. None means all cores that this process may use (CPU affinity
+        and container limits are respected), but no more than BLAS may use, since this is what
+        joblib and threadpoolctl limit in worker processes. Inside a joblib worker thread None
+        means 1, because the other workers use the other cores.
+
+    Returns
+    -------
+    threads : int
+        At least 1.
 
     Raises
     ------
@@ -34,13 +37,16 @@ def n_threads(n_jobs: int | None) -> int:
     3
     """
     if n_jobs == 0:
-        raise ValueError("n_jobs is 0; expected None, a positive number of threads, or -1 for all.")
+        raise ValueError(
+            "n_jobs is 0; expected None, a positive number of threads, or -1 for all cores. Set "
+            "n_jobs=None to use the cores available to this process."
+        )
     if n_jobs is not None:
         return n_jobs if n_jobs > 0 else max(1, cpu_count() + 1 + n_jobs)
     backend, _ = get_active_backend()
     share = blas_threads()
     if backend.nesting_level:
-        # A worker process of joblib's has a limited BLAS; where nothing was limited, this is a
-        # thread (or a bare process) among siblings that keep the other cores busy.
+        # joblib limits BLAS in its worker processes. If BLAS is not limited, this is a worker
+        # thread (or a process that limits nothing), and its siblings use the other cores.
         return share if share is not None and share < cpu_count() else 1
     return max(1, min(cpu_count(), share or cpu_count()))

@@ -1,29 +1,33 @@
-"""Random warps of a batch of images: shifts, affine and elastic distortions.
+"""Random transformations of training images: shifts, affine and elastic distortions.
 
-Each is a callable ``(images, rng) -> images`` on a float32 batch ``(n, h, w, channels)``, as
-`ConvNetClassifier(augment=...)` takes them. What an output pixel shows is read from the input
-between four pixels (bilinear); outside the image its edge goes on.
+Each is a callable ``(images, rng) -> images`` on a float32 batch of shape ``(n, h, w, channels)``,
+for `ConvNetClassifier(augment=...)`. It uses bilinear interpolation. Positions outside the image
+take the value of the nearest edge pixel.
 
-Contains `Shift`, `Affine`, `Elastic`, and `AUGMENTATIONS`, the names that the estimator knows.
+`AUGMENTATIONS` maps the names that `ConvNetClassifier` accepts to instances with default settings.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["AUGMENTATIONS", "Affine", "Elastic", "Shift", "sample"]
+
 
 @dataclass(frozen=True)
 class Shift:
-    """Move each image by up to `reach` of its side, down or up and right or left.
+    """Shift each image at random, vertically and horizontally.
 
     Parameters
     ----------
     reach : float, default=1/14
-        Share of the height and width: 2 pixels of 28.
+        Largest shift as a fraction of the height and of the width. The default is 2 pixels for
+        images of 28 x 28.
 
     Examples
     --------
@@ -39,6 +43,7 @@ class Shift:
     reach: float = 1 / 14
 
     def __call__(self, images: NDArray, rng: np.random.Generator) -> NDArray:
+        """Transform float32 images (n, h, w, channels)."""
         n, h, w, _ = images.shape
         move = rng.uniform(-self.reach, self.reach, (2, n, 1, 1)).astype(np.float32)
         rows = np.arange(h, dtype=np.float32)[:, None] + move[0] * h
@@ -49,24 +54,26 @@ class Shift:
 
 @dataclass(frozen=True)
 class Affine:
-    """Rotate, scale, shear and shift each image about its centre.
+    """Scale, shear, rotate and shift each image at random, about its centre.
 
     Parameters
     ----------
-    rotation, shear : float, default=12 and 8
-        Largest angles, in degrees.
+    rotation : float, default=12.0
+        Largest angle of rotation, in degrees.
+    shear : float, default=8.0
+        Largest angle of shear, in degrees.
     scale : float, default=0.1
-        Height and width change, each on its own, by up to about this share.
+        Largest relative change of the height and of the width, which are drawn independently.
     reach : float, default=1/14
-        Largest shift, as a share of the side.
+        Largest shift as a fraction of the height and of the width.
 
     Examples
     --------
     >>> import numpy as np
     >>> from skcnn.augment import Affine
     >>> images = np.random.default_rng(0).random((4, 8, 8, 3), np.float32)
-    >>> still = Affine(rotation=0, shear=0, scale=0, reach=0)
-    >>> bool(np.allclose(still(images, np.random.default_rng(0)), images))
+    >>> identity = Affine(rotation=0, shear=0, scale=0, reach=0)
+    >>> bool(np.allclose(identity(images, np.random.default_rng(0)), images))
     True
     """
 
@@ -76,12 +83,26 @@ class Affine:
     reach: float = 1 / 14
 
     def __call__(self, images: NDArray, rng: np.random.Generator) -> NDArray:
+        """Transform float32 images (n, h, w, channels)."""
         return sample(images, *self.coordinates(images.shape, rng))
 
     def coordinates(
         self, shape: tuple[int, ...], rng: np.random.Generator
     ) -> tuple[NDArray, NDArray]:
-        """Rows and columns (n, h, w), in pixels, at which to read the images of `shape`."""
+        """Draw the positions at which the transformed images read the originals.
+
+        Parameters
+        ----------
+        shape : (n, h, w, channels)
+            Shape of the images.
+        rng : numpy.random.Generator
+            Source of the random numbers.
+
+        Returns
+        -------
+        rows, columns : ndarray of float32 of shape (n, h, w)
+            Positions in pixels, as `sample` takes them.
+        """
         n, h, w, _ = shape
         draw = rng.uniform(-1, 1, (6, n, 1, 1))
         angle = np.deg2rad(self.rotation) * draw[0]
@@ -90,7 +111,7 @@ class Affine:
         cos, sin = np.cos(angle), np.sin(angle)
         y = np.arange(h)[:, None] - (h - 1) / 2
         x = np.arange(w) - (w - 1) / 2
-        # rotation after shear after scale; a row's part and a column's part, added by broadcasting
+        # Rotation after shear after scale. A term in y and a term in x are added by broadcasting.
         rows_of_y = (cos + sin * shear) * scale_y * y + (h - 1) / 2 + self.reach * h * draw[4]
         columns_of_y = (cos * shear - sin) * scale_y * y + (w - 1) / 2 + self.reach * w * draw[5]
         rows = rows_of_y.astype(np.float32) + (sin * scale_x * x).astype(np.float32)
@@ -100,18 +121,23 @@ class Affine:
 
 @dataclass(frozen=True)
 class Elastic:
-    """Affine distortion and, on top of it, smooth random displacements of the pixels.
+    """Distort each image by an affine transformation and smooth random displacements.
 
-    Uniform noise, smoothed by a Gaussian; Simard, Steinkraus & Platt, *Best Practices for
-    Convolutional Neural Networks Applied to Visual Document Analysis*, ICDAR 2003.
+    The displacements are uniform noise smoothed by a Gaussian [1]_.
 
     Parameters
     ----------
     strength : float, default=1/25
-        Standard deviation of the displacements, as a share of the side.
+        Standard deviation of the displacements as a fraction of the height and of the width.
     smoothness : float, default=1/6
-        Standard deviation of the Gaussian, as a share of the side.
-    affine : Affine
+        Standard deviation of the Gaussian as a fraction of the height and of the width.
+    affine : Affine, default=Affine()
+        The affine transformation.
+
+    References
+    ----------
+    .. [1] P. Y. Simard, D. Steinkraus and J. C. Platt, "Best Practices for Convolutional Neural
+       Networks Applied to Visual Document Analysis", ICDAR 2003.
 
     Examples
     --------
@@ -127,6 +153,7 @@ class Elastic:
     affine: Affine = Affine()
 
     def __call__(self, images: NDArray, rng: np.random.Generator) -> NDArray:
+        """Transform float32 images (n, h, w, channels)."""
         n, h, w, _ = images.shape
         rows, columns = self.affine.coordinates(images.shape, rng)
         noise = rng.random((2, n, h, w), dtype=np.float32)
@@ -140,33 +167,46 @@ class Elastic:
 
 @functools.cache
 def _smoother(n: int, smoothness: float) -> NDArray:
-    """(n, n): smooths uniform noise from [-0.5, 0.5) along an axis; two make its variance 1."""
+    """Matrix (n, n) that smooths along one axis.
+
+    Smoothing uniform noise from [-0.5, 0.5) along both axes gives it variance 1.
+    """
     steps = np.arange(n)
-    width = max(smoothness * n, 1e-3)  # pixels; so little is no smoothing
+    width = max(smoothness * n, 1e-3)  # pixels; the minimum means no smoothing
     kernel = np.exp(-0.5 * ((steps[:, None] - steps) / width) ** 2)
     kernel /= np.sqrt((kernel**2).sum(axis=1, keepdims=True))
     return (kernel * 12**0.25).astype(np.float32)  # the noise has variance 1/12
 
 
 def sample(images: NDArray, rows: NDArray, columns: NDArray) -> NDArray:
-    """Read images between their pixels.
+    """Sample images at given positions by bilinear interpolation.
 
     Parameters
     ----------
-    images : ndarray of shape (n, h, w, channels), float32
-    rows, columns : ndarray of shape (n, h_out, w_out), float32
-        Where to read, in pixels of the input; beyond an edge, the edge is read.
+    images : ndarray of float32 of shape (n, h, w, channels)
+        The images to read.
+    rows, columns : ndarray of float32 of shape (n, h_out, w_out)
+        Positions in pixels of `images`. Positions outside the image are moved to its edge.
 
     Returns
     -------
-    ndarray of shape (n, h_out, w_out, channels), float32
+    sampled : ndarray of float32 of shape (n, h_out, w_out, channels)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcnn.augment import sample
+    >>> images = np.float32([0, 10, 20]).reshape(1, 1, 3, 1)
+    >>> columns = np.float32([0.5, 1, 9]).reshape(1, 1, 3)
+    >>> sample(images, np.zeros_like(columns), columns).ravel().tolist()
+    [5.0, 10.0, 20.0]
     """
     n, h, w, channels = images.shape
     rows, columns = np.clip(rows, 0, h - 1), np.clip(columns, 0, w - 1)
     top, left = np.floor(rows), np.floor(columns)
     rows -= top
     columns -= left
-    # once more the last row and column, so that every pixel has neighbours below and to the right
+    # Repeat the last row and column, so that every pixel has a neighbour below and to the right.
     edged = np.empty((n, h + 1, w + 1, channels), images.dtype)
     edged[:, :h, :w] = images
     edged[:, h, :w] = images[:, -1]
@@ -176,7 +216,7 @@ def sample(images: NDArray, rows: NDArray, columns: NDArray) -> NDArray:
     where += left.astype(np.intp)
     where += np.arange(0, n * (h + 1) * (w + 1), (h + 1) * (w + 1))[:, None, None]
     pixels = edged.reshape(-1, channels)
-    # a view that begins a pixel or a row later finds the neighbours under the same numbers
+    # In a view that starts one pixel or one row later, the same indices give the neighbours.
     upper, upper_right, lower, lower_right = (
         np.take(pixels[step:], where, axis=0, mode="clip") for step in (0, 1, w + 1, w + 2)
     )
@@ -191,4 +231,8 @@ def sample(images: NDArray, rows: NDArray, columns: NDArray) -> NDArray:
     return lower
 
 
-AUGMENTATIONS = {"shift": Shift(), "affine": Affine(), "elastic": Elastic()}
+AUGMENTATIONS: dict[str, Callable[[NDArray, np.random.Generator], NDArray]] = {
+    "shift": Shift(),
+    "affine": Affine(),
+    "elastic": Elastic(),
+}

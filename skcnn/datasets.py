@@ -1,4 +1,4 @@
-"""Images to learn from: scikit-learn's digits, IDX files, MNIST."""
+"""Image data sets: scikit-learn's digits, files in the IDX format, MNIST."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-# What IDX files are made of, by the third byte (http://yann.lecun.com/exdb/mnist, "file format")
+__all__ = ["load_digits_images", "load_idx", "load_mnist"]
+
+# Data types of IDX files by their third byte (http://yann.lecun.com/exdb/mnist, "file format")
 _IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 _MNIST_FILES = (  # name, MD5 of the published .gz file
@@ -28,14 +30,18 @@ _MNIST_MIRRORS = (
 
 
 def load_digits_images() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The scanned digits that scikit-learn ships.
+    """Load the handwritten digits that come with scikit-learn, as images.
 
     Returns
     -------
     X : ndarray of uint8 of shape (1797, 8, 8)
         Grey values from 0 to 16.
     y : ndarray of int of shape (1797,)
-        Digits from 0 to 9.
+        The digits, 0 to 9.
+
+    See Also
+    --------
+    sklearn.datasets.load_digits : The same images as rows of float64 pixels.
 
     Examples
     --------
@@ -44,32 +50,32 @@ def load_digits_images() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     >>> X.shape, X.dtype, y.shape
     ((1797, 8, 8), dtype('uint8'), (1797,))
     """
-    from sklearn.datasets import load_digits  # here: it costs time that IDX files need not
+    from sklearn.datasets import load_digits  # imported here because it takes long to import
 
     digits = load_digits()
     return digits.images.astype(np.uint8), digits.target
 
 
-def load_idx(path: str | os.PathLike) -> NDArray:
-    """Read a file of the IDX format, MNIST's: a plain one, or one packed by gzip.
+def load_idx(path: str | os.PathLike[str]) -> NDArray:
+    """Read a file in the IDX format, which MNIST uses, plain or compressed by gzip.
 
     Parameters
     ----------
     path : str or path-like
-        The content, not the name, says whether it is packed.
+        The file. Compression is recognised by the content, not by the name.
 
     Returns
     -------
     array : ndarray
-        In the machine's own byte order: uint8, int8, int16, int32, float32 or float64, with the
-        dimensions that the file states.
+        Of uint8, int8, int16, int32, float32 or float64 in native byte order, with the shape that
+        the file states.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If the file is not in the IDX format, is truncated, or is longer than it states.
+        If the file is not in the IDX format, or is shorter or longer than its header states.
 
     Examples
     --------
@@ -83,80 +89,90 @@ def load_idx(path: str | os.PathLike) -> NDArray:
     array([5, 0, 4], dtype=uint8)
     """
     path = Path(path).expanduser()
-    content = path.read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(f"{path} is a damaged or truncated gzip file: {error}") from error
-
-    zeros, code, ndim = content[:2], content[2:3], content[3:4]
-    if len(content) < 4 or zeros != b"\0\0" or code[0] not in _IDX_DTYPES:
+    content = _read_unpacked(path)
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _IDX_DTYPES:
         raise ValueError(
             f"{path} is not an IDX file: it starts with the bytes {content[:4].hex(' ') or 'none'};"
             " expected 00 00, one of "
             f"{', '.join(f'{known:02x}' for known in _IDX_DTYPES)} (the data type), and the "
-            "number of dimensions."
+            "number of dimensions. Check the path, or download the file again."
         )
-    dtype = np.dtype(_IDX_DTYPES[code[0]])
-    start = 4 + 4 * ndim[0]
+    dtype, n_dimensions = np.dtype(_IDX_DTYPES[content[2]]), content[3]
+    start = 4 + 4 * n_dimensions
     if len(content) < start:
         raise ValueError(
-            f"{path} is truncated: {ndim[0]} dimensions take {start} bytes of header, "
-            f"but the file has {len(content)} bytes."
+            f"{path} is truncated: it has {len(content)} bytes; expected at least {start}, the "
+            f"header of an array of {n_dimensions} dimensions. Download the file again."
         )
-    shape = struct.unpack(f">{ndim[0]}I", content[4:start])
+    shape = struct.unpack(f">{n_dimensions}I", content[4:start])
     expected = start + math.prod(shape) * dtype.itemsize
     if len(content) != expected:
         raise ValueError(
-            f"{path} is {'truncated' if len(content) < expected else 'too long'}: its header "
-            f"states {' x '.join(map(str, shape))} values of type {dtype.newbyteorder('=')}, "
-            f"{expected} bytes in all, but there are {len(content)}."
+            f"{path} is {'truncated' if len(content) < expected else 'too long'}: it has "
+            f"{len(content)} bytes; expected {expected}, since its header states "
+            f"{' x '.join(map(str, shape))} values of type {dtype.newbyteorder('=')}. Download "
+            "the file again."
         )
     values = np.frombuffer(content, dtype, offset=start).reshape(shape)
     return values.astype(dtype.newbyteorder("="))  # a copy: the bytes are read-only
 
 
+def _read_unpacked(path: Path) -> bytes:
+    """Content of a file, decompressed if it is a gzip file."""
+    content = path.read_bytes()
+    if content[:2] != b"\x1f\x8b":
+        return content
+    try:
+        return gzip.decompress(content)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(
+            f"{path} is a damaged or truncated gzip file ({error}); expected a complete one. "
+            "Download the file again."
+        ) from error
+
+
 def load_mnist(
-    data_home: str | os.PathLike | None = None,
+    data_home: str | os.PathLike[str] | None = None,
 ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """MNIST, or any other data set in MNIST's four IDX files.
+    """Load MNIST, or another data set in the same four IDX files.
 
     Parameters
     ----------
     data_home : str or path-like, default=None
         Directory of the files ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``,
-        ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``; each may end in ``.gz``, and
-        may have a dot instead of the hyphen before ``idx``. None: the directory that the
-        environment variable `SKCNN_DATA` names; without it, MNIST is downloaded once (11 MB,
-        checked by its hash) and kept in the user's cache.
+        ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``. Each name may end in ``.gz``,
+        and may have a dot instead of the hyphen before ``idx``. If None, the directory is taken
+        from the environment variable `SKCNN_DATA`. If this is not set, MNIST is downloaded once
+        (11 MB, verified by its hash) and stored in the user's cache directory.
 
     Returns
     -------
     X_train : ndarray of uint8 of shape (n_train, h, w)
-        Of MNIST: 60,000 images of 28 x 28 pixels, 0 to 255.
+        Training images, pixels from 0 to 255. MNIST has 60,000 images of 28 x 28 pixels.
     y_train : ndarray of uint8 of shape (n_train,)
+        Training labels.
     X_test : ndarray of uint8 of shape (n_test, h, w)
-        Of MNIST: 10,000 images.
+        Test images. MNIST has 10,000.
     y_test : ndarray of uint8 of shape (n_test,)
+        Test labels.
 
     Raises
     ------
     FileNotFoundError
         If the directory lacks one of the files.
     ValueError
-        If a file is not in the IDX format, if images and labels differ in number, or if the
+        If a file is not in the IDX format, if the numbers of images and labels differ, or if the
         training images and the test images differ in shape.
     ImportError
-        If the files are to be downloaded and pooch is not installed.
+        If the files have to be downloaded and pooch is not installed.
     OSError
-        If they could not be downloaded.
+        If the download fails.
 
     Notes
     -----
-    MNIST is by Y. LeCun, C. Cortes and C. J. C. Burges, under CC BY-SA 3.0. Files of other types
-    than unsigned bytes, and images with a fourth dimension for channels, are returned as they
-    are.
+    MNIST is by Y. LeCun, C. Cortes and C. J. C. Burges, licensed under CC BY-SA 3.0. Files of
+    other types than unsigned bytes, and images with a fourth dimension for channels, are returned
+    unchanged.
 
     Examples
     --------
@@ -168,30 +184,37 @@ def load_mnist(
     directory = data_home if data_home is not None else os.environ.get("SKCNN_DATA")
     paths = _find_idx_files(directory) if directory else _download_mnist()
     X_train, y_train, X_test, y_test = map(load_idx, paths)
-    for images, labels, (images_path, labels_path) in (
-        (X_train, y_train, paths[:2]),
-        (X_test, y_test, paths[2:]),
-    ):
-        if images.ndim not in (3, 4):
-            raise ValueError(
-                f"{images_path} has an array of shape {images.shape}; expected images, "
-                "(n, height, width) or (n, height, width, channels)."
-            )
-        if labels.shape != images.shape[:1]:
-            raise ValueError(
-                f"{images_path} has {len(images)} images, but {labels_path} has an array of "
-                f"shape {labels.shape}; expected as many labels, {images.shape[:1]}."
-            )
+    _check_images_and_labels(X_train, y_train, *paths[:2])
+    _check_images_and_labels(X_test, y_test, *paths[2:])
     if X_train.shape[1:] != X_test.shape[1:]:
         raise ValueError(
-            f"Training images of shape {X_train.shape[1:]} in {paths[0]}, but test images of shape "
-            f"{X_test.shape[1:]} in {paths[2]}; expected the same."
+            f"{paths[0]} has training images of shape {X_train.shape[1:]}, but {paths[2]} has test "
+            f"images of shape {X_test.shape[1:]}; expected the same shape. Use files of one data "
+            "set."
         )
     return X_train, y_train, X_test, y_test
 
 
-def _find_idx_files(directory: str | os.PathLike) -> list[Path]:
-    """The four files under any of their names, or a FileNotFoundError with all that was tried."""
+def _check_images_and_labels(
+    images: NDArray, labels: NDArray, images_path: Path, labels_path: Path
+) -> None:
+    """Check that the arrays of two files are images and their labels."""
+    if images.ndim not in (3, 4):
+        raise ValueError(
+            f"{images_path} has an array of shape {images.shape}; expected images, "
+            "(n, height, width) or (n, height, width, channels). Check that the file has the "
+            "right name."
+        )
+    if labels.shape != images.shape[:1]:
+        raise ValueError(
+            f"{labels_path} has an array of shape {labels.shape}, but {images_path} has "
+            f"{len(images)} images; expected one label per image, {images.shape[:1]}. Use files "
+            "of one data set."
+        )
+
+
+def _find_idx_files(directory: str | os.PathLike[str]) -> list[Path]:
+    """Paths of the four files, under any of their names."""
     directory = Path(directory).expanduser()
     paths = []
     for name, _ in _MNIST_FILES:
@@ -202,22 +225,23 @@ def _find_idx_files(directory: str | os.PathLike) -> list[Path]:
         if found is None:
             raise FileNotFoundError(
                 f"No {name} in {directory}"
-                f"{'' if directory.is_dir() else ' (no such directory)'}: looked for "
-                f"{', '.join(names)}. Put MNIST's four IDX files there, or leave data_home=None "
-                "and the environment variable SKCNN_DATA unset to download them."
+                f"{'' if directory.is_dir() else ' (no such directory)'}; expected one of "
+                f"{', '.join(names)}. Put MNIST's four IDX files there. To download them instead, "
+                "leave data_home=None and the environment variable SKCNN_DATA unset."
             )
         paths.append(found)
     return paths
 
 
 def _download_mnist() -> list[Path]:
-    """The four published files in the user's cache, from the first mirror that has them intact."""
+    """Paths of the four published files in the user's cache, downloaded if they are not there."""
     try:
         import pooch
     except ImportError as error:
         raise ImportError(
-            'Downloading MNIST needs pooch: pip install "skcnn[data]". Or give load_mnist (or the '
-            "environment variable SKCNN_DATA) a directory that has the four IDX files."
+            "Downloading MNIST needs pooch, which is not installed. Install it with: "
+            'pip install "skcnn[data]". Or pass a directory with the four IDX files to load_mnist '
+            "or in the environment variable SKCNN_DATA."
         ) from error
     cache = pooch.os_cache("skcnn")
     paths = []
@@ -228,15 +252,15 @@ def _download_mnist() -> list[Path]:
                 path = pooch.retrieve(
                     f"{mirror}{name}.gz", known_hash=f"md5:{md5}", fname=f"{name}.gz", path=cache
                 )
-            except (OSError, ValueError) as error:  # unreachable or missing; another hash
+            except (OSError, ValueError) as error:  # unreachable or not found; a different hash
                 failures.append(f"{mirror}: {error}")
             else:
                 paths.append(Path(path))
                 break
         else:
             raise OSError(
-                f"Could not download {name}.gz. Get MNIST's four files by other means and give "
-                "their directory to load_mnist or to the environment variable SKCNN_DATA. "
-                f"What was tried: {'; '.join(failures)}"
+                f"Could not download {name}.gz; tried {'; '.join(failures)}. Download MNIST's four "
+                "files by other means, and pass their directory to load_mnist or in the "
+                "environment variable SKCNN_DATA."
             )
     return paths

@@ -1,4 +1,4 @@
-"""The warps of `skcnn.augment`: geometry against naive twins, randomness, limits."""
+"""`skcnn.augment`: geometry against naive implementations, randomness, limiting cases."""
 
 import itertools
 import math
@@ -11,7 +11,7 @@ from skcnn.augment import AUGMENTATIONS, Affine, Elastic, Shift, _smoother, samp
 
 
 def naive_sample(images, rows, columns):
-    """Bilinear reading, pixel by pixel."""
+    """Bilinear interpolation, pixel by pixel."""
     _, h, w, channels = images.shape
     out = np.zeros((*rows.shape, channels))
     for at in np.ndindex(rows.shape):
@@ -25,19 +25,19 @@ def naive_sample(images, rows, columns):
 
 
 @pytest.mark.parametrize("shape", [(3, 6, 9, 1), (2, 7, 4, 3), (2, 1, 5, 1), (1, 1, 1, 2)])
-def test_sample_reads_between_the_pixels(shape):
+def test_sample_interpolates_between_pixels(shape):
     rng = np.random.default_rng(0)
     images = rng.random(shape, np.float32)
     n, h, w, _ = shape
     rows = rng.uniform(-2, h + 1, (n, h, w)).astype(np.float32)
     columns = rng.uniform(-2, w + 1, (n, h, w)).astype(np.float32)
-    rows[0, 0, 0], columns[0, 0, 0] = h - 1, w - 1  # the very corner
+    rows[0, 0, 0], columns[0, 0, 0] = h - 1, w - 1  # the last corner
     expected = naive_sample(images, rows, columns)
     assert_allclose(sample(images, rows, columns), expected, atol=1e-5)
 
 
-class Fixed:
-    """A generator that always draws the same numbers."""
+class FixedDraws:
+    """Stands for a random generator and always draws the same numbers."""
 
     def __init__(self, values):
         self.values = np.array(values, float)
@@ -50,7 +50,7 @@ def test_affine_is_rotation_after_shear_after_scale_about_the_centre():
     h, w = 7, 11
     affine = Affine(rotation=20, shear=10, scale=0.2, reach=0.1)
     draws = [0.5, -1.0, 0.25, -0.5, 0.3, -0.8]
-    rows, columns = affine.coordinates((1, h, w, 1), Fixed(draws))
+    rows, columns = affine.coordinates((1, h, w, 1), FixedDraws(draws))
     angle, shear = np.deg2rad(20 * 0.5), np.tan(np.deg2rad(-10))
     rotate = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     matrix = rotate @ [[1, 0], [shear, 1]] @ np.diag([1.05, 0.9])
@@ -60,45 +60,47 @@ def test_affine_is_rotation_after_shear_after_scale_about_the_centre():
         assert_allclose([rows[0, y, x], columns[0, y, x]], expected, atol=1e-5)
 
 
-def test_a_quarter_turn_turns_the_image():
+def test_rotation_by_90_degrees():
     image = np.random.default_rng(0).random((1, 5, 5, 2), np.float32)
-    turn = Affine(rotation=90, shear=0, scale=0, reach=0)
-    rows, columns = turn.coordinates(image.shape, Fixed([1, 0, 0, 0, 0, 0]))
-    turned = sample(image, rows, columns)
-    assert any(np.allclose(turned[0], np.rot90(image[0], k), atol=1e-5) for k in (1, -1))
+    rotation = Affine(rotation=90, shear=0, scale=0, reach=0)
+    rows, columns = rotation.coordinates(image.shape, FixedDraws([1, 0, 0, 0, 0, 0]))
+    rotated = sample(image, rows, columns)
+    assert any(np.allclose(rotated[0], np.rot90(image[0], k), atol=1e-5) for k in (1, -1))
 
 
-def test_shift_moves_by_whole_and_broken_pixels():
+def test_shift_moves_by_a_fraction_of_the_side():
     images = np.random.default_rng(0).random((1, 10, 20, 1), np.float32)
-    moved = Shift(reach=0.1)(images, Fixed([0.1, -0.1]))  # reads a row below, two columns left
+    # 10 % of the side: reads one row further down and two columns further left
+    moved = Shift(reach=0.1)(images, FixedDraws([0.1, -0.1]))
     assert_allclose(moved[0, :-1, 2:], images[0, 1:, :-2], atol=1e-5)
 
 
 @pytest.mark.parametrize("name", list(AUGMENTATIONS))
-def test_each_image_is_warped_on_its_own(name):
+def test_each_image_is_transformed_differently(name):
     images = np.repeat(np.random.default_rng(0).random((1, 12, 12, 1), np.float32), 4, axis=0)
     before = images.copy()
-    warped = AUGMENTATIONS[name](images, np.random.default_rng(1))
-    assert warped.dtype == np.float32
-    assert warped.shape == images.shape
+    transformed = AUGMENTATIONS[name](images, np.random.default_rng(1))
+    assert transformed.dtype == np.float32
+    assert transformed.shape == images.shape
     assert_array_equal(images, before)
-    assert all(np.abs(warped[i] - warped[j]).max() > 0.01 for i in range(4) for j in range(i))
-    assert_array_equal(warped, AUGMENTATIONS[name](images, np.random.default_rng(1)))
-    assert not np.array_equal(warped, AUGMENTATIONS[name](images, np.random.default_rng(2)))
+    for first, second in itertools.combinations(transformed, 2):
+        assert np.abs(first - second).max() > 0.01
+    assert_array_equal(transformed, AUGMENTATIONS[name](images, np.random.default_rng(1)))
+    assert not np.array_equal(transformed, AUGMENTATIONS[name](images, np.random.default_rng(2)))
 
 
-def test_displacements_have_the_strength_that_was_asked_for():
-    """Everywhere, at the edges, too."""
+def test_smoothed_noise_has_unit_variance_at_every_pixel():
+    """So that `strength` is the standard deviation of the displacements, also at the edges."""
     noise = np.random.default_rng(0).random((4000, 28, 28)) - 0.5
     field = _smoother(28, 1 / 6) @ noise @ _smoother(28, 1 / 6).T
     assert_allclose(field.std(axis=0), 1, atol=0.06)
 
 
-def test_elastic_without_smoothing_is_noise_pixel_by_pixel():
-    still = Affine(rotation=0, shear=0, scale=0, reach=0)
+def test_elastic_without_smoothing_and_without_strength():
+    identity = Affine(rotation=0, shear=0, scale=0, reach=0)
     images = np.random.default_rng(0).random((2, 9, 9, 1), np.float32)
-    rough = Elastic(strength=0.1, smoothness=0.0, affine=still)(images, np.random.default_rng(0))
+    rough = Elastic(strength=0.1, smoothness=0.0, affine=identity)(images, np.random.default_rng(0))
     assert np.isfinite(rough).all()
     assert np.abs(rough - images).max() > 0.01
-    none = Elastic(strength=0.0, affine=still)(images, np.random.default_rng(0))
-    assert_allclose(none, images, atol=1e-6)
+    unchanged = Elastic(strength=0.0, affine=identity)(images, np.random.default_rng(0))
+    assert_allclose(unchanged, images, atol=1e-6)

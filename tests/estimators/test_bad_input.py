@@ -1,4 +1,7 @@
-"""What ConvNetClassifier refuses: with the value, what was expected, and nothing changed."""
+"""Invalid input of `ConvNetClassifier`: the error messages, and that nothing has changed.
+
+An error names the value and what was expected. A fitted estimator keeps its state.
+"""
 
 import pickle
 
@@ -70,7 +73,7 @@ PARAMETERS = [
     ({"n_jobs": 0}, "n_jobs is 0; expected None, a positive number of threads, or -1 for all"),
     ({"n_jobs": 1.5}, "'n_jobs' parameter.*Got 1.5"),
 ]
-# what `fit` is given instead, as functions of X and y
+# Invalid arguments of `fit`, as functions of valid X and y.
 DATA = [
     (lambda X, y: {"X": np.where(X > 3, X, np.nan)}, "Input X contains NaN"),
     (lambda X, y: {"X": np.where(X > 3, X, np.inf)}, "Input X contains infinity"),
@@ -83,7 +86,7 @@ DATA = [
     ),
     (lambda X, y: {"X": X[:0], "y": y[:0]}, r"0 sample\(s\).*a minimum of 1 is required"),
     (lambda X, y: {"X": X.reshape(300, 64)[:, :0]}, r"0 feature\(s\).*a minimum of 1 is required"),
-    (lambda X, y: {"X": X[:, :0]}, r"X has shape \(300, 0, 8\): images without pixels"),
+    (lambda X, y: {"X": X[:, :0]}, r"X has shape \(300, 0, 8\), so its images have no pixels"),
     (lambda X, y: {"X": X[:, 0, 0]}, "Expected 2D array, got 1D array"),
     (lambda X, y: {"X": X.astype(str)}, "not compatible with arrays of bytes/strings"),
     (lambda X, y: {"y": y[:-1]}, r"inconsistent numbers of samples: \[300, 299\]"),
@@ -122,8 +125,8 @@ FIT_DATA = [
 ]
 
 
-class Ruinous:
-    """Rates that are no numbers from a step on."""
+class NaNRates:
+    """A learning rate that is NaN from step `first` on."""
 
     def __init__(self, first):
         self.first = first
@@ -132,22 +135,22 @@ class Ruinous:
         return 0.01 if step < self.first else np.nan
 
 
-def remembered(estimator):
-    """All that an estimator holds, to be compared."""
+def state_of(estimator):
+    """All attributes of an estimator, in a form that can be compared."""
     return pickle.dumps(vars(estimator))
 
 
 @pytest.mark.parametrize(("params", "message"), PARAMETERS)
 def test_bad_parameters(images, params, message):
-    """Named with their value; nothing is fitted, and what was fitted before is as it was."""
+    """Reported with their value; a fitted estimator keeps its state."""
     X, y = images
     with pytest.raises(ValueError, match=message):
         fast(**params).fit(X, y)
     model = fast().fit(X, y).set_params(**params)
-    before = remembered(model)
+    before = state_of(model)
     with pytest.raises(ValueError, match=message):
         model.fit(X, y)
-    assert remembered(model) == before
+    assert state_of(model) == before
 
 
 @pytest.mark.parametrize(("changes", "message"), FIT_DATA)
@@ -162,11 +165,11 @@ def test_bad_data(images, changes, message):
     assert set(vars(new)) == set(new.get_params())
     for warm_start in (False, True):
         model = fast(warm_start=warm_start).fit(X, y)
-        before = remembered(model)
-        # what went before may be what a warm start finds wrong first
+        before = state_of(model)
+        # a warm start may find another error first: the input differs from that of the first fit
         with pytest.raises(ValueError, match=None if warm_start else message):
             model.fit(**arguments)
-        assert remembered(model) == before
+        assert state_of(model) == before
 
 
 @pytest.mark.parametrize(("changes", "message"), [one for one in DATA if "1 class" not in one[1]])
@@ -178,10 +181,10 @@ def test_bad_data_for_partial_fit(images, changes, message):
         new.partial_fit(**arguments, classes=range(10))
     assert set(vars(new)) == set(new.get_params())
     model = fast().fit(X, y)
-    before = remembered(model)
+    before = state_of(model)
     with pytest.raises(ValueError, match=message):
         model.partial_fit(**arguments)
-    assert remembered(model) == before
+    assert state_of(model) == before
 
 
 def test_bad_classes_for_partial_fit(images):
@@ -193,7 +196,7 @@ def test_bad_classes_for_partial_fit(images):
     with pytest.raises(ValueError, match=r"at least 2 classes; got 1 class: \[3\]"):
         fast().partial_fit(X[y == 3], y[y == 3], classes=[3])
     model = fast().partial_fit(X, y, classes=range(10))
-    before = remembered(model)
+    before = state_of(model)
     for labels, message in (
         (y + 5, r"y has labels \[10, 11, 12, 13, 14\] that are not among the classes \[0, 1,"),
         (y.astype(str), r"y has labels \['0', .*that are not among the classes \[0, 1,"),
@@ -202,11 +205,11 @@ def test_bad_classes_for_partial_fit(images):
             model.partial_fit(X, labels)
     with pytest.raises(ValueError, match=r"classes is \[0, 1, 2\], but at the first call.*\[0, "):
         model.partial_fit(X, y, classes=[0, 1, 2])
-    assert remembered(model) == before
-    model.partial_fit(X, y, classes=np.arange(10)[::-1])  # the same ones
+    assert state_of(model) == before
+    model.partial_fit(X, y, classes=np.arange(10)[::-1])  # the same classes in another order
 
 
-def test_what_partial_fit_cannot_do(images):
+def test_parameters_that_partial_fit_does_not_support(images):
     X, y = images
     for params, message in (
         ({"early_stopping": True}, "early_stopping=True cannot be used with partial_fit"),
@@ -217,16 +220,16 @@ def test_what_partial_fit_cannot_do(images):
         ),
     ):
         model = fast().fit(X, y).set_params(**params)
-        before = remembered(model)
+        before = state_of(model)
         with pytest.raises(ValueError, match=message):
             model.partial_fit(X, y)
-        assert remembered(model) == before
+        assert state_of(model) == before
 
 
-def test_what_warm_start_cannot_do(images):
+def test_invalid_warm_starts(images):
     X, y = images
     model = fast(warm_start=True).fit(X, y)
-    before = remembered(model)
+    before = state_of(model)
     for some_X, some_y, message in (
         (X, np.minimum(y, 8), r"needs the same classes as before, \[0, 1, .*; it has \[0, 1"),
         (X, y.astype(str), "needs the same classes as before"),
@@ -235,7 +238,7 @@ def test_what_warm_start_cannot_do(images):
     ):
         with pytest.raises(ValueError, match=message):
             model.fit(some_X, some_y)
-    assert remembered(model) == before
+    assert state_of(model) == before
     model.set_params(hidden_layer_sizes=(5,))
     with pytest.raises(ValueError, match="describe another network than the one that was fitted"):
         model.fit(X, y)
@@ -244,25 +247,25 @@ def test_what_warm_start_cannot_do(images):
 
 @pytest.mark.parametrize("warm_start", [False, True])
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_diverging_leaves_all_as_it_was(images, method, warm_start):
-    """Rates that are no numbers, from some step on: at once, and in the middle of training."""
+def test_diverging_fit_keeps_the_previous_state(images, method, warm_start):
+    """With a learning rate that is NaN from the first step on, or from the middle of training."""
     X, y = images
     model = fast(warm_start=warm_start).fit(X, y)
     for first in (0, 3):
-        model.set_params(learning_rate=Ruinous(first))
-        before = remembered(model)
+        model.set_params(learning_rate=NaNRates(first))
+        before = state_of(model)
         with pytest.raises(ValueError, match=r"Training diverged.*Lower learning_rate_init"):
             getattr(model, method)(X, y)
-        assert remembered(model) == before
-    new = fast(learning_rate=Ruinous(0))
+        assert state_of(model) == before
+    new = fast(learning_rate=NaNRates(0))
     with pytest.raises(ValueError, match="Training diverged"):
         new.fit(X, y)
     assert set(vars(new)) == set(new.get_params())
 
 
-@pytest.mark.parametrize("error", [KeyError("none of ours"), KeyboardInterrupt()])
-def test_errors_of_a_callable_are_the_caller_s(images, error):
-    """They come through, and nothing has happened; but an interrupt keeps what was learned."""
+@pytest.mark.parametrize("error", [KeyError("from the callable"), KeyboardInterrupt()])
+def test_errors_of_a_callable_are_passed_on(images, error):
+    """An error leaves the state unchanged; an interrupt keeps the weights learned so far."""
     X, y = images
 
     def rate(step):
@@ -273,7 +276,7 @@ def test_errors_of_a_callable_are_the_caller_s(images, error):
     model = fast().fit(X, y).set_params(learning_rate=rate)
     parameters = model.network_.parameters.copy()
     if isinstance(error, KeyError):
-        with pytest.raises(KeyError, match="none of ours"):
+        with pytest.raises(KeyError, match="from the callable"):
             model.fit(X, y)
         assert_array_equal(model.network_.parameters, parameters)
         assert model.n_iter_ == 3
@@ -285,23 +288,23 @@ def test_errors_of_a_callable_are_the_caller_s(images, error):
 
 @pytest.mark.parametrize("standardize", [True, False])
 def test_pixels_beyond_float32(images, standardize):
-    """As near to its limit as the network's sums allow."""
+    """Pixels are accepted up to the limit at which the sums in the network would overflow."""
     X, y = images
     model = fast(standardize=standardize).fit(X, y)
-    before = remembered(model)
+    before = state_of(model)
     for factor in (1e30, 1e300):
         with pytest.raises(
             ValueError, match=r"X has pixels as large as .*; expected none above 1e"
         ):
             model.fit(X * factor, y)
-    assert remembered(model) == before
+    assert state_of(model) == before
     if standardize:
         large = fast().fit(X * 1e25, y)
         assert_allclose(large.predict_proba(X * 1e25), model.predict_proba(X), atol=1e-3)
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "transform"])
-def test_bad_images_to_predict(images, method):
+def test_invalid_images_to_predict(images, method):
     X, y = images
     with pytest.raises(NotFittedError, match="Call 'fit'"):
         getattr(fast(), method)(X)

@@ -1,4 +1,4 @@
-"""IDX files, MNIST's four files in a directory, the download (from a server of the test's own)."""
+"""`skcnn.datasets`: IDX files, the four files of MNIST, and the download from a local server."""
 
 import gzip
 import hashlib
@@ -28,7 +28,7 @@ NAMES = (
 
 
 def idx_bytes(array):
-    """An array as an IDX file, written after the format's description."""
+    """An array as the content of an IDX file, according to the description of the format."""
     header = struct.pack(
         f">BBBB{array.ndim}I", 0, 0, CODES[array.dtype.str[1:]], array.ndim, *array.shape
     )
@@ -65,12 +65,12 @@ def test_digits_are_those_of_scikit_learn():
     array=hnp.arrays(
         st.sampled_from(list(CODES)).map(np.dtype), hnp.array_shapes(max_dims=4, min_side=0)
     ),
-    packed=st.booleans(),
+    compressed=st.booleans(),
 )
-def test_idx_round_trip(tmp_path_factory, array, packed):
+def test_idx_round_trip(tmp_path_factory, array, compressed):
     path = tmp_path_factory.mktemp("idx") / "file"
     content = idx_bytes(array)
-    path.write_bytes(gzip.compress(content, 1) if packed else content)
+    path.write_bytes(gzip.compress(content, 1) if compressed else content)
     loaded = load_idx(path)
     assert loaded.dtype == array.dtype
     assert loaded.dtype.isnative
@@ -78,44 +78,44 @@ def test_idx_round_trip(tmp_path_factory, array, packed):
     assert_array_equal(loaded, array)
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_idx_cut_anywhere(tmp_path, packed):
-    """Every proper beginning of a file is an error that names the file; so is a longer one."""
+@pytest.mark.parametrize("compressed", [False, True])
+def test_truncated_or_longer_idx_is_refused(tmp_path, compressed):
+    """A file cut at any length, or with a byte too many, raises an error that names the file."""
     content = idx_bytes(np.arange(6, dtype="i2").reshape(2, 3))
-    whole = gzip.compress(content) if packed else content
+    whole = gzip.compress(content) if compressed else content
     path = tmp_path / "cut"
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
         with pytest.raises(ValueError, match=r"cut is (a damaged|truncated|not an IDX file)"):
             load_idx(path)
-    path.write_bytes(gzip.compress(content + b"\0") if packed else content + b"\0")
-    with pytest.raises(ValueError, match=r"too long.* 2 x 3 values of type int16, 24 bytes.* 25"):
+    path.write_bytes(gzip.compress(content + b"\0") if compressed else content + b"\0")
+    with pytest.raises(ValueError, match=r"too long.* 25 bytes; expected 24, .* 2 x 3 .* int16"):
         load_idx(path)
 
 
-def test_idx_damaged_gzip(tmp_path):
-    packed = bytearray(gzip.compress(idx_bytes(np.arange(200, dtype="i4"))))
-    packed[40] ^= 0xFF
-    (tmp_path / "damaged.gz").write_bytes(packed)
+def test_damaged_gzip_is_refused(tmp_path):
+    compressed = bytearray(gzip.compress(idx_bytes(np.arange(200, dtype="i4"))))
+    compressed[40] ^= 0xFF
+    (tmp_path / "damaged.gz").write_bytes(compressed)
     with pytest.raises(ValueError, match=r"damaged\.gz is a damaged or truncated gzip file"):
         load_idx(tmp_path / "damaged.gz")
 
 
 @pytest.mark.parametrize("start", [b"\1\0\x08\1", b"\0\0\x0a\1", b"\x89PNG", b"P5 2"])
-def test_idx_bad_magic(tmp_path, start):
+def test_file_of_another_format_is_refused(tmp_path, start):
     (tmp_path / "bad").write_bytes(start + bytes(20))
     with pytest.raises(ValueError, match=f"not an IDX file: it starts with.*{start.hex(' ')}"):
         load_idx(tmp_path / "bad")
 
 
-def test_idx_no_file(tmp_path):
+def test_missing_idx_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         load_idx(tmp_path / "none")
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 @pytest.mark.parametrize("separator", ["-", "."])
-def test_any_four_files(tmp_path, monkeypatch, suffix, separator):
+def test_load_mnist_accepts_every_form_of_the_file_names(tmp_path, monkeypatch, suffix, separator):
     arrays = small_data_set()
     names = [name.replace("-idx", f"{separator}idx") + suffix for name in NAMES]
     write_data_set(tmp_path, arrays, names)
@@ -126,7 +126,7 @@ def test_any_four_files(tmp_path, monkeypatch, suffix, separator):
         assert_array_equal(loaded, array)
 
 
-def test_data_home_comes_before_the_environment(tmp_path, monkeypatch):
+def test_data_home_takes_precedence_over_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("SKCNN_DATA", str(tmp_path / "nothing"))
     write_data_set(tmp_path, small_data_set())
     assert load_mnist(str(tmp_path))[0].shape == (6, 5, 7)
@@ -139,7 +139,7 @@ def test_missing_file_is_named(tmp_path):
     (tmp_path / NAMES[2]).unlink()
     with pytest.raises(
         FileNotFoundError,
-        match=r"No t10k-images-idx3-ubyte in .*: looked for t10k-images-idx3-ubyte, "
+        match=r"No t10k-images-idx3-ubyte in .*; expected one of t10k-images-idx3-ubyte, "
         r"t10k-images-idx3-ubyte\.gz, t10k-images\.idx3-ubyte, t10k-images\.idx3-ubyte\.gz\.",
     ):
         load_mnist(tmp_path)
@@ -148,13 +148,21 @@ def test_missing_file_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("position", "array", "message"),
     [
-        (1, np.zeros(5, np.uint8), r"6 images, but .*train-labels.* shape \(5,\); expected"),
-        (3, np.zeros((3, 1), np.uint8), r"3 images, but .*t10k-labels.* shape \(3, 1\)"),
+        (
+            1,
+            np.zeros(5, np.uint8),
+            r"train-labels.* \(5,\), but .*train-images.* 6 images; expected",
+        ),
+        (
+            3,
+            np.zeros((3, 1), np.uint8),
+            r"t10k-labels.* \(3, 1\), but .*t10k-images.* 3 images; exp",
+        ),
         (0, np.zeros((6, 35), np.uint8), r"train-images.* shape \(6, 35\); expected images"),
-        (2, np.zeros((3, 7, 5), np.uint8), r"Training images of shape \(5, 7\) .* \(7, 5\)"),
+        (2, np.zeros((3, 7, 5), np.uint8), r"training images of shape \(5, 7\), .* \(7, 5\); exp"),
     ],
 )
-def test_files_that_do_not_go_together(tmp_path, position, array, message):
+def test_inconsistent_files_are_refused(tmp_path, position, array, message):
     arrays = small_data_set()
     arrays[position] = array
     write_data_set(tmp_path, arrays)
@@ -163,14 +171,14 @@ def test_files_that_do_not_go_together(tmp_path, position, array, message):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves the files of a dict; what is asked for goes into a list."""
+    """Serves the files of a dict and lists the requested paths."""
 
-    def __init__(self, files, asked, *args):
-        self.files, self.asked = files, asked
+    def __init__(self, files, requested, *args):
+        self.files, self.requested = files, requested
         super().__init__(*args)
 
     def do_GET(self):
-        self.asked.append(self.path)
+        self.requested.append(self.path)
         content = self.files.get(self.path)
         self.send_response(200 if content is not None else 404)
         self.send_header("Content-Length", str(len(content or b"")))
@@ -183,11 +191,11 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def mirrors(monkeypatch, tmp_path):
-    """(files, asked): two mirrors, /first/ and /second/, of a small data set."""
+    """(files, requested): two mirrors, /first/ and /second/, of a small data set."""
     pooch = pytest.importorskip("pooch")
     pooch.get_logger().setLevel("ERROR")
-    files, asked = {}, []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, files, asked))
+    files, requested = {}, []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, files, requested))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     root = f"http://127.0.0.1:{server.server_port}"
@@ -202,37 +210,37 @@ def mirrors(monkeypatch, tmp_path):
     monkeypatch.setattr(skcnn.datasets, "_MNIST_MIRRORS", (f"{root}/first/", f"{root}/second/"))
     monkeypatch.setattr(skcnn.datasets, "_MNIST_FILES", tuple(known))
     monkeypatch.setattr(pooch, "os_cache", lambda project: tmp_path / "cache" / project)
-    yield files, asked
+    yield files, requested
     server.shutdown()
     thread.join()
     server.server_close()
 
 
-def test_download_once(mirrors, tmp_path):
-    _, asked = mirrors
+def test_files_are_downloaded_once(mirrors, tmp_path):
+    _, requested = mirrors
     for _ in range(2):
         for loaded, array in zip(load_mnist(), small_data_set(), strict=True):
             assert_array_equal(loaded, array)
-    assert asked == [f"/first/{name}.gz" for name in NAMES]
+    assert requested == [f"/first/{name}.gz" for name in NAMES]
     assert len(list((tmp_path / "cache" / "skcnn").iterdir())) == 4
 
 
 def test_second_mirror(mirrors):
-    """A file that the first mirror lacks, or has with other content, comes from the second."""
-    files, asked = mirrors
+    """Used for a file that the first mirror lacks or has with other content."""
+    files, requested = mirrors
     del files[f"/first/{NAMES[0]}.gz"]
     files[f"/first/{NAMES[1]}.gz"] = gzip.compress(b"something else")
     for loaded, array in zip(load_mnist(), small_data_set(), strict=True):
         assert_array_equal(loaded, array)
-    assert [path for path in asked if "second" in path] == [
+    assert [path for path in requested if "second" in path] == [
         f"/second/{name}.gz" for name in NAMES[:2]
     ]
 
 
-def test_no_mirror_has_it(mirrors):
+def test_file_on_no_mirror(mirrors):
     mirrors[0].clear()
     with pytest.raises(
-        OSError, match=r"Could not download train-images.*SKCNN_DATA.*first.*404.*second.*404"
+        OSError, match=r"Could not download train-images.*first.*404.*second.*404.*SKCNN_DATA"
     ):
         load_mnist()
 
@@ -245,7 +253,7 @@ def test_download_without_pooch(monkeypatch):
 
 
 def test_mnist(mnist):
-    """The published data: sizes, mean, the first labels, and the bytes by their SHA-256."""
+    """The published data set: sizes, mean, first labels, and the SHA-256 of the bytes."""
     X_train, y_train, X_test, y_test = mnist
     assert X_train.shape == (60000, 28, 28)
     assert X_test.shape == (10000, 28, 28)

@@ -1,4 +1,4 @@
-"""HOGTransformer against skimage on each image; make_hog_svc."""
+"""`HOGTransformer` against `skimage.feature.hog` image by image, and `make_hog_svc`."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-import skcnn.hog
+from skcnn import _hog_features
 from skcnn.hog import HOGTransformer, make_hog_svc
 
 
@@ -35,7 +35,7 @@ def test_estimator_checks(estimator, check):
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_equals_skimage(data):
-    """Random geometry, dtype and norm: every feature is skimage's, rounded to float32."""
+    """The features are skimage's, rounded to float32, for any geometry, dtype and norm."""
     cell = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
     block = data.draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
     height, width = (c * b + data.draw(st.integers(0, 9)) for c, b in zip(cell, block, strict=True))
@@ -81,17 +81,17 @@ def test_equals_skimage(data):
         ((1, 1), (1, 1), (1, 1)),
     ],
 )
-def test_auto_cells(shape, cell, block):
-    """What "auto" is documented to choose, down to single pixels."""
+def test_auto_cells_and_blocks(shape, cell, block):
+    """As documented, down to images of a single pixel."""
     X = np.random.default_rng(0).random((3, *shape))
     auto = HOGTransformer().fit_transform(X)
     assert_array_equal(
         auto, HOGTransformer(pixels_per_cell=cell, cells_per_block=block).fit_transform(X)
     )
-    assert auto.any() == (max(shape) > 2)  # a gradient needs three pixels
+    assert auto.any() == (max(shape) > 2)  # a gradient needs three pixels in a row
 
 
-def test_int_is_a_square():
+def test_int_means_a_square():
     X = np.random.default_rng(0).random((3, 12, 12))
     assert_array_equal(
         HOGTransformer(pixels_per_cell=3, cells_per_block=2).fit_transform(X),
@@ -126,7 +126,7 @@ def test_image_shape_of_a_table():
 
 
 def test_stateless(digits):
-    """transform without fit works and leaves the transformer as it was."""
+    """`transform` works without `fit`, and does not change the transformer."""
     transformer = HOGTransformer(image_shape=(8, 8))
     before = dict(vars(transformer))
     features = transformer.transform(digits[0][:5])
@@ -136,11 +136,11 @@ def test_stateless(digits):
         transformer.get_feature_names_out()
 
 
-def test_feature_names_tell_the_place_and_the_direction():
-    """An edge lights up the features that carry its cell and its direction in their names."""
+def test_feature_names_give_position_and_direction():
+    """The largest feature of an edge is named after the cell and the direction of the edge."""
     X = np.zeros((2, 12, 12))
-    X[0, 3:9, 9:] = 1  # the cell of row 1 and column 2 sees brightness change along a row alone
-    X[1] = X[0].T  # row 2, column 1: along a column
+    X[0, 3:9, 9:] = 1  # in the cell of row 1 and column 2 brightness changes along a row only
+    X[1] = X[0].T  # the cell of row 2 and column 1: along a column
     transformer = HOGTransformer(pixels_per_cell=4, cells_per_block=2, orientations=4).fit(X)
     names = transformer.get_feature_names_out()
     assert names[:5].tolist() == [
@@ -166,9 +166,9 @@ def test_set_output(digits):
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_n_jobs(digits, monkeypatch, backend, tmp_path):
-    """Workers give the same features in the same order; a memory map goes to them by name."""
-    monkeypatch.setattr(skcnn.hog, "_PARALLEL_SECONDS", 0)
-    monkeypatch.setattr(skcnn.hog, "_BATCH_IMAGES", 50)
+    """Workers return the same features in the same order, also from a memory map."""
+    monkeypatch.setattr(_hog_features, "_PARALLEL_SECONDS", 0)
+    monkeypatch.setattr(_hog_features, "_BATCH_IMAGES", 50)
     X = digits[0]
     np.save(tmp_path / "X.npy", X)
     with joblib.parallel_config(backend):
@@ -176,18 +176,18 @@ def test_n_jobs(digits, monkeypatch, backend, tmp_path):
     assert_array_equal(features, HOGTransformer().transform(X))
 
 
-def test_little_work_starts_no_workers(digits, monkeypatch):
-    monkeypatch.setattr(skcnn.hog, "_PARALLEL_SECONDS", 1e6)
-    monkeypatch.setattr(skcnn.hog, "Parallel", None)  # calling it would raise
+def test_short_work_starts_no_workers(digits, monkeypatch):
+    monkeypatch.setattr(_hog_features, "_PARALLEL_SECONDS", 1e6)
+    monkeypatch.setattr(_hog_features, "Parallel", None)  # calling it would raise
     assert HOGTransformer(n_jobs=2).transform(digits[0]).shape == (1797, 288)
 
 
 def test_large_images_in_small_batches(monkeypatch):
-    """The pixels of a batch are bounded, not only its images."""
+    """The number of pixels in a batch is limited, not only the number of images."""
     sizes = []
     monkeypatch.setattr(
-        skcnn.hog,
-        "_hog_batch",
+        _hog_features,
+        "hog_features",
         lambda images, settings: sizes.append(images.size) or np.zeros((len(images), 1800)),
     )
     HOGTransformer().transform(np.zeros((20, 400, 400), dtype=np.uint8))
@@ -196,7 +196,7 @@ def test_large_images_in_small_batches(monkeypatch):
 
 
 def test_verbose(digits, capsys, monkeypatch):
-    monkeypatch.setattr(skcnn.hog, "_BATCH_IMAGES", 10)
+    monkeypatch.setattr(_hog_features, "_BATCH_IMAGES", 10)
     HOGTransformer().transform(digits[0][:95])
     assert capsys.readouterr().out == ""
     HOGTransformer(verbose=2).transform(digits[0][:95])
@@ -205,7 +205,7 @@ def test_verbose(digits, capsys, monkeypatch):
     assert lines[0].startswith("[HOGTransformer] 10 of 95 images, ")
     assert lines[-1].startswith("[HOGTransformer] 95 of 95 images, ")
     assert lines[-1].endswith("about 0.0 s left")
-    monkeypatch.setattr(skcnn.hog, "_BATCH_IMAGES", 1)
+    monkeypatch.setattr(_hog_features, "_BATCH_IMAGES", 1)
     HOGTransformer(verbose=1).transform(digits[0][:95])
     lines = capsys.readouterr().out.splitlines()
     assert 8 <= len(lines) <= 11
@@ -241,7 +241,9 @@ def test_bad_parameters(digits, params, message):
 
 def test_bad_pixels():
     negative = np.linspace(-1, 1, 64).reshape(1, 8, 8)
-    with pytest.raises(ValueError, match=r"Negative values in data .* smallest pixel is -1\.0"):
+    with pytest.raises(
+        ValueError, match=r"Negative values in data .* smallest pixel is -1\.0; expected 0"
+    ):
         HOGTransformer(transform_sqrt=True).transform(negative)
     with pytest.raises(ValueError, match="NaN"):
         HOGTransformer().transform(np.full((1, 8, 8), np.nan))
@@ -249,7 +251,7 @@ def test_bad_pixels():
         HOGTransformer().fit(negative).transform(np.zeros((1, 9, 9)))
 
 
-def test_import_costs_no_skimage():
+def test_import_does_not_import_skimage():
     code = "import sys, skcnn.hog; print([m for m in sys.modules if m.split('.')[0] == 'skimage'])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
@@ -266,18 +268,18 @@ def test_make_hog_svc_routes_parameters(tmp_path):
     )
     svc = pipeline["svc"].get_params()
     assert (svc["C"], svc["kernel"], svc["verbose"]) == (3, "poly", False)
-    with pytest.raises(TypeError, match=r"unknown .*: Gamma, cells\. .*pixels_per_cell.*gamma"):
+    with pytest.raises(TypeError, match=r"unknown .*: Gamma, cells; .*pixels_per_cell.*gamma"):
         make_hog_svc(cells=4, Gamma=2, C=1)
 
 
 def test_make_hog_svc_on_digits(digits):
-    """Stratified 5-fold on 8 x 8 digits: 0.978 to 0.983 for several shuffles when measured."""
+    """Stratified 5-fold accuracy, measured as 0.978 to 0.983 for several shuffles."""
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     assert cross_val_score(make_hog_svc(), *digits, cv=folds).mean() > 0.975
 
 
 def test_grid_search_with_memory(digits, tmp_path):
-    """HOG is computed once per fold and setting of its own, whatever the SVC's grid."""
+    """HOG is computed once per fold and HOG setting, whatever the grid of the SVC."""
     X, y = digits[0][:400], digits[1][:400]
     search = GridSearchCV(
         make_hog_svc(memory=str(tmp_path)),
@@ -285,13 +287,13 @@ def test_grid_search_with_memory(digits, tmp_path):
         cv=2,
     ).fit(X, y)
     assert search.best_score_ > 0.85
-    kept = list(tmp_path.rglob("output.pkl"))
-    assert len(kept) == 2 * 2 + 1  # folds x orientations, and the refit
+    cached = list(tmp_path.rglob("output.pkl"))
+    assert len(cached) == 2 * 2 + 1  # folds x orientations, and the refit
 
 
 @pytest.mark.slow
 def test_make_hog_svc_on_mnist(mnist):
-    """6,000 training images: 1.90 % of test errors when measured (scikit-learn 1.9)."""
+    """6,000 training images: test error measured as 1.90 % (scikit-learn 1.9)."""
     X_train, y_train, X_test, y_test = mnist
     pipeline = make_hog_svc(n_jobs=2).fit(X_train[:6000], y_train[:6000])
     assert 1 - pipeline.score(X_test, y_test) <= 0.020

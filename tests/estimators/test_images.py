@@ -1,4 +1,4 @@
-"""Every form of X becomes the same images, as a view; what is no image is told so."""
+"""Every form of X becomes the same images, as a view; invalid input raises an error."""
 
 import math
 
@@ -21,7 +21,7 @@ def validate(X, image_shape=None):
 
 
 @given(n_pixels=st.integers(1, 5000))
-def test_a_table_is_square_or_one_row(n_pixels):
+def test_2d_x_is_read_as_squares_or_single_rows(n_pixels):
     height, width, channels = resolve_image_shape((10, n_pixels))
     assert height * width == n_pixels
     assert channels == 1
@@ -29,7 +29,7 @@ def test_a_table_is_square_or_one_row(n_pixels):
 
 
 @given(height=sides, width=sides, channels=sides, n=sides)
-def test_shape_of_every_form(height, width, channels, n):
+def test_shape_of_every_form_of_x(height, width, channels, n):
     shape = (height, width, channels)
     n_pixels = math.prod(shape)
     assert resolve_image_shape((n, n_pixels), shape) == shape
@@ -49,13 +49,13 @@ def test_shape_of_every_form(height, width, channels, n):
 @pytest.mark.parametrize(
     "image_shape", [28, (28,), (7, 4, 1, 1), (28, 0), (-7, 4), (2.0, 14), (True, 28), "78", ()]
 )
-def test_bad_image_shape(image_shape):
+def test_invalid_image_shape(image_shape):
     with pytest.raises(ValueError, match=r"image_shape is .*; expected \(height, width\)"):
         resolve_image_shape((10, 28), image_shape)
 
 
 @pytest.mark.parametrize("x_shape", [(10,), (), (10, 2, 2, 3, 3)])
-def test_bad_number_of_dimensions(x_shape):
+def test_invalid_number_of_dimensions(x_shape):
     with pytest.raises(ValueError, match="expected \\(n_samples, n_pixels\\)"):
         resolve_image_shape(x_shape)
 
@@ -66,7 +66,7 @@ def test_bad_number_of_dimensions(x_shape):
     dtype=st.sampled_from(["u1", "i2", "i8", "f2", "f4", "f8", "?"]),
     order=st.sampled_from("CF"),
 )
-def test_view_of_every_form(shape, dtype, order):
+def test_every_form_of_x_is_viewed(shape, dtype, order):
     n, *image_shape = shape
     X = np.random.default_rng(0).integers(0, 2, shape).astype(dtype, order=order)
     images, resolved = validate(X)
@@ -97,7 +97,7 @@ def test_read_only_memory_map(tmp_path):
     assert not images.flags.writeable
 
 
-def test_frames_and_lists():
+def test_data_frames_and_lists():
     table = np.arange(48.0).reshape(3, 16)
     for X in (table.tolist(), pd.DataFrame(table), table.reshape(3, 4, 4).tolist()):
         images, shape = validate(X)
@@ -105,7 +105,7 @@ def test_frames_and_lists():
         assert_array_equal(images.reshape(3, 16), table)
 
 
-def test_what_fit_remembers():
+def test_attributes_set_by_fit():
     estimator = BaseEstimator()
     frame = pd.DataFrame(np.zeros((3, 16)), columns=[f"pixel{i}" for i in range(16)])
     _, shape = validate_images(estimator, frame, reset=True)
@@ -127,11 +127,11 @@ def test_what_fit_remembers():
         (np.zeros((2, 4, 4, 3)), r"shape \(4, 4, 3\), but .* fitted on .*\(4, 4, 1\)"),
     ],
 )
-def test_other_pixels_than_in_fit(X, message):
+def test_images_that_differ_from_those_of_fit(X, message):
     estimator = BaseEstimator()
     _, shape = validate_images(estimator, np.zeros((3, 16)), reset=True)
-    for good in (np.zeros((2, 16)), np.zeros((2, 4, 4)), np.zeros((2, 4, 4, 1))):
-        assert validate_images(estimator, good, image_shape=shape, reset=False)[1] == shape
+    for valid in (np.zeros((2, 16)), np.zeros((2, 4, 4)), np.zeros((2, 4, 4, 1))):
+        assert validate_images(estimator, valid, image_shape=shape, reset=False)[1] == shape
     with pytest.raises(ValueError, match=message):
         validate_images(estimator, X, image_shape=shape, reset=False)
 
@@ -141,7 +141,7 @@ def test_other_pixels_than_in_fit(X, message):
     ("value", "message"),
     [(np.nan, "NaN"), (np.inf, "infinity"), (1j, "Complex data not supported")],
 )
-def test_bad_pixels(shape, value, message):
+def test_invalid_pixels(shape, value, message):
     X = np.zeros(shape, dtype=type(value))
     X[1, ..., 1] = value
     with pytest.raises(ValueError, match=message):

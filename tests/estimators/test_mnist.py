@@ -1,4 +1,4 @@
-"""What the networks reach on MNIST: 60,000 training images, 10,000 test images."""
+"""Test errors on MNIST, with 60,000 training images and 10,000 test images."""
 
 import pytest
 

@@ -1,0 +1,153 @@
+"""HOG settings resolved for one image shape, and the features of a batch of images.
+
+Pairs are (rows, columns) throughout.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from joblib import effective_n_jobs
+from numpy.typing import NDArray
+from sklearn.utils.parallel import Parallel, delayed
+
+from skcnn._images import ImageShape, is_positive_int
+
+_BATCH_IMAGES = 256  # at most; enough to make the cost of passing a batch on negligible
+_BATCH_VALUES = 2**20  # at most, pixels or features of a batch: limits the memory in use
+_PARALLEL_SECONDS = 1.0  # about the cost of starting worker processes
+
+
+@dataclass(frozen=True)
+class HOGSettings:
+    """Settings of `skimage.feature.hog` for images of one shape."""
+
+    orientations: int
+    cell: tuple[int, int]  # pixels
+    block: tuple[int, int]  # cells
+    n_blocks: tuple[int, int]
+    block_norm: str
+    transform_sqrt: bool
+
+    @property
+    def n_features(self) -> int:
+        """Number of features of one image."""
+        blocks, cells = self.n_blocks, self.block
+        return blocks[0] * blocks[1] * cells[0] * cells[1] * self.orientations
+
+    def feature_names(self) -> list[str]:
+        """Name of each feature, as `HOGTransformer.get_feature_names_out` describes them."""
+        angles = [f"{180 * k / self.orientations:.4g}deg" for k in range(self.orientations)]
+        return [
+            f"block{row}_{column}_cell{cell_row}_{cell_column}_{angle}"
+            for row, column in np.ndindex(self.n_blocks)
+            for cell_row, cell_column in np.ndindex(self.block)
+            for angle in angles
+        ]
+
+
+def resolve_settings(
+    shape: ImageShape,
+    *,
+    orientations: int,
+    pixels_per_cell: int | Sequence[int] | str,
+    cells_per_block: int | Sequence[int] | str,
+    block_norm: str,
+    transform_sqrt: bool,
+) -> HOGSettings:
+    """Resolve the parameters of `HOGTransformer` for images of `shape` (h, w, channels).
+
+    Raises
+    ------
+    ValueError
+        If a cell or a block is not one or two positive integers, or if the image is smaller than
+        one block.
+    """
+    height, width, _ = shape
+    if isinstance(pixels_per_cell, str):  # "auto"
+        side = min(max(2, min(height, width) // 7), height, width)
+        cell = (side, side)
+    else:
+        cell = _check_pair("pixels_per_cell", pixels_per_cell)
+    n_cells = (height // cell[0], width // cell[1])
+    if isinstance(cells_per_block, str):  # "auto"
+        # at least 1: if not even one cell fits, the check below raises
+        block = (max(1, min(3, n_cells[0])), max(1, min(3, n_cells[1])))
+    else:
+        block = _check_pair("cells_per_block", cells_per_block)
+    n_blocks = (n_cells[0] - block[0] + 1, n_cells[1] - block[1] + 1)
+    if min(n_blocks) < 1:
+        raise ValueError(
+            f"Images of {height} x {width} pixels (rows x columns) are smaller than one "
+            f"block: {block[0]} x {block[1]} cells of {cell[0]} x {cell[1]} pixels need at least "
+            f"{block[0] * cell[0]} x {block[1] * cell[1]} pixels. Reduce pixels_per_cell or "
+            'cells_per_block, or set both to "auto".'
+        )
+    return HOGSettings(int(orientations), cell, block, n_blocks, block_norm, transform_sqrt)
+
+
+def _check_pair(name: str, value: int | Sequence[int]) -> tuple[int, int]:
+    """(rows, columns) from one positive int or two."""
+    pair = tuple(value) if isinstance(value, Iterable) else (value, value)
+    if len(pair) != 2 or not all(map(is_positive_int, pair)):
+        raise ValueError(
+            f"{name} is {value!r}; expected a positive int or two of them (rows, columns). Pass "
+            'these, or "auto" to adapt to the size of the images.'
+        )
+    return int(pair[0]), int(pair[1])
+
+
+def iterate_features(
+    images: NDArray, settings: HOGSettings, n_jobs: int | None
+) -> Iterator[NDArray[np.float32]]:
+    """Features of `images` (n, h, w, channels), batch by batch in order.
+
+    Worker processes take over once the time of the first batches shows that they pay off.
+    """
+    values = max(images[0].size, settings.n_features)
+    size = min(_BATCH_IMAGES, max(1, _BATCH_VALUES // values))
+    starts = range(0, len(images), size)
+    n_workers = effective_n_jobs(n_jobs)
+
+    hog_features(images[:1], settings)  # imports skimage, which must not be timed
+    started = time.perf_counter()
+    for n_done, start in enumerate(starts, start=1):
+        yield hog_features(images[start : start + size], settings)
+        starts_left = starts[n_done:]
+        seconds_left = (time.perf_counter() - started) / n_done * len(starts_left)
+        if n_workers > 1 and len(starts_left) > 1 and seconds_left > _PARALLEL_SECONDS:
+            break
+    else:
+        return
+    # Each batch is read once, by one worker, so joblib need not dump it to a file
+    # (max_nbytes=None). The worker opens a slice of a memory map by itself.
+    parallel = Parallel(n_jobs, prefer="processes", return_as="generator", max_nbytes=None)
+    yield from parallel(
+        delayed(hog_features)(images[start : start + size], settings) for start in starts_left
+    )
+
+
+def hog_features(images: NDArray, settings: HOGSettings) -> NDArray[np.float32]:
+    """Features (n, n_features) of one batch of images (n, h, w, channels)."""
+    from skimage.feature import hog  # imported here so that importing skcnn stays fast
+
+    channel_axis = None if images.shape[-1] == 1 else -1
+    if channel_axis is None:
+        images = images[..., 0]
+    return np.stack(
+        [
+            hog(
+                image,
+                orientations=settings.orientations,
+                pixels_per_cell=settings.cell,
+                cells_per_block=settings.block,
+                block_norm=settings.block_norm,
+                transform_sqrt=settings.transform_sqrt,
+                channel_axis=channel_axis,
+            ).astype(np.float32)
+            for image in images
+        ]
+    )
