@@ -1,10 +1,13 @@
-"""Pictures of what a network learned and where it goes wrong, in scikit-learn's Display style.
+"""Plots of what a network learned and where it fails, in the style of scikit-learn's displays.
 
-Every class has `from_estimator` (which computes what is shown), `plot(ax=None)` (which draws it),
-and, once drawn, `figure_` and `ax_` or `axes_`. They take a fitted `ConvNetClassifier`, or a
-`Pipeline` or a search that holds one; `OcclusionDisplay` and `MisclassifiedDisplay` take any
-fitted classifier of images. matplotlib is imported when something is drawn, not before:
-``pip install "skcnn[plot]"``.
+Each class has a class method `from_estimator`, which computes what is shown and draws it, and a
+method `plot`, which draws it again. After drawing, `figure_` and `ax_` or `axes_` hold the
+matplotlib objects. The displays take a fitted `ConvNetClassifier`, or a `Pipeline` or a search
+that contains one. `OcclusionDisplay` and `MisclassifiedDisplay` take any fitted classifier of
+images.
+
+The displays need matplotlib (``pip install "skcnn[plot]"``), which is imported when something is
+drawn.
 """
 
 from skcnn.displays._filters import FilterDisplay

@@ -1,43 +1,51 @@
-"""What the displays share: matplotlib on demand, axes to draw into, images to look at."""
+"""Shared by the displays: importing matplotlib, preparing axes and images, finding the network."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 
 from skcnn._images import resolve_image_shape
 
-# Okabe & Ito's palette (Color Universal Design, 2008): told apart by the colour-blind.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    AxesLike: TypeAlias = Axes | Sequence[Axes] | NDArray  # one, or one per panel
+
+# The palette of Okabe and Ito (Color Universal Design, 2008), which colour-blind readers can tell
+# apart.
 BLUE, VERMILION, GREEN, ORANGE, GREY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#6B6B6B"
-# Diverging, blue to red through white: the sign stays visible without telling red from green.
+# Diverging, from blue through white to red: shows the sign without telling red from green.
 DIVERGING = "RdBu_r"
 
 
 def pyplot(display: str) -> ModuleType:
-    """matplotlib.pyplot, or an error that names the extra to install."""
+    """Return matplotlib.pyplot, or raise an error that names the extra to install."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            f"{display} draws with matplotlib, which is not installed. "
+            f"{display} needs matplotlib, which is not installed. "
             'Install it with: pip install "skcnn[plot]"'
         ) from error
     return plt
 
 
-def single_axes(display: str, ax, figsize: tuple[float, float]):
-    """The given axes, or those of a new figure of `figsize` inches."""
+def single_axes(display: str, ax: Axes | None, figsize: tuple[float, float]) -> Axes:
+    """Return `ax`, or the axes of a new figure of `figsize` inches if it is None."""
     plt = pyplot(display)
     if ax is None:
         _, ax = plt.subplots(figsize=figsize, layout="constrained")
-    return ax
+    return cast("Axes", ax)
 
 
-def plain_log_axis(ax) -> None:
-    """A logarithmic y axis, marked at 1, 2, 5, 10, ... in plain numbers."""
+def plain_log_axis(ax: Axes) -> None:
+    """Make the y axis logarithmic, with ticks at 1, 2, 5, 10, ... in plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     ax.set_yscale("log")
@@ -46,8 +54,10 @@ def plain_log_axis(ax) -> None:
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def grid_axes(display: str, ax, rows: int, columns: int, figsize: tuple[float, float]) -> NDArray:
-    """A (rows, columns) array of axes: of a new figure, the given ones, or the given one divided.
+def grid_axes(
+    display: str, ax: AxesLike | None, rows: int, columns: int, figsize: tuple[float, float]
+) -> NDArray:
+    """Return an array (rows, columns) of axes: new ones, the given ones, or one axes divided.
 
     A single `ax` is divided in its place, as scikit-learn's `PartialDependenceDisplay` does.
     """
@@ -55,19 +65,21 @@ def grid_axes(display: str, ax, rows: int, columns: int, figsize: tuple[float, f
     if ax is None:
         _, axes = plt.subplots(rows, columns, figsize=figsize, layout="constrained", squeeze=False)
         return axes
-    if isinstance(ax, (list, tuple, np.ndarray)):
+    if isinstance(ax, (Sequence, np.ndarray)):
         given = np.asarray(ax, dtype=object)
         if given.size != rows * columns:
             raise ValueError(
-                f"{display} needs {rows * columns} axes ({rows} x {columns}), but ax has "
-                f"{given.size}. Pass that many, one to be divided, or None for a new figure."
+                f"ax has {given.size} axes; {display} expected {rows * columns} "
+                f"({rows} x {columns}). Pass that many, one to be divided, or None for a new "
+                "figure."
             )
         return given.reshape(rows, columns)
     place = ax.get_subplotspec()
     if place is None:
         raise ValueError(
-            f"{display} has to divide ax into {rows} x {columns} panels, but ax is not part of a "
-            f"grid. Pass an ax made by subplots(), or a sequence of {rows * columns} axes."
+            f"ax is not part of a grid, but {display} has to divide it into {rows} x {columns} "
+            "panels; expected an ax made by subplots(). Pass such an ax, or a sequence of "
+            f"{rows * columns} axes."
         )
     ax.set_axis_off()
     grid = place.subgridspec(rows, columns)
@@ -77,13 +89,13 @@ def grid_axes(display: str, ax, rows: int, columns: int, figsize: tuple[float, f
     )
 
 
-def find_fitted(estimator: Any, attribute: str, display: str) -> Any:
-    """The part of `estimator` (a pipeline's step, a search's best one) that has `attribute`.
+def find_fitted(estimator: BaseEstimator, attribute: str, display: str) -> BaseEstimator:
+    """Find the estimator that has `attribute`: `estimator` itself, a step, or the best one.
 
     Raises
     ------
     AttributeError
-        If no part has it: not fitted, or without a convolutional network.
+        If none has it, because it is not fitted or there is no convolutional network.
     """
     waiting = [estimator]
     while waiting:
@@ -97,18 +109,19 @@ def find_fitted(estimator: Any, attribute: str, display: str) -> Any:
         if hasattr(part, "estimator"):  # FrozenEstimator and other wrappers
             waiting.append(part.estimator)
     raise AttributeError(
-        f"{display} needs the attribute {attribute!r} of a fitted ConvNetClassifier, but "
-        f"{type(estimator).__name__} does not have it. Fit it first, or pass a pipeline or a "
-        "search whose best estimator holds a ConvNetClassifier."
+        f"{type(estimator).__name__} has no attribute {attribute!r}; {display} expected a fitted "
+        "ConvNetClassifier, or a fitted pipeline or search that contains one. Call fit first, or "
+        "pass another estimator."
     )
 
 
-def view_images(X: ArrayLike, image_shape, estimator: Any = None) -> NDArray:
-    """X as images (n, h, w, channels).
+def view_images(
+    X: ArrayLike, image_shape: Sequence[int] | None, estimator: BaseEstimator | None = None
+) -> NDArray:
+    """View X as images (n, h, w, channels).
 
-    A 2-D X takes its shape from `image_shape`, else from the `estimator`: a network's own
-    `image_shape_` says how rows of pixels fold into images. Without one (another classifier), a
-    square is assumed, as everywhere in skcnn.
+    The shape of the images in a 2-D X is `image_shape`. If that is None, it is the `image_shape_`
+    of the network in `estimator`. Without a network, it is inferred as everywhere in skcnn.
     """
     array = np.asarray(X)
     if image_shape is None and array.ndim == 2 and estimator is not None:
@@ -119,8 +132,10 @@ def view_images(X: ArrayLike, image_shape, estimator: Any = None) -> NDArray:
     return array.reshape(len(array), *resolve_image_shape(array.shape, image_shape))
 
 
-def show_image(ax, image: NDArray, vmin: float | None = None, vmax: float | None = None) -> None:
-    """Draw one image (h, w, channels): grey for one channel, RGB for three, else the mean."""
+def show_image(
+    ax: Axes, image: NDArray, vmin: float | None = None, vmax: float | None = None
+) -> None:
+    """Draw one image (h, w, channels): RGB if it has three channels, else their mean in grey."""
     pixels = np.asarray(image, dtype=np.float64)
     low = pixels.min() if vmin is None else vmin
     high = pixels.max() if vmax is None else vmax
@@ -133,12 +148,12 @@ def show_image(ax, image: NDArray, vmin: float | None = None, vmax: float | None
     ax.set_yticks([])
 
 
-def confidence_of(estimator: Any, X: ArrayLike) -> NDArray | None:
-    """How sure a classifier is of each prediction (n,); None if it does not tell.
+def confidence_of(estimator: BaseEstimator, X: ArrayLike) -> NDArray | None:
+    """Confidence of a classifier in each of its predictions (n,), or None if it gives none.
 
-    The probability of the predicted class, or, without `predict_proba`, by how much its decision
-    value leads the second class's. (Of an SVC with several classes the value itself is all but
-    constant: a count of the duels won.)
+    This is the probability of the predicted class. Without `predict_proba` it is the difference
+    between the largest and the second largest decision value. (The largest value itself says
+    little for an SVC with several classes, since it mainly counts won pairwise decisions.)
     """
     if hasattr(estimator, "predict_proba"):
         return np.asarray(estimator.predict_proba(X)).max(axis=1)

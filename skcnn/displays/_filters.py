@@ -3,44 +3,55 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 
 from skcnn.displays._common import DIVERGING, find_fitted, single_axes
 
-TILE_PIXELS, LINE_PIXELS = 24, 4  # of a filter (at least), and of the line between two
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_TILE_PIXELS = 24  # smallest side of a filter in the picture
+_LINE_PIXELS = 4  # width of the line between two filters
 
 
 class FilterDisplay:
-    """The filters of a network's first convolution layer, side by side in one picture.
+    """The filters of the first convolution layer, side by side in one picture.
 
-    One channel: a tile per filter, its weights from blue (negative) through white (zero) to red
-    (positive). Three channels: a tile per filter in colour, each scaled to its own range. Any
-    other number: the channels of a filter stand side by side.
+    Filters of one channel have a tile each, with colours from blue (negative weights) through
+    white (zero) to red (positive). Filters of three channels have a tile in colour each, scaled to
+    the range of its own weights. With any other number, the channels of a filter are side by side.
 
     Parameters
     ----------
-    filters : ndarray of shape (n_filters, height, width, channels)
-        The weights, in the units of the network's standardised pixels.
+    filters : array-like of shape (n_filters, height, width, channels)
+        The weights. They apply to the standardised pixels that the network sees.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        With the picture.
+        Axes with the picture.
     figure_ : matplotlib Figure
-        That holds it.
+        Figure of the axes.
     im_ : matplotlib AxesImage
-        The picture itself.
+        The picture.
+
+    Raises
+    ------
+    ValueError
+        If `filters` does not have four dimensions, or is empty.
 
     See Also
     --------
-    OcclusionDisplay : Which pixels of an image the decision hangs on.
+    OcclusionDisplay : Which pixels of an image a decision depends on.
 
     References
     ----------
-    The picture of Fig. 9 in F. Bastani and Z. Wang, "Convolutional Neural Networks for
-    Classifying Handwritten Digits", 2014.
+    F. Bastani and Z. Wang, "Convolutional Neural Networks for Classifying Handwritten Digits",
+    2014, Fig. 9.
 
     Examples
     --------
@@ -56,26 +67,36 @@ class FilterDisplay:
         filters = np.asarray(filters, dtype=np.float64)
         if filters.ndim != 4 or 0 in filters.shape:
             raise ValueError(
-                f"filters has shape {filters.shape}; expected (n_filters, height, width, channels)."
+                f"filters has shape {filters.shape}; expected (n_filters, height, width, "
+                "channels), none of them 0. Pass such an array, for example the attribute "
+                "filters_ of a fitted ConvNetClassifier."
             )
         self.filters = filters
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, max_filters=64, columns=None, colorbar=True):
-        """Draw the first layer's filters of a fitted network.
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        *,
+        ax: Axes | None = None,
+        max_filters: int | None = 64,
+        columns: int | None = None,
+        colorbar: bool = True,
+    ) -> Self:
+        """Draw the filters of the first layer of a fitted network.
 
         Parameters
         ----------
-        estimator : ConvNetClassifier, or a fitted Pipeline or search that holds one
-            The network is found inside.
+        estimator : ConvNetClassifier, or a fitted Pipeline or search that contains one
+            The fitted network.
         ax : matplotlib Axes, default=None
-            Where to draw. None: a new figure.
+            Axes to draw into. None creates a new figure.
         max_filters : int or None, default=64
-            Draw at most this many, the first ones. None: all.
+            Number of filters to draw, the first ones; None draws all.
         columns : int, default=None
-            Tiles in a row. None: about square.
+            Number of tiles in a row. None makes the picture about square.
         colorbar : bool, default=True
-            The scale of the weights beside the picture (not for colour filters).
+            Whether to draw the scale of the weights (not for filters of three channels).
 
         Returns
         -------
@@ -84,9 +105,9 @@ class FilterDisplay:
         Raises
         ------
         AttributeError
-            If no fitted network is inside `estimator`.
+            If `estimator` contains no fitted network.
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
 
         Examples
         --------
@@ -103,16 +124,33 @@ class FilterDisplay:
         display = cls(network.filters_)
         return display.plot(ax=ax, max_filters=max_filters, columns=columns, colorbar=colorbar)
 
-    def plot(self, ax=None, *, max_filters=64, columns=None, colorbar=True):
-        """Draw the filters; the parameters are those of `from_estimator`.
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        max_filters: int | None = 64,
+        columns: int | None = None,
+        colorbar: bool = True,
+    ) -> Self:
+        """Draw the filters.
+
+        Parameters
+        ----------
+        ax, max_filters, columns, colorbar
+            As in `from_estimator`.
 
         Returns
         -------
         display : FilterDisplay
-            Itself, with `ax_`, `figure_` and `im_` set.
+            The display itself, with `ax_`, `figure_` and `im_` set.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         filters = self.filters[: len(self.filters) if max_filters is None else max_filters]
-        count, _, _, channels = filters.shape
+        count, side_y, side_x, channels = filters.shape
         if columns is None:
             columns = math.ceil(math.sqrt(count)) if channels in (1, 3) else 1
         columns = min(max(int(columns), 1), count)
@@ -136,36 +174,36 @@ class FilterDisplay:
             if colorbar:
                 ax.figure.colorbar(self.im_, ax=ax, label="weight", shrink=0.8)
         ax.set_axis_off()
-        _, side_y, side_x, _ = self.filters.shape
-        shown = "" if count == len(self.filters) else f"{count} of "
-        each = "" if channels == 1 else f", {channels} channels"
-        ax.set_title(f"{shown}{len(self.filters)} filters, {side_y} x {side_x} pixels{each}")
+        drawn = "" if count == len(self.filters) else f"{count} of "
+        suffix = "" if channels == 1 else f", {channels} channels"
+        ax.set_title(f"{drawn}{len(self.filters)} filters, {side_y} x {side_x} pixels{suffix}")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
 
 def _mosaic(filters: NDArray, columns: int) -> NDArray:
-    """Tiles of one filter each, lines of NaN (white in colour) between: (rows, pixels[, 3]).
+    """Tiles of one filter each with lines between them, as a picture (rows, pixels[, 3]).
 
-    A weight becomes a square of several pixels, so that the lines are thinner than a weight.
+    The lines are white in colour and NaN otherwise. Each weight becomes a square of several
+    pixels, so that the lines are thinner than a weight.
     """
     count, height, width, channels = filters.shape
     if channels == 3:
         low = filters.min(axis=(1, 2, 3), keepdims=True)
         span = filters.max(axis=(1, 2, 3), keepdims=True) - low
         tiles, line = (filters - low) / np.where(span > 0, span, 1.0), 1.0
-    else:  # the channels of a filter side by side: (count, h, channels * w)
+    else:  # the channels of a filter side by side: (count, h, channels * w, 1)
         tiles = np.concatenate(np.moveaxis(filters, 3, 0), axis=2)[..., None]
         line = np.nan
-    zoom = math.ceil(TILE_PIXELS / max(height, width))
+    zoom = math.ceil(_TILE_PIXELS / max(height, width))
     tiles = tiles.repeat(zoom, axis=1).repeat(zoom, axis=2)
     height, width, depth = tiles.shape[1:]
     rows = math.ceil(count / columns)
-    shape = (rows * (height + LINE_PIXELS), columns * (width + LINE_PIXELS), depth)
+    shape = (rows * (height + _LINE_PIXELS), columns * (width + _LINE_PIXELS), depth)
     picture = np.full(shape, line)
     for index, tile in enumerate(tiles):
         row, column = divmod(index, columns)
-        top, left = row * (height + LINE_PIXELS), column * (width + LINE_PIXELS)
+        top, left = row * (height + _LINE_PIXELS), column * (width + _LINE_PIXELS)
         picture[top : top + height, left : left + width] = tile
-    picture = picture[:-LINE_PIXELS, :-LINE_PIXELS]
+    picture = picture[:-_LINE_PIXELS, :-_LINE_PIXELS]
     return picture if depth == 3 else picture[..., 0]

@@ -1,15 +1,26 @@
-"""LossCurveDisplay: loss and error by epoch."""
+"""LossCurveDisplay: loss and error after each epoch."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Self
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 
 from skcnn.displays._common import BLUE, VERMILION, find_fitted, grid_axes, plain_log_axis
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+    from skcnn.displays._common import AxesLike
+
+_LOOKS = {"training": (BLUE, "o"), "validation": (VERMILION, "s")}  # colour, marker
+
 
 class LossCurveDisplay:
-    """How training went: the loss by epoch and, if there was a validation set, its error.
+    """The loss after each epoch and, if there are scores, the error.
 
     Parameters
     ----------
@@ -25,10 +36,16 @@ class LossCurveDisplay:
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes, of shape (1,) or (2,)
-        Loss, then error (if there is one to show).
+        Axes of the loss and, if there are scores, of the error.
     figure_ : matplotlib Figure
+        Figure of the axes.
     lines_ : dict of str to matplotlib Line2D
-        By legend label.
+        The curves by their legend labels.
+
+    Raises
+    ------
+    ValueError
+        If `loss_curve` is not one-dimensional, or is empty.
 
     Examples
     --------
@@ -50,25 +67,29 @@ class LossCurveDisplay:
         if self.loss_curve.ndim != 1 or not len(self.loss_curve):
             raise ValueError(
                 f"loss_curve has shape {self.loss_curve.shape}; expected (n_epochs,), with at "
-                "least one epoch."
+                "least one epoch. Pass one mean loss per epoch."
             )
         self.validation_scores = _by_epoch(validation_scores)
         self.validation_loss_curve = _by_epoch(validation_loss_curve)
         self.training_scores = _by_epoch(training_scores)
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, log_loss=True):
-        """Draw the training of a fitted network.
+    def from_estimator(
+        cls, estimator: BaseEstimator, *, ax: AxesLike | None = None, log_loss: bool = True
+    ) -> Self:
+        """Draw the loss curve of a fitted network.
 
         Parameters
         ----------
-        estimator : ConvNetClassifier, or a fitted Pipeline or search that holds one
-            Its `loss_curve_` is drawn, and `validation_scores_` where the fit had a validation
-            set (``early_stopping=True`` or ``fit(..., X_val=..., y_val=...)``).
+        estimator : ConvNetClassifier, or a fitted Pipeline or search that contains one
+            The fitted network. Its `loss_curve_` is drawn, and its `validation_scores_` if it was
+            fitted with a validation set (``early_stopping=True`` or
+            ``fit(..., X_val=..., y_val=...)``).
         ax : matplotlib Axes or sequence of Axes, default=None
-            Where to draw; one is divided if two panels are needed. None: a new figure.
+            Axes to draw into. A single one is divided if there are two panels. None creates a new
+            figure.
         log_loss : bool, default=True
-            A logarithmic axis for the loss.
+            Whether the axis of the loss is logarithmic. It is linear if a loss is not positive.
 
         Returns
         -------
@@ -77,9 +98,9 @@ class LossCurveDisplay:
         Raises
         ------
         AttributeError
-            If no fitted network is inside `estimator`.
+            If `estimator` contains no fitted network.
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
 
         Examples
         --------
@@ -99,45 +120,41 @@ class LossCurveDisplay:
         )
         return display.plot(ax=ax, log_loss=log_loss)
 
-    def plot(self, ax=None, *, log_loss=True):
-        """Draw loss and error; the parameters are those of `from_estimator`.
+    def plot(self, ax: AxesLike | None = None, *, log_loss: bool = True) -> Self:
+        """Draw loss and error.
+
+        Parameters
+        ----------
+        ax, log_loss
+            As in `from_estimator`.
 
         Returns
         -------
         display : LossCurveDisplay
-            Itself, with `axes_`, `figure_` and `lines_` set.
+            The display itself, with `axes_`, `figure_` and `lines_` set.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
-        errors = {
-            "training error": self.training_scores,
-            "validation error": self.validation_scores,
-        }
-        has_errors = any(scores is not None for scores in errors.values())
-        panels = 2 if has_errors else 1
+        losses = _given(
+            {"training loss": self.loss_curve, "validation loss": self.validation_loss_curve}
+        )
+        scores = _given(
+            {"training error": self.training_scores, "validation error": self.validation_scores}
+        )
+        panels = 2 if scores else 1
         axes = grid_axes(type(self).__name__, ax, 1, panels, (4.8 * panels, 3.6))[0]
-        colours = {"training": BLUE, "validation": VERMILION}
-        self.lines_ = {}
-
-        def draw(panel, label, values):
-            which = label.split()[0]
-            (self.lines_[label],) = panel.plot(
-                np.arange(1, len(values) + 1),
-                values,
-                color=colours[which],
-                marker="o" if which == "training" else "s",
-                markersize=3.5,
-                label=label,
-            )
-
-        draw(axes[0], "training loss", self.loss_curve)
-        if self.validation_loss_curve is not None:
-            draw(axes[0], "validation loss", self.validation_loss_curve)
-        if log_loss and min(line.get_ydata().min() for line in self.lines_.values()) > 0:
+        self.lines_: dict[str, Line2D] = {}
+        for label, loss in losses.items():
+            self._draw(axes[0], label, loss)
+        for label, score in scores.items():
+            self._draw(axes[1], label, 100 * (1 - score))
+        if log_loss and min(loss.min() for loss in losses.values()) > 0:
             plain_log_axis(axes[0])
         axes[0].set_ylabel("mean loss per image")
-        for label, scores in errors.items():
-            if scores is not None:
-                draw(axes[1], label, 100 * (1 - scores))
-        if has_errors:
+        if scores:
             axes[1].set_ylabel("error (% of images)")
             axes[1].set_ylim(bottom=0)
         for panel in axes:
@@ -148,9 +165,26 @@ class LossCurveDisplay:
         self.axes_, self.figure_ = axes, axes[0].figure
         return self
 
+    def _draw(self, panel: Axes, label: str, values: NDArray) -> None:
+        """Draw one curve in the colour and with the marker of its set of images."""
+        colour, marker = _LOOKS[label.split()[0]]
+        (self.lines_[label],) = panel.plot(
+            np.arange(1, len(values) + 1),
+            values,
+            color=colour,
+            marker=marker,
+            markersize=3.5,
+            label=label,
+        )
 
-def _by_epoch(values: ArrayLike | None):
-    """A float array of one value per epoch; None stays, and so does a curve without epochs."""
+
+def _by_epoch(values: ArrayLike | None) -> NDArray[np.float64] | None:
+    """Convert one value per epoch to a float array; None and an empty curve become None."""
     if values is None or np.size(values) == 0:
         return None
     return np.asarray(values, dtype=np.float64)
+
+
+def _given(curves: dict[str, NDArray | None]) -> dict[str, NDArray]:
+    """The curves that are not None."""
+    return {label: values for label, values in curves.items() if values is not None}

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_consistent_length
 
 from skcnn.displays._common import confidence_of, grid_axes, show_image, view_images
+
+if TYPE_CHECKING:
+    from skcnn.displays._common import AxesLike
 
 
 class MisclassifiedDisplay:
@@ -21,31 +27,41 @@ class MisclassifiedDisplay:
     y_true : array-like of shape (n_wrong,)
         Their true labels.
     y_pred : array-like of shape (n_wrong,)
-        What the classifier said.
+        Their predicted labels.
     confidence : array-like of shape (n_wrong,), default=None
-        How sure it was: the predicted class's probability, or the lead of its decision value.
+        Confidence in each prediction: the probability of the predicted class, or the difference
+        between the two largest decision values.
     n_images : int, default=None
-        How many images were looked at, for the title.
+        Number of images that were classified, for the title.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes, of shape (rows, columns)
-        One per image shown; those left over are switched off.
+        One per image shown. Those left over are switched off.
     figure_ : matplotlib Figure
+        Figure of the axes.
 
     Examples
     --------
     >>> from skcnn.datasets import load_digits_images
     >>> from skcnn.displays import MisclassifiedDisplay
     >>> X, y = load_digits_images()
-    >>> said = y.copy()
-    >>> said[3] = 8
-    >>> display = MisclassifiedDisplay.from_predictions(X, y, said)
+    >>> y_pred = y.copy()
+    >>> y_pred[3] = 8
+    >>> display = MisclassifiedDisplay.from_predictions(X, y, y_pred)
     >>> display.y_true, display.y_pred
     (array([3]), array([8]))
     """
 
-    def __init__(self, images, y_true, y_pred, *, confidence=None, n_images=None):
+    def __init__(
+        self,
+        images: NDArray,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        confidence: ArrayLike | None = None,
+        n_images: int | None = None,
+    ):
         self.images = images
         self.y_true = np.asarray(y_true)
         self.y_pred = np.asarray(y_pred)
@@ -54,27 +70,36 @@ class MisclassifiedDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y, *, image_shape=None, ax=None, max_images=25, columns=None
-    ):
-        """Predict X and draw the images whose prediction is not `y`.
+        cls,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        image_shape: Sequence[int] | None = None,
+        ax: AxesLike | None = None,
+        max_images: int = 25,
+        columns: int | None = None,
+    ) -> Self:
+        """Predict the labels of X and draw the images whose prediction differs from `y`.
 
         Parameters
         ----------
         estimator : fitted classifier
-            Any. Its confidence is the probability of the predicted class, or, without
-            `predict_proba`, by how much its decision value leads the second class's.
+            Any classifier of images. Its confidence is the probability of the predicted class or,
+            without `predict_proba`, the difference between the two largest decision values.
         X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
-            Images that it was not trained on.
+            Images, usually ones that the classifier was not trained on.
         y : array-like of shape (n,)
             Their true labels.
         image_shape : (h, w) or (h, w, channels), default=None
-            Of one row of a 2-D X. None: the network's own, else a square.
+            Shape of the image in one row of a 2-D X. None takes it from the network, or assumes
+            square images for other classifiers.
         ax : matplotlib Axes or sequence of Axes, default=None
-            Where to draw; one is divided. None: a new figure.
+            Axes to draw into. A single one is divided. None creates a new figure.
         max_images : int, default=25
-            Draw at most this many.
+            Largest number of images to draw.
         columns : int, default=None
-            Images in a row. None: 5, or 8 where there are more than 10.
+            Number of images in a row. None means 5, or 8 if there are more than 10 images.
 
         Returns
         -------
@@ -83,9 +108,9 @@ class MisclassifiedDisplay:
         Raises
         ------
         ValueError
-            If X and `y` differ in length, or `image_shape` does not fit.
+            If X and `y` differ in length, or if `image_shape` does not fit X.
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
 
         Examples
         --------
@@ -114,21 +139,23 @@ class MisclassifiedDisplay:
         y_pred: ArrayLike,
         *,
         confidence: ArrayLike | None = None,
-        image_shape=None,
-        ax=None,
+        image_shape: Sequence[int] | None = None,
+        ax: AxesLike | None = None,
         max_images: int = 25,
         columns: int | None = None,
-    ):
-        """Draw the images whose predicted label is not the true one.
+    ) -> Self:
+        """Draw the images whose predicted label differs from the true one.
 
         Parameters
         ----------
         X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
-            The images, all of them.
-        y_true, y_pred : array-like of shape (n,)
-            True and predicted labels.
+            All images, right and wrong.
+        y_true : array-like of shape (n,)
+            True labels.
+        y_pred : array-like of shape (n,)
+            Predicted labels.
         confidence : array-like of shape (n,), default=None
-            Sorts the images, and is written over them.
+            Confidence in each prediction. It sorts the images and is written above them.
         image_shape, ax, max_images, columns
             As in `from_estimator`.
 
@@ -139,9 +166,9 @@ class MisclassifiedDisplay:
         Raises
         ------
         ValueError
-            If the lengths differ, or `image_shape` does not fit.
+            If the lengths differ, or if `image_shape` does not fit X.
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         """
         check_consistent_length(X, y_true, y_pred, confidence)
         images = view_images(X, image_shape)
@@ -160,13 +187,25 @@ class MisclassifiedDisplay:
         )
         return display.plot(ax=ax, max_images=max_images, columns=columns)
 
-    def plot(self, ax=None, *, max_images: int = 25, columns: int | None = None):
-        """Draw at most `max_images` of the images; the parameters are those of `from_estimator`.
+    def plot(
+        self, ax: AxesLike | None = None, *, max_images: int = 25, columns: int | None = None
+    ) -> Self:
+        """Draw the images with their true and predicted labels.
+
+        Parameters
+        ----------
+        ax, max_images, columns
+            As in `from_estimator`.
 
         Returns
         -------
         display : MisclassifiedDisplay
-            Itself, with `axes_` and `figure_` set.
+            The display itself, with `axes_` and `figure_` set.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         shown = min(len(self.images), max_images)
         columns = min(max(shown, 1), columns or (8 if shown > 10 else 5))
@@ -178,15 +217,15 @@ class MisclassifiedDisplay:
                 panel.set_axis_off()
                 continue
             show_image(panel, self.images[index])
-            said = f"{self.y_pred[index]}"
+            predicted = f"{self.y_pred[index]}"
             if self.confidence is not None:
-                said += f" ({self.confidence[index]:.2f})"
-            panel.set_title(f"true {self.y_true[index]}\nsaid {said}", fontsize=9)
+                predicted += f" ({self.confidence[index]:.2f})"
+            panel.set_title(f"true {self.y_true[index]}\npredicted {predicted}", fontsize=9)
         self.axes_, self.figure_ = axes, axes.flat[0].figure
         if not shown:
             axes.flat[0].text(0.5, 0.5, "no image misclassified", ha="center", va="center")
         elif ax is None:
             total = "" if self.n_images is None else f" of {self.n_images:,}"
-            part = f", the first {shown}" if shown < len(self.images) else ""
+            part = f", first {shown} shown" if shown < len(self.images) else ""
             self.figure_.suptitle(f"{len(self.images)}{total} images misclassified{part}")
         return self

@@ -1,13 +1,21 @@
-"""OcclusionDisplay: which pixels a decision hangs on."""
+"""OcclusionDisplay: which pixels a decision depends on."""
 
 from __future__ import annotations
 
-from numbers import Integral
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 
+from skcnn._images import is_positive_int
 from skcnn.displays._common import DIVERGING, grid_axes, show_image, view_images
+
+if TYPE_CHECKING:
+    from skcnn.displays._common import AxesLike
+
+_Window: TypeAlias = tuple[slice, slice]
 
 _RESPONSES = {
     "predict_proba": "probability of the class",
@@ -17,11 +25,11 @@ _RESPONSES = {
 
 
 class OcclusionDisplay:
-    """Which pixels a decision hangs on: a patch slides over the image and hides what is under it.
+    """Which pixels a decision depends on, found by hiding parts of the image.
 
-    The map of an image gives, for each pixel, how far the response for the image's class falls on
-    average when a patch hides that pixel. Red: the classifier needs what is there. Blue: hiding it
-    helps.
+    A patch slides over the image and hides the pixels under it. The map of an image gives for each
+    pixel how much the response for the class drops, on average over the patches that hide the
+    pixel. Red pixels support the decision; hiding blue ones strengthens it [1]_.
 
     Parameters
     ----------
@@ -32,18 +40,23 @@ class OcclusionDisplay:
     labels : array-like of shape (n,)
         The class whose response is followed, for each image.
     response : str, default="response"
-        What fell, for the colour bar.
+        Name of the response, for the label of the colour bar.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes, of shape (2, n)
-        Images above, maps below.
+        Images in the first row, maps in the second.
     figure_ : matplotlib Figure
+        Figure of the axes.
+
+    See Also
+    --------
+    FilterDisplay : The filters of the first convolution layer.
 
     References
     ----------
-    M. D. Zeiler and R. Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014,
-    section 4.2.
+    .. [1] M. D. Zeiler and R. Fergus, "Visualizing and Understanding Convolutional Networks",
+       ECCV 2014, section 4.2.
 
     Examples
     --------
@@ -58,7 +71,9 @@ class OcclusionDisplay:
     (3, 8, 8)
     """
 
-    def __init__(self, images, maps, labels, *, response: str = "response"):
+    def __init__(
+        self, images: NDArray, maps: NDArray, labels: ArrayLike, *, response: str = "response"
+    ):
         self.images = images
         self.maps = maps
         self.labels = np.asarray(labels)
@@ -67,43 +82,47 @@ class OcclusionDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
+        estimator: BaseEstimator,
         X: ArrayLike,
         y: ArrayLike | None = None,
         *,
-        image_shape=None,
+        image_shape: Sequence[int] | None = None,
         patch_size: int | None = None,
         stride: int | None = None,
         fill: float | str = "mean",
         response_method: str = "auto",
         relative: bool = False,
-        ax=None,
-    ):
-        """Slide a patch over each image of X and draw what the decision hangs on.
+        ax: AxesLike | None = None,
+    ) -> Self:
+        """Slide a patch over each image of X and draw the maps.
 
         Parameters
         ----------
         estimator : fitted classifier
-            Any with the `response_method`.
+            Any classifier of images that has `response_method`.
         X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
-            The images to explain: a handful, each becomes a column.
+            The images to explain. Each becomes a column, so pass only a few.
         y : array-like of shape (n,), default=None
-            The class whose response is followed. None: the predicted one.
+            The class whose response is followed. None means the predicted class.
         image_shape : (h, w) or (h, w, channels), default=None
-            Of one row of a 2-D X. None: the network's own, else a square.
+            Shape of the image in one row of a 2-D X. None takes it from the network, or assumes
+            square images for other classifiers.
         patch_size : int, default=None
-            Side of the patch in pixels. None: a fifth of the image's shorter side.
+            Side of the patch in pixels. None means a fifth of the shorter side of the image.
         stride : int, default=None
-            Pixels from one position to the next. None: half the patch.
+            Distance between two positions of the patch, in pixels. None means half the patch.
         fill : float or "mean", default="mean"
-            Value under the patch. "mean": the mean pixel of X.
+            Value of the hidden pixels. "mean" is the mean pixel of X.
         response_method : {"auto", "predict_proba", "predict_log_proba", "decision_function"}, \
                 default="auto"
-            The answer whose fall is measured. "auto": probability if there is one, else decision
-            value. The logarithm of the probability still shows what matters where the classifier
-            is so sure that no patch changes its mind.
+            Method that gives the response. "auto" uses `predict_proba` if the classifier has it,
+            and `decision_function` otherwise. The log-probability shows what matters even if the
+            classifier is so confident that no patch changes the probability.
+        relative : bool, default=False
+            Whether to scale the map of each image by its own largest value. By default all maps
+            have the same scale.
         ax : matplotlib Axes or sequence of Axes, default=None
-            Where to draw; one is divided. None: a new figure.
+            Axes to draw into. A single one is divided. None creates a new figure.
 
         Returns
         -------
@@ -112,11 +131,12 @@ class OcclusionDisplay:
         Raises
         ------
         ValueError
-            If the patch, the stride, the method or a label of `y` makes no sense for these images.
+            If `patch_size`, `stride` or `response_method` is invalid, or if `y` does not have one
+            known class per image.
         TypeError
             If `estimator` does not have the method.
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
 
         Examples
         --------
@@ -136,39 +156,43 @@ class OcclusionDisplay:
         if stride is None:
             stride = max(1, patch_size // 2)
         _check_patch(patch_size, stride, height, width)
+        method = _choose_method(estimator, response_method)
 
-        method = _response_method(estimator, response_method)
-        values = _responses(estimator, method, given)
+        def respond(images: NDArray) -> NDArray:
+            """Responses (n, n_classes) to images (n, h, w, channels), passed in the form of X."""
+            return _responses(estimator, method, images.reshape(len(images), *given.shape[1:]))
+
+        values = respond(images)
         classes = np.asarray(estimator.classes_)
         targets = values.argmax(axis=1) if y is None else _class_indices(y, classes, len(images))
         value = images.mean() if fill == "mean" else float(fill)
         if images.dtype.kind in "iub":
             value = round(value)
-        windows = _patches(height, width, patch_size, stride)
-        maps = np.stack(
-            [
-                _drops(estimator, method, image, windows, value, target, base, given.shape[1:])
-                for image, target, base in zip(images, targets, values, strict=True)
-            ]
-        )
-        return cls(images, maps, classes[targets], response=_RESPONSES[method]).plot(
-            ax=ax, relative=relative
-        )
+        windows = _windows(height, width, patch_size, stride)
+        maps = [
+            _mean_drops(respond, image, target, before[target], windows, value)
+            for image, target, before in zip(images, targets, values, strict=True)
+        ]
+        display = cls(images, np.stack(maps), classes[targets], response=_RESPONSES[method])
+        return display.plot(ax=ax, relative=relative)
 
-    def plot(self, ax=None, *, relative: bool = False):
+    def plot(self, ax: AxesLike | None = None, *, relative: bool = False) -> Self:
         """Draw the images and, below them, their maps.
 
         Parameters
         ----------
-        ax : matplotlib Axes or sequence of Axes, default=None
-            Where to draw; one is divided. None: a new figure.
-        relative : bool, default=False
+        ax, relative
             As in `from_estimator`.
 
         Returns
         -------
         display : OcclusionDisplay
-            Itself, with `axes_` and `figure_` set.
+            The display itself, with `axes_` and `figure_` set.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         count = len(self.images)
         axes = grid_axes(type(self).__name__, ax, 2, count, (1.5 * count + 1.2, 3.6))
@@ -194,57 +218,71 @@ class OcclusionDisplay:
 
 
 def _check_patch(patch_size: int, stride: int, height: int, width: int) -> None:
-    """Refuse a patch that is no patch of these images."""
+    """Check that the patch fits into the image, and that no pixel is left out between patches."""
     shorter = min(height, width)
-    for name, value, most in (
-        ("patch_size", patch_size, shorter),
-        ("stride", stride, max(1, patch_size if isinstance(patch_size, Integral) else 1)),
-    ):
-        if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= value <= most:
-            raise ValueError(
-                f"{name} is {value!r}; expected an integer from 1 to {most} "
-                + ("(the image's shorter side)." if name == "patch_size" else "(patch_size).")
-            )
-
-
-def _response_method(estimator, method: str) -> str:
-    """The name of the method to ask, checked."""
-    if method != "auto" and method not in _RESPONSES:
+    if not is_positive_int(patch_size) or patch_size > shorter:
         raise ValueError(
-            f"response_method is {method!r}; expected 'auto' or one of {sorted(_RESPONSES)}."
+            f"patch_size is {patch_size!r}; expected an integer from 1 to {shorter}, the shorter "
+            "side of the images. Pass such an integer, or None for a fifth of it."
         )
-    wanted = ["predict_proba", "decision_function"] if method == "auto" else [method]
-    for name in wanted:
+    if not is_positive_int(stride) or stride > patch_size:
+        raise ValueError(
+            f"stride is {stride!r}; expected an integer from 1 to {patch_size}, the patch_size. "
+            "Pass such an integer, or None for half of it."
+        )
+
+
+def _choose_method(estimator: BaseEstimator, response_method: str) -> str:
+    """Name of the estimator's method that gives the response."""
+    if response_method != "auto" and response_method not in _RESPONSES:
+        raise ValueError(
+            f"response_method is {response_method!r}; expected 'auto' or one of "
+            f"{sorted(_RESPONSES)}. Pass one of these."
+        )
+    automatic = ["predict_proba", "decision_function"]
+    accepted = automatic if response_method == "auto" else [response_method]
+    for name in accepted:
         if hasattr(estimator, name):
             return name
     raise TypeError(
-        f"OcclusionDisplay needs {' or '.join(wanted)}, which {type(estimator).__name__} does not "
-        "have."
+        f"{type(estimator).__name__} has no {' or '.join(accepted)}; OcclusionDisplay with "
+        f"response_method={response_method!r} expected such a method. Pass another "
+        "response_method or another classifier."
     )
 
 
-def _responses(estimator, method: str, X: NDArray) -> NDArray:
-    """What the classifier answers: (n, n_classes)."""
+def _responses(estimator: BaseEstimator, method: str, X: NDArray) -> NDArray:
+    """Responses (n, n_classes) of the estimator's method."""
     values = np.asarray(getattr(estimator, method)(X))
-    if values.ndim == 1:  # two classes: the value speaks for the second
+    if values.ndim == 1:  # two classes: a positive value means the second
         values = np.column_stack([-values, values])
     return values
 
 
-def _class_indices(y: ArrayLike, classes: NDArray, count: int) -> NDArray:
-    """Where the labels of `y` stand in `classes`."""
+def _class_indices(y: ArrayLike, classes: NDArray, n_images: int) -> NDArray[np.intp]:
+    """Index in `classes` of each label of `y`."""
     y = np.asarray(y)
-    if y.shape != (count,):
-        raise ValueError(f"y has shape {y.shape}; expected ({count},), one class per image.")
+    if y.shape != (n_images,):
+        raise ValueError(
+            f"y has shape {y.shape}; expected ({n_images},). Pass one class per image, or None for "
+            "the predicted classes."
+        )
     unknown = np.setdiff1d(y, classes)
     if unknown.size:
-        raise ValueError(f"y has labels {unknown.tolist()} that are not in classes_ {classes}.")
+        raise ValueError(
+            f"y has labels {unknown.tolist()}; expected labels in classes_, {classes.tolist()}. "
+            "Pass labels that the classifier was fitted on."
+        )
     order = np.argsort(classes)
     return order[np.searchsorted(classes, y, sorter=order)]
 
 
-def _patches(height: int, width: int, size: int, stride: int) -> list[tuple[slice, slice]]:
-    """The windows of every position, cut at the borders, so that all pixels are hidden alike."""
+def _windows(height: int, width: int, size: int, stride: int) -> list[_Window]:
+    """All positions of the patch, clipped to the image.
+
+    Positions that only partly overlap the image are included: without them, pixels at the border
+    would be hidden less often than others.
+    """
 
     def spans(length: int) -> list[slice]:
         return [
@@ -255,14 +293,23 @@ def _patches(height: int, width: int, size: int, stride: int) -> list[tuple[slic
     return [(rows, columns) for rows in spans(height) for columns in spans(width)]
 
 
-def _drops(estimator, method, image, windows, fill, target, base, shape) -> NDArray:
-    """Mean drop of class `target`'s response under the patches that hide each pixel (h, w)."""
+def _mean_drops(
+    respond: Callable[[NDArray], NDArray],
+    image: NDArray,
+    target: int,
+    before: float,
+    windows: list[_Window],
+    fill: float,
+) -> NDArray:
+    """Mean drop of the response for class `target`, over the patches that hide each pixel (h, w).
+
+    `before` is the response to the image without a patch.
+    """
     hidden = np.repeat(image[None], len(windows), axis=0)
     for copy, window in zip(hidden, windows, strict=True):
         copy[window] = fill
-    values = _responses(estimator, method, hidden.reshape(len(windows), *shape))
     total, times = np.zeros(image.shape[:2]), np.zeros(image.shape[:2])
-    for window, value in zip(windows, values[:, target], strict=True):
-        total[window] += base[target] - value
+    for window, after in zip(windows, respond(hidden)[:, target], strict=True):
+        total[window] += before - after
         times[window] += 1
     return total / times

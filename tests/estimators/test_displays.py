@@ -1,4 +1,4 @@
-"""skcnn.displays: what is computed, what is drawn, and what is refused."""
+"""`skcnn.displays`: what they compute, what they draw, and invalid input."""
 
 import builtins
 import sys
@@ -37,7 +37,7 @@ def network(digits):
 
 
 class BrightPixel:
-    """Says 1 in proportion to the brightness of one pixel: its decision hangs on that alone."""
+    """Classifier whose probability of "bright" is the brightness of one pixel."""
 
     classes_ = np.array(["dark", "bright"])
 
@@ -59,7 +59,7 @@ def test_filters_are_those_of_the_first_layer(network):
     assert display.figure_ is display.ax_.figure
 
 
-def test_filters_stand_in_the_picture_in_reading_order():
+def test_filters_are_drawn_in_reading_order():
     weights = np.arange(1.0, 7.0).reshape(6, 1, 1, 1) * np.ones((1, 2, 2, 1))
     display = FilterDisplay(weights).plot(columns=3)
     picture = np.ma.filled(display.im_.get_array(), np.nan)
@@ -91,12 +91,12 @@ def test_filters_are_found_in_pipelines_and_searches(digits):
 def test_filters_need_a_fitted_network():
     with pytest.raises(AttributeError, match="fitted ConvNetClassifier"):
         FilterDisplay.from_estimator(ConvNetClassifier())
-    with pytest.raises(AttributeError, match="SVC does not have it"):
+    with pytest.raises(AttributeError, match="SVC has no attribute 'filters_'"):
         FilterDisplay.from_estimator(SVC())
 
 
 @pytest.mark.parametrize("shape", [(3, 3), (0, 3, 3, 1), (4, 3, 3)])
-def test_filters_of_another_shape_are_refused(shape):
+def test_filters_of_invalid_shape(shape):
     with pytest.raises(ValueError, match="expected"):
         FilterDisplay(np.zeros(shape))
 
@@ -127,7 +127,7 @@ def test_loss_curve_needs_an_epoch():
         LossCurveDisplay([])
 
 
-def test_displays_draw_into_given_axes(network):
+def test_displays_draw_into_the_given_axes(network):
     figure, axes = plt.subplots(1, 3)
     assert FilterDisplay.from_estimator(network, ax=axes[0]).ax_ is axes[0]
     display = LossCurveDisplay.from_estimator(network, ax=axes[1:])
@@ -139,32 +139,34 @@ def test_displays_draw_into_given_axes(network):
     assert divided.figure_ is alone.figure
 
 
-def test_wrong_axes_are_refused(network):
+def test_unsuitable_axes(network):
     _, axes = plt.subplots(1, 3)
-    with pytest.raises(ValueError, match="needs 2 axes"):
+    with pytest.raises(ValueError, match="ax has 3 axes; LossCurveDisplay expected 2"):
         LossCurveDisplay.from_estimator(network, ax=axes)
     loose = plt.figure().add_axes((0, 0, 1, 1))
     with pytest.raises(ValueError, match="not part of a grid"):
         LossCurveDisplay.from_estimator(network, ax=loose)
 
 
-def test_misclassified_are_the_wrong_ones_surest_first(digits, network):
+def test_misclassified_images_are_sorted_by_confidence(digits, network):
     X, y = digits
     display = MisclassifiedDisplay.from_estimator(network, X[500:], y[500:], max_images=6)
-    said = network.predict(X[500:])
+    predicted = network.predict(X[500:])
     probability = network.predict_proba(X[500:]).max(axis=1)
-    wrong = np.flatnonzero(said != y[500:])
+    wrong = np.flatnonzero(predicted != y[500:])
     order = wrong[np.argsort(-probability[wrong], kind="stable")]
     np.testing.assert_array_equal(display.images[..., 0], X[500:][order])
     np.testing.assert_array_equal(display.y_true, y[500:][order])
-    np.testing.assert_array_equal(display.y_pred, said[order])
+    np.testing.assert_array_equal(display.y_pred, predicted[order])
     titles = [ax.get_title() for ax in display.axes_.flat]
     assert len([title for title in titles if title]) == 6
     first = order[0]
-    assert titles[0] == f"true {y[500:][first]}\nsaid {said[first]} ({probability[first]:.2f})"
+    assert titles[0] == (
+        f"true {y[500:][first]}\npredicted {predicted[first]} ({probability[first]:.2f})"
+    )
 
 
-def test_misclassified_confidence_of_decision_values(digits):
+def test_misclassified_confidence_from_decision_values(digits):
     X, y = digits
     rows = X.reshape(len(X), -1).astype(float)
     svc = SVC().fit(rows[:300], y[:300])
@@ -174,28 +176,28 @@ def test_misclassified_confidence_of_decision_values(digits):
     np.testing.assert_allclose(display.confidence, np.sort(lead)[::-1])
 
 
-def test_misclassified_none_and_colour():
+def test_misclassified_without_mistakes_and_in_colour():
     images = np.random.default_rng(0).integers(0, 255, (3, 6, 5, 3), dtype=np.uint8)
     display = MisclassifiedDisplay.from_predictions(images, ["a", "b", "a"], ["a", "b", "a"])
     assert len(display.images) == 0
     assert display.axes_[0, 0].texts[0].get_text() == "no image misclassified"
     display = MisclassifiedDisplay.from_predictions(images, ["a", "b", "a"], ["a", "a", "a"])
-    assert display.axes_[0, 0].get_title() == "true b\nsaid a"
+    assert display.axes_[0, 0].get_title() == "true b\npredicted a"
     with pytest.raises(ValueError, match="inconsistent"):
         MisclassifiedDisplay.from_predictions(images, ["a", "b"], ["a", "b", "a"])
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float64])
-def test_occlusion_finds_the_pixel_that_the_decision_hangs_on(dtype):
+def test_occlusion_finds_the_pixel_that_the_decision_depends_on(dtype):
     images = np.full((2, 7, 9), 16, dtype=dtype)
     estimator = BrightPixel(2, 6)
     display = OcclusionDisplay.from_estimator(
         estimator, images, ["bright", "dark"], patch_size=3, stride=1, fill=0
     )
     bright, dark = display.maps
-    assert bright[2, 6] == pytest.approx(1.0)  # every patch that hides it takes all
+    assert bright[2, 6] == pytest.approx(1.0)  # each patch that hides it removes the whole response
     assert np.unravel_index(bright.argmax(), bright.shape) == (2, 6)
-    assert bright[2, 5] == pytest.approx(6 / 9)  # 6 of the 9 patches over it hide (2, 6), too
+    assert bright[2, 5] == pytest.approx(6 / 9)  # 6 of the 9 patches that hide it also hide (2, 6)
     assert not bright[:, :4].any()
     np.testing.assert_allclose(dark, -bright)
     assert display.axes_.shape == (2, 2)
@@ -241,27 +243,27 @@ def test_occlusion_of_rows_and_decision_functions(digits):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"patch_size": 0}, "patch_size is 0"),
+        ({"patch_size": 0}, "patch_size is 0; expected an integer from 1 to 5"),
         ({"patch_size": 6}, "from 1 to 5"),
         ({"patch_size": 2.0}, "patch_size is 2.0"),
         ({"patch_size": 2, "stride": 3}, "stride is 3"),
         ({"response_method": "predict"}, "response_method is 'predict'"),
-        ({"y": ["grey"]}, "not in classes_"),
+        ({"y": ["grey"]}, r"labels \['grey'\]; expected labels in classes_, \['dark', "),
         ({"y": ["dark", "dark"]}, "expected \\(1,\\)"),
     ],
 )
-def test_occlusion_refuses(settings, message):
+def test_occlusion_with_invalid_settings(settings, message):
     with pytest.raises(ValueError, match=message):
         OcclusionDisplay.from_estimator(BrightPixel(0, 0), np.ones((1, 5, 5)), **settings)
 
 
-def test_occlusion_needs_a_response():
-    class Silent:
+def test_occlusion_needs_a_response_method():
+    class NoResponse:
         classes_ = np.array([0, 1])
 
-    with pytest.raises(TypeError, match="predict_proba or decision_function, which Silent does"):
-        OcclusionDisplay.from_estimator(Silent(), np.ones((1, 5, 5)))
-    with pytest.raises(TypeError, match="predict_log_proba"):
+    with pytest.raises(TypeError, match="NoResponse has no predict_proba or decision_function"):
+        OcclusionDisplay.from_estimator(NoResponse(), np.ones((1, 5, 5)))
+    with pytest.raises(TypeError, match="BrightPixel has no predict_log_proba"):
         OcclusionDisplay.from_estimator(
             BrightPixel(0, 0), np.ones((1, 5, 5)), response_method="predict_log_proba"
         )
@@ -278,7 +280,7 @@ def test_occlusion_of_log_probabilities(network, digits):
     assert display.maps[0, 3, 2] == pytest.approx(before - after, abs=1e-5)
 
 
-def test_without_matplotlib_the_extra_is_named(monkeypatch):
+def test_missing_matplotlib_is_reported_with_the_extra_to_install(monkeypatch):
     real = builtins.__import__
 
     def no_matplotlib(name, *args, **kwargs):
