@@ -1,9 +1,9 @@
-"""What a network has learned to see, as features for another classifier.
+"""The features of a network as input for another classifier.
 
-`ConvNetClassifier.transform` gives the output of the last pooling layer, so a network is a
-transformer in a pipeline like any other. The same SVC sees the pixels, HOG features, and the
-features of a network; the picture compares its errors. (Digits as small and as tidy as these are
-hard to beat with anything but their pixels.)
+`ConvNetClassifier.transform` returns the output of the last pooling layer, so a network can be a
+transformer in a pipeline. The example trains the same SVC on pixels, on HOG features and on the
+features of a network, and plots the test errors. (On digits as small and clean as these, an SVC
+on the pixels is hard to beat.)
 
     python examples/cnn_features_svc.py
 """
@@ -23,13 +23,13 @@ from skcnn.datasets import load_digits_images
 
 
 def flatten(images):
-    """Images (n, h, w) as rows of pixels."""
+    """Reshape images (n, h, w) to rows of pixels."""
     return images.reshape(len(images), -1)
 
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("--out", type=Path, default=Path(), help="folder of the picture")
-parser.add_argument("--quick", action="store_true", help="few images, a few seconds")
+parser.add_argument("--out", type=Path, default=Path(), help="folder for the picture")
+parser.add_argument("--quick", action="store_true", help="use few images; takes a few seconds")
 options = parser.parse_args()
 
 X, y = load_digits_images()
@@ -44,7 +44,7 @@ contenders = {
     "SVC on pixels": make_pipeline(FunctionTransformer(flatten), SVC(C=10)),
     "SVC on HOG": make_pipeline(HOGTransformer(), SVC(C=10)),
     "SVC on the network's features": make_pipeline(network, PCA(0.95), SVC(C=10)),
-    "the network itself": network,
+    "network": network,
 }
 errors = {}
 for name, model in contenders.items():

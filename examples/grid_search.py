@@ -1,7 +1,7 @@
-"""Tuning a network with GridSearchCV, several fits at a time.
+"""Tune a network with GridSearchCV, several fits in parallel.
 
-A fit takes all cores, unless it runs beside others: `GridSearchCV(n_jobs=2)` trains two networks
-at a time, each with its share of the cores. The picture is the error over the grid.
+A fit uses all cores by default. With `GridSearchCV(n_jobs=2)` two networks train in parallel, each
+with its share of the cores. The picture shows the cross-validated error over the grid.
 
     python examples/grid_search.py
 """
@@ -17,8 +17,8 @@ from skcnn import ConvNetClassifier
 from skcnn.datasets import load_digits_images
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("--out", type=Path, default=Path(), help="folder of the picture")
-parser.add_argument("--quick", action="store_true", help="few images, a few seconds")
+parser.add_argument("--out", type=Path, default=Path(), help="folder for the picture")
+parser.add_argument("--quick", action="store_true", help="use few images; takes a few seconds")
 options = parser.parse_args()
 
 X, y = load_digits_images()
@@ -34,11 +34,11 @@ search = GridSearchCV(
     n_jobs=2,
 )
 search.fit(X_train, y_train)
-print("Best settings:", search.best_params_)
-print(f"Cross-validated error {1 - search.best_score_:.2%}")
-print(f"Test error {1 - search.score(X_test, y_test):.2%} of {len(y_test)} images")
+print("Best parameters:", search.best_params_)
+print(f"Cross-validated error: {1 - search.best_score_:.2%}")
+print(f"Test error: {1 - search.score(X_test, y_test):.2%} of {len(y_test)} images")
 
-# GridSearchCV sorts parameters by name, the last one changes first.
+# GridSearchCV sorts the parameters by name; the last one varies fastest.
 errors = 100 * (1 - search.cv_results_["mean_test_score"].reshape(len(rates), len(filters)))
 figure, ax = plt.subplots(figsize=(5.2, 3.8), layout="constrained")
 drawn = ax.imshow(errors, cmap="cividis_r")

@@ -1,6 +1,6 @@
-"""From a folder of your own images to a classifier.
+"""Train a classifier on a folder of your own images.
 
-The folder has a folder for each class, named after it, with image files in it:
+The folder has one subfolder per class, named after the class, which holds the image files:
 
     animals/cat/tom.png
     animals/cat/felix.jpg
@@ -8,8 +8,9 @@ The folder has a folder for each class, named after it, with image files in it:
 
     python examples/image_folder.py animals
 
-Images are made grey (or with --colour RGB) and brought to one small size. Without a folder, the
-script makes a little one, of digits. The picture shows some test images and what the network says.
+Images are converted to grey (with --colour, to RGB) and resized to one small size. Without a
+folder, the script creates a temporary one with digits. The picture shows some test images and
+their predicted labels.
 """
 
 import argparse
@@ -31,7 +32,7 @@ ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 
 
 def read_image(path, size, colour):
-    """One image file as an array (size, size) or (size, size, 3), from 0 to 1."""
+    """Read an image file as an array (size, size) or (size, size, 3), from 0 to 1."""
     image = imread(path)
     if image.ndim == 3 and image.shape[2] == 4:
         image = rgba2rgb(image)
@@ -44,16 +45,19 @@ def read_image(path, size, colour):
 
 
 def load_folder(folder, size, colour):
-    """Images (n, size, size[, 3]) and class names (n,) of a folder of folders."""
+    """Read images (n, size, size[, 3]) and class names (n,) from one subfolder per class."""
     paths = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in ENDINGS)
     if len({path.parent for path in paths}) < 2:
-        raise SystemExit(f"{folder} has no two folders with images in them, one for each class.")
+        raise SystemExit(
+            f"{folder} has fewer than two subfolders with images; expected one per class. "
+            "Put the image files of each class into a subfolder named after it."
+        )
     X = np.stack([read_image(path, size, colour) for path in paths])
     return X, np.array([path.parent.name for path in paths])
 
 
 def make_example(folder, count):
-    """Write some digits as PNG files, in a folder for each class."""
+    """Write `count` digits as PNG files, in one subfolder per class."""
     X, y = load_digits_images()
     for number, (image, label) in enumerate(zip(X[:count], y[:count], strict=True)):
         path = folder / f"digit-{label}" / f"{number:04}.png"
@@ -62,11 +66,15 @@ def make_example(folder, count):
 
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("folder", type=Path, nargs="?", help="a folder of folders of images")
-parser.add_argument("--size", type=int, default=16, help="side of the images (default: 16)")
-parser.add_argument("--colour", action="store_true", help="keep the colours")
-parser.add_argument("--out", type=Path, default=Path(), help="folder of the picture and the model")
-parser.add_argument("--quick", action="store_true", help="few images, a few seconds")
+parser.add_argument(
+    "folder", type=Path, nargs="?", help="folder with one subfolder of images per class"
+)
+parser.add_argument(
+    "--size", type=int, default=16, help="side in pixels after resizing (default: 16)"
+)
+parser.add_argument("--colour", action="store_true", help="use RGB images instead of grey ones")
+parser.add_argument("--out", type=Path, default=Path(), help="folder for the picture and the model")
+parser.add_argument("--quick", action="store_true", help="use few images; takes a few seconds")
 options = parser.parse_args()
 
 if options.folder is None:
@@ -88,14 +96,14 @@ figure, axes = plt.subplots(2, 5, figsize=(9, 4.4), layout="constrained", squeez
 for ax in axes.flat:
     ax.set_axis_off()
 for ax, image, label, row in zip(axes.flat, X_test, y_test, probabilities, strict=False):
-    said = network.classes_[row.argmax()]
+    predicted = network.classes_[row.argmax()]
     ax.imshow(image, cmap="gray", vmin=0, vmax=1)
     ax.set_title(
-        f"{label}\nsaid {said}, {row.max():.0%}",
+        f"true {label}\npredicted {predicted}, {row.max():.0%}",
         fontsize=9,
-        color="black" if said == label else "#D55E00",
+        color="black" if predicted == label else "#D55E00",
     )
 figure.savefig(options.out / "image_folder.png", dpi=120)
 plt.close(figure)
 print(f"Picture: {options.out / 'image_folder.png'}")
-print(f"Model, for joblib.load: {options.out / 'image_folder.joblib'}")
+print(f"Model (load it with joblib.load): {options.out / 'image_folder.joblib'}")

@@ -1,6 +1,6 @@
-"""How many images are needed? Learning curves of a network and of HOG + SVC.
+"""Learning curves of a network and of HOG + SVC: how many images are needed?
 
-scikit-learn's own `LearningCurveDisplay` does it, on the same folds for both.
+scikit-learn's `LearningCurveDisplay` draws both, on the same folds.
 
     python examples/learning_curve.py
 """
@@ -17,8 +17,8 @@ from skcnn import ConvNetClassifier, make_hog_svc
 from skcnn.datasets import load_digits_images
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("--out", type=Path, default=Path(), help="folder of the picture")
-parser.add_argument("--quick", action="store_true", help="few images, a few seconds")
+parser.add_argument("--out", type=Path, default=Path(), help="folder for the picture")
+parser.add_argument("--quick", action="store_true", help="use few images; takes a few seconds")
 options = parser.parse_args()
 
 X, y = load_digits_images()

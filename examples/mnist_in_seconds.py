@@ -1,12 +1,13 @@
-"""MNIST in seconds: test error against training time, beside ten hours in 2014.
+"""MNIST in seconds: test error against training time, compared with ten hours in 2014.
 
     python examples/mnist_in_seconds.py [--data DIR] [--recipe NAME ...] [--seeds 3] [--out DIR]
     python examples/mnist_in_seconds.py --best --out mnist-best
 
-Each point of the curve is a training of its own: `max_time` gives the seconds, and the learning
-rate has come down when they are over. Printed is the test error; drawn, its median over the seeds,
-beside Fig. 8 of Bastani & Wang (2014). Only training is timed. The recipes were chosen by hand on
-the last 10,000 training images, as `--validate` measures them, not on the test images.
+Each point of the curve is a separate fit. `max_time` sets its duration in seconds, and the
+learning rate falls to zero within that time. Only training is timed. The script prints the test
+errors and draws their median over the seeds, together with Fig. 8 of Bastani & Wang (2014). The
+recipes were chosen by hand on the last 10,000 training images, as `--validate` measures them, not
+on the test images.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import csv
 import statistics
 import time
 from pathlib import Path
+
+from numpy.typing import NDArray
 
 from skcnn import ConvNetClassifier
 from skcnn.datasets import load_mnist
@@ -44,7 +47,7 @@ BEST = {
     "augment": "affine",
     "learning_rate_init": 0.0015,
 }
-# name: (parameters, seconds of training; None: until max_iter epochs are done)
+# name: (parameters, seconds of training; None trains for max_iter epochs)
 RECIPES = {
     "the paper's network": (PAPER_NETWORK, (3, 6, 12, 30, 60)),
     "defaults": ({}, (5, 10, 15, 30, None)),
@@ -52,17 +55,20 @@ RECIPES = {
     "three minutes": (AUGMENTED, (170,)),
 }
 BEST_SECONDS = 1800
-# markers and colours (Okabe & Ito's, told apart by the colour-blind) of the recipes in the picture
+# Markers and colours of the recipes, from the palette of Okabe and Ito, which colour-blind readers
+# can tell apart.
 LOOKS = (("o", "#0072B2"), ("s", "#D55E00"), ("D", "#009E73"), ("^", "#CC79A7"), ("v", "#E69F00"))
-# Fig. 8 of the paper, read off the curve, and its best result: hours of training, percent
+# Fig. 8 of the paper, read off the curve, and its best result: (hours of training, error in %)
 PUBLISHED = (
     (0.25, 30), (0.5, 13.8), (1, 9.2), (2, 7.3), (3, 6.0), (4, 4.2), (5, 3.9), (6.75, 3.2),
     (10, 1.73),
 )  # fmt: skip
 
 
-def train(params: dict, seconds: float | None, seed: int, data) -> tuple[float, float]:
-    """Seconds that the training took, and the error in percent on the images left for that."""
+def train(
+    params: dict, seconds: float | None, seed: int, data: tuple[NDArray, ...]
+) -> tuple[float, float]:
+    """Fit once; return the seconds of training and the error on the other images in percent."""
     X_train, y_train, X_test, y_test = data
     cnn = ConvNetClassifier(**params, max_time=seconds, random_state=seed)
     begin = time.perf_counter()
@@ -72,6 +78,7 @@ def train(params: dict, seconds: float | None, seed: int, data) -> tuple[float, 
 
 
 def draw(rows: list[dict], which: str, path: Path) -> None:
+    """Draw the median error of each recipe against its training time."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -82,10 +89,10 @@ def draw(rows: list[dict], which: str, path: Path) -> None:
     ax.plot([3600 * h for h in hours], errors, "o--", color="0.5", label="Bastani & Wang, 2014")
     names = dict.fromkeys(row["recipe"] for row in rows)
     for name, (marker, colour) in zip(names, LOOKS, strict=False):
-        mine = [row for row in rows if row["recipe"] == name]
+        runs = [row for row in rows if row["recipe"] == name]
         ax.plot(
-            [row["seconds"] for row in mine],
-            [row["error_percent"] for row in mine],
+            [row["seconds"] for row in runs],
+            [row["error_percent"] for row in runs],
             f"{marker}-",
             color=colour,
             label=name,
@@ -96,7 +103,7 @@ def draw(rows: list[dict], which: str, path: Path) -> None:
     ax.set_yticks([0.3, 0.5, 1, 2, 5, 10, 30], ["0.3", "0.5", "1", "2", "5", "10", "30"])
     ax.minorticks_off()
     ax.set_xlabel("training time")
-    ax.set_ylabel(f"{which} error, percent")
+    ax.set_ylabel(f"{which} error (%)")
     ax.grid(color="0.9")
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False)
@@ -105,20 +112,24 @@ def draw(rows: list[dict], which: str, path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", help="folder of the four IDX files (default: download MNIST)")
-    parser.add_argument("--recipe", nargs="+", choices=RECIPES, default=list(RECIPES))
+    parser.add_argument("--data", help="folder with the four IDX files (default: download MNIST)")
     parser.add_argument(
-        "--best", action="store_true", help="instead of these, the largest recipe: 30 minutes"
+        "--recipe", nargs="+", choices=RECIPES, default=list(RECIPES), help="default: all recipes"
+    )
+    parser.add_argument(
+        "--best", action="store_true", help="run only the largest recipe, which takes 30 minutes"
     )
     parser.add_argument(
         "--validate",
         action="store_true",
-        help="train on the first 50,000 images; the error is that on the other 10,000",
+        help="train on the first 50,000 images and measure the error on the other 10,000",
     )
-    parser.add_argument("--seconds", type=float, nargs="+", help="instead of each recipe's own")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--train-size", type=int, help="use only the first so many images")
-    parser.add_argument("--out", type=Path, default=Path("mnist-in-seconds"))
+    parser.add_argument(
+        "--seconds", type=float, nargs="+", help="durations to use instead of the recipe's"
+    )
+    parser.add_argument("--seeds", type=int, default=1, help="fits per point (default: 1)")
+    parser.add_argument("--train-size", type=int, help="train on this many images only")
+    parser.add_argument("--out", type=Path, default=Path("mnist-in-seconds"), help="output folder")
     args = parser.parse_args()
     X_train, y_train, X_test, y_test = load_mnist(args.data)
     if args.validate:
@@ -132,7 +143,7 @@ def main() -> None:
     rows = []
     for name, (params, budgets) in recipes.items():
         for seconds in args.seconds or budgets:
-            # with seconds given, the clock ends the training, not the number of epochs
+            # with a time limit, the clock ends the training, not the number of epochs
             epochs = {} if seconds is None else {"max_iter": 1_000_000}
             runs = [train({**params, **epochs}, seconds, seed, data) for seed in range(args.seeds)]
             errors = [error for _, error in runs]
@@ -155,7 +166,7 @@ def main() -> None:
         writer.writeheader()
         writer.writerows(rows)
     draw(rows, which, args.out / "mnist_in_seconds.png")
-    print(f"written to {args.out}")
+    print(f"Written to {args.out}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""The defaults of `ConvNetClassifier` and their neighbours: validation error against seconds.
+"""Validation error and training time of `ConvNetClassifier` near its defaults.
 
     python examples/sweep_defaults.py [--data DIR] [--seeds 1] [--out DIR]
 
-Every candidate is trained on the first 50,000 training images of MNIST and judged on the other
-10,000, and by 5-fold cross-validation on four fifths of scikit-learn's digits. MNIST's test images
-and the last fifth of the digits are not touched. Written are a table and a picture; the current
-defaults are marked.
+Each candidate differs from the defaults in one parameter. On MNIST it is trained on the first
+50,000 training images and evaluated on the other 10,000. On scikit-learn's digits it is evaluated
+by 5-fold cross-validation on four fifths of the images. MNIST's test images and the last fifth of
+the digits are not used. The script writes a table and a picture, in which the current defaults are
+highlighted.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
 
 from skcnn import ConvNetClassifier
@@ -23,7 +25,6 @@ from skcnn.datasets import load_digits_images, load_mnist
 
 N_TRAIN = 50_000
 DEFAULTS = "defaults"
-# one step away from the defaults, in each direction that matters
 CANDIDATES = {
     DEFAULTS: {},
     "2 layers, 32 and 64 filters": {"n_filters": (32, 64)},
@@ -43,8 +44,13 @@ CANDIDATES = {
 }
 
 
-def judge(params: dict, seed: int, mnist, digits) -> dict:
-    """Errors in percent and seconds of training, on both data sets."""
+def evaluate(
+    params: dict,
+    seed: int,
+    mnist: tuple[NDArray, NDArray],
+    digits: tuple[NDArray, NDArray],
+) -> dict[str, float]:
+    """Errors in percent and training times in seconds on both data sets."""
     X, y = mnist
     cnn = ConvNetClassifier(**params, random_state=seed)
     begin = time.perf_counter()
@@ -58,12 +64,12 @@ def judge(params: dict, seed: int, mnist, digits) -> dict:
         "mnist_error_percent": mnist_error,
         "mnist_seconds": seconds,
         "digits_error_percent": 100 * (1 - scores.mean()),
-        "digits_seconds_a_fold": (time.perf_counter() - begin) / folds.n_splits,
+        "digits_seconds_per_fold": (time.perf_counter() - begin) / folds.n_splits,
     }
 
 
 def draw(rows: list[dict], path: Path) -> None:
-    """A line a candidate: its error on both data sets, and the seconds of its training."""
+    """Draw the error and the training time of each candidate on both data sets."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -76,10 +82,14 @@ def draw(rows: list[dict], path: Path) -> None:
     )
     for ax, error, seconds, title in (
         (axes[0], "mnist_error_percent", "mnist_seconds", "MNIST, 50,000 training images"),
-        (axes[1], "digits_error_percent", "digits_seconds_a_fold", "scikit-learn's digits, 5-fold"),
+        (
+            axes[1],
+            "digits_error_percent",
+            "digits_seconds_per_fold",
+            "scikit-learn's digits, 5-fold",
+        ),
     ):
-        chosen = [row["candidate"] == DEFAULTS for row in rows]
-        colours = ["C1" if one else "C0" for one in chosen]
+        colours = ["C1" if row["candidate"] == DEFAULTS else "C0" for row in rows]
         ax.scatter([row[error] for row in rows], places, c=colours, s=45)
         for place, row in zip(places, rows, strict=True):
             ax.annotate(
@@ -92,7 +102,7 @@ def draw(rows: list[dict], path: Path) -> None:
                 color="0.35",
             )
         ax.set_yticks(places, [row["candidate"] for row in rows])
-        ax.set_xlabel("validation error, percent")
+        ax.set_xlabel("validation error (%)")
         ax.set_title(title)
         ax.margins(x=0.2)
         ax.grid(color="0.9")
@@ -103,10 +113,12 @@ def draw(rows: list[dict], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", help="folder of the four IDX files (default: download MNIST)")
-    parser.add_argument("--candidates", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=Path("sweep"))
+    parser.add_argument("--data", help="folder with the four IDX files (default: download MNIST)")
+    parser.add_argument(
+        "--candidates", nargs="+", choices=CANDIDATES, default=list(CANDIDATES), help="default: all"
+    )
+    parser.add_argument("--seeds", type=int, default=1, help="fits per candidate (default: 1)")
+    parser.add_argument("--out", type=Path, default=Path("sweep"), help="output folder")
     args = parser.parse_args()
     X, y, _, _ = load_mnist(args.data)
     digits, _, digits_y, _ = train_test_split(
@@ -115,14 +127,15 @@ def main() -> None:
     rows = []
     for name in args.candidates:
         runs = [
-            judge(CANDIDATES[name], seed, (X, y), (digits, digits_y)) for seed in range(args.seeds)
+            evaluate(CANDIDATES[name], seed, (X, y), (digits, digits_y))
+            for seed in range(args.seeds)
         ]
         row = {"candidate": name} | {key: np.mean([run[key] for run in runs]) for key in runs[0]}
         rows.append(row)
         print(
             f"{name:<34} MNIST {row['mnist_error_percent']:.2f} % in {row['mnist_seconds']:5.1f} s"
             f"   digits {row['digits_error_percent']:.2f} %"
-            f" in {row['digits_seconds_a_fold']:.1f} s",
+            f" in {row['digits_seconds_per_fold']:.1f} s",
             flush=True,
         )
     args.out.mkdir(parents=True, exist_ok=True)
@@ -131,7 +144,7 @@ def main() -> None:
         writer.writeheader()
         writer.writerows(rows)
     draw(rows, args.out / "sweep.png")
-    print(f"written to {args.out}")
+    print(f"Written to {args.out}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Both notebooks run from beginning to end, and are committed executed and small."""
+"""Both notebooks run from start to end, and are committed executed and small."""
 
 import os
 from pathlib import Path
@@ -12,9 +12,12 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("pandas")
 
 ROOT = Path(__file__).parents[1]
-# Each, with something that it says when all went well.
-SAYS = {"quickstart": "same answers: True", "compare_hog_and_cnn": "makes the fewest mistakes"}
-MOST_BYTES = 400_000
+# Each notebook with a text that it prints if it ran as expected.
+PRINTED_TEXT = {
+    "quickstart": "same answers: True",
+    "compare_hog_and_cnn": "makes the fewest mistakes",
+}
+MAX_BYTES = 400_000
 
 
 def read(name):
@@ -26,7 +29,7 @@ def code_cells(notebook):
 
 
 def output_text(notebook):
-    """Everything that the cells print or show as text."""
+    """All output of the cells that is text."""
     texts = []
     for cell in code_cells(notebook):
         for output in cell.outputs:
@@ -34,7 +37,7 @@ def output_text(notebook):
     return "\n".join(texts)
 
 
-@pytest.mark.parametrize("name", SAYS)
+@pytest.mark.parametrize("name", PRINTED_TEXT)
 def test_committed_executed_and_small(name):
     notebook = read(name)
     nbformat.validate(notebook)
@@ -43,7 +46,7 @@ def test_committed_executed_and_small(name):
     outputs = [output for cell in cells for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error"]
     assert not [output for output in outputs if output.get("name") == "stderr"]
-    assert (ROOT / "notebooks" / f"{name}.ipynb").stat().st_size < MOST_BYTES
+    assert (ROOT / "notebooks" / f"{name}.ipynb").stat().st_size < MAX_BYTES
 
 
 @pytest.mark.parametrize(
@@ -61,5 +64,5 @@ def test_runs(name, tmp_path, monkeypatch):
     outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 3
     assert not [output for output in outputs if output.get("name") == "stderr"]
-    assert SAYS[name] in output_text(notebook)
-    assert list(tmp_path.iterdir()) == []  # nothing is left behind
+    assert PRINTED_TEXT[name] in output_text(notebook)
+    assert list(tmp_path.iterdir()) == []  # no file is left behind
