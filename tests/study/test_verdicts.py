@@ -4,15 +4,13 @@ import numpy as np
 import pytest
 
 from skcnn.study import published
-from skcnn.study.paper2014.errors import Errors
 from skcnn.study.paper2014.experiments import PROTOCOLS
-from skcnn.study.paper2014.tables import COLUMNS
-from skcnn.study.paper2014.verdicts import FAILS, HOLDS, UNCLEAR, judge
+from skcnn.study.paper2014.tables import Row, paper_rows
+from skcnn.study.paper2014.verdicts import FAILS, HOLDS, UNCLEAR, Errors, judge
 
 
 def _row(series, x, test, train, **more):
-    row = {**dict.fromkeys(COLUMNS), "series": series, "x": x, "seeds": 1}
-    return {**row, "test_error": test, "train_error": train, **more}
+    return Row(series, x, test_error=test, train_error=train, **more)
 
 
 def _series(tests, trains=None):
@@ -91,9 +89,9 @@ def test_verdict_on_hog():
     found = judge({"fig10": hog, "fig11": cnn}, n_test=10_000)
     obsolete, tuned = (verdict for verdict in found if verdict.experiment == "fig10")
     assert (obsolete.published.status, obsolete.today.status) == (HOLDS, FAILS)
-    assert "ahead at 3 of 3 shares" in obsolete.published.text
+    assert "CNN ahead of HOG of 2014 at 3 of 3 shares" in obsolete.published.text
     assert (tuned.published.status, tuned.today.status) == (FAILS, FAILS)
-    assert "ahead at 0 of 2 shares of HOG tuned" in tuned.published.text
+    assert "CNN ahead of HOG tuned at 0 of 2 shares" in tuned.published.text
     assert obsolete.is_conclusion
     assert not tuned.is_conclusion
     level = [_row("HOG tuned", x, e, 0.0) for x, e in ((10, 3.4), (50, 3.1), (100, 2.3))]
@@ -108,10 +106,17 @@ def test_noise_of_seeds_and_test_images():
         _row("today", 2, 2.3, 1.0),
         _row("today", 3, 2.5, 1.0, seeds=4, test_error_sd=1.0),
     ]
-    errors = Errors(rows, "today", 10_000)
+    errors = Errors({"fig6": rows}, "fig6", "today", 10_000)
     assert errors.standard_error(1) == pytest.approx(0.14)
     # other seeds, but the same images
     assert errors.standard_error(3) == pytest.approx(np.hypot(0.5, 0.156), abs=0.001)
     assert not errors.worse(2, 1)
     assert not errors.worse(3, 1)
-    assert Errors(rows, "today", 1_000_000).worse(2, 1)
+    assert Errors({"fig6": rows}, "fig6", "today", 1_000_000).worse(2, 1)
+
+
+def test_errors_of_the_paper():
+    errors = Errors({"fig4": paper_rows("fig4")}, "fig4", "paper", 10_000)
+    assert errors.best == 32
+    assert errors.worse(256, 64)
+    assert not errors.worse(64, 32)

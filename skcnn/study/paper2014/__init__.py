@@ -1,20 +1,20 @@
-"""The paper of 2014, rerun whole: settings in, tables and figures out.
+"""The experiments of a paper of 2014, repeated: as published, and with today's training.
 
-F. Bastani, Z. Wang, "Convolutional Neural Networks for Classifying Handwritten Digits", 2014.
+F. Bastani and Z. Wang, "Convolutional Neural Networks for Classifying Handwritten Digits", 2014.
 
-`run` does it, and is what ``python -m skcnn paper`` calls (`main`). Imports point downwards:
+`run`, or the command ``python -m skcnn paper``, goes through these modules:
 
-- `cli`, `runner`: the command; from settings to the report
-- `report`, `captions`, `pictures`, `verdicts`: the article, its figures, what holds and what not
-- `errors`: a series of errors, and which of them differ by more than chance
-- `tables`: from single runs to rows, and to CSV files
-- `execute`, `fits`: runs over processes, each kept when finished; one run
-- `experiments`: the paper's tables and figures, each as a list of runs
-- `published`, `settings`: the paper's numbers, and the paper's settings
+- `runner`: the command, from its arguments to the report
+- `report`, `figures`: the HTML report
+- `verdicts`: whether the paper's conclusions hold
+- `tables`: mean values of the runs, beside the paper's values
+- `execute`: all runs, in worker processes
+- `experiments`: the paper's tables and figures, and the runs that each one needs
+- `networks`, `hog`: one run of a network, or of HOG and a support vector machine
+- `settings`: the paper's settings, and today's
 """
 
-from skcnn.study.paper2014.cli import main
-from skcnn.study.paper2014.runner import run
+from skcnn.study.paper2014.runner import Rerun, main, run
 from skcnn.study.paper2014.settings import paper_classifier, today_classifier
 
-__all__ = ["main", "paper_classifier", "run", "today_classifier"]
+__all__ = ["Rerun", "main", "paper_classifier", "run", "today_classifier"]

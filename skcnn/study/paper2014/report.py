@@ -1,242 +1,265 @@
-"""The report: the paper's tables and figures, each with the old numbers and the new ones."""
+"""The report: the paper's tables and figures, each with the old and the new values."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from skcnn.study.formatting import seconds
+from skcnn.displays._common import BLUE, GREY, VERMILION
+from skcnn.study.data import Images
+from skcnn.study.formatting import count, percent, plus_minus, seconds
 from skcnn.study.html import Page, escape
-from skcnn.study.paper2014.captions import CAPTIONS
-from skcnn.study.paper2014.experiments import QUICK
-from skcnn.study.paper2014.pictures import LOOKS, X_LABELS
-from skcnn.study.paper2014.settings import QUARTER_HOUR, SECONDS_PER_ITERATION, TEN_HOURS
-from skcnn.study.paper2014.tables import X_NAMES, Row, Tables, curve
+from skcnn.study.paper2014.experiments import EXPERIMENTS, PROTOCOLS, QUICK
+from skcnn.study.paper2014.figures import LOOKS
+from skcnn.study.paper2014.hog import TUNED_TRAIN_ERROR_IMAGES
+from skcnn.study.paper2014.networks import n_watched
+from skcnn.study.paper2014.settings import (
+    BATCH,
+    IMAGE_SIDE,
+    QUARTER_HOUR,
+    TEN_HOURS,
+    THREE_HOURS,
+    Settings,
+)
+from skcnn.study.paper2014.tables import Row, Tables, curve
 from skcnn.study.paper2014.verdicts import FAILS, HOLDS, UNCLEAR, Finding, Verdict
+from skcnn.study.provenance import Environment
+from skcnn.study.published import DEFAULT_TEST_ERROR
 
-COLOURS = {HOLDS: "#0072B2", FAILS: "#D55E00", UNCLEAR: "#6B6B6B"}
+_MARKS = {HOLDS: ("✓", BLUE), FAILS: ("✗", VERMILION), UNCLEAR: ("?", GREY)}
 _MEASURES = {"test_error": "test", "train_error": "train", "seconds_per_iteration": "s"}
-_SHORT = {  # in tables' heads
+_SHORT = {  # names of series in the heads of tables
     "published": "rerun",
     "HOG of 2014": "2014",
     "HOG tuned": "tuned",
     "last commit": "commit",
     "longer": "twice",
 }
-MARKS = {HOLDS: "✓", FAILS: "✗", UNCLEAR: "?"}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the report says about how the rerun was made."""
+
+    images: Images
+    settings: Settings
+    environment: Environment
+    command: str  # that makes the report again
+    n_runs: int
+    fit_seconds: float  # of all trainings
+    elapsed: float  # seconds of this command
+
+    @property
+    def origin(self) -> str:
+        """For captions: where the new values are from."""
+        quick = f"; <b>quick run with {percent(QUICK, 0)} of the iterations</b>"
+        return (
+            f"New values: {len(self.images.y_train):,} training images of "
+            f"{escape(self.images.name)}, {count(self.settings.seeds, 'seed')}"
+            + (", ± is the standard deviation over the seeds" if self.settings.seeds > 1 else "")
+            + f"{quick if self.settings.quick else ''}."
+        )
 
 
 def write_report(
-    tables: Tables, verdicts: list[Verdict], pictures: dict[str, Path], about: dict[str, Any]
+    tables: Tables, verdicts: Sequence[Verdict], figures: Mapping[str, Path], facts: Facts
 ) -> str:
-    """The report as one HTML page that needs nothing else.
-
-    Parameters
-    ----------
-    tables : dict
-        Of `make_tables`.
-    verdicts : list of Verdict
-    pictures : dict of str to Path
-        PNG files by name.
-    about : dict
-        Images, settings and circumstances of the rerun.
-
-    Returns
-    -------
-    html : str
-    """
-    page = Page("The paper of 2014, rerun")
-    _opening(page, tables, verdicts, about)
-    _verdicts(page, verdicts, about)
-    _protocols(page, about)
+    """The report as one HTML page; `figures` are PNG files, which it embeds."""
+    page = Page("A rerun of Bastani and Wang (2014)")
+    _opening(page, tables, verdicts, facts)
+    _verdicts(page, verdicts, facts)
+    _protocols(page, facts)
     drawn = set()
-    for experiment, rows in tables.items():
-        caption = CAPTIONS[experiment]
-        page.section(caption.heading)
-        page.text(caption.text)
-        name = "fig10_11" if experiment in ("fig10", "fig11") else experiment
-        if name not in drawn:
-            drawn.add(name)
-            page.figure(
-                pictures[name], f"{caption.figure} {_circumstances(about)}", caption.heading
-            )
+    for name, rows in tables.items():
+        experiment = EXPERIMENTS[name]
+        page.section(experiment.heading)
+        page.text(experiment.text)
+        figure = "fig10_11" if name in ("fig10", "fig11") else name
+        if figure in drawn:
+            page.text("The figure of the previous section shows its errors.")
+        else:
+            drawn.add(figure)
+            page.figure(figures[figure], f"{experiment.caption} {facts.origin}", experiment.heading)
         for verdict in verdicts:
-            if verdict.experiment == experiment:
-                page.text(_line(verdict))
-        _table(page, experiment, rows, about)
-        if experiment == "reasons" and about["is_full_mnist"]:
-            page.text(_nearest(rows))
-    _made(page, about)
+            if verdict.experiment == name:
+                page.text(
+                    f"<em>{escape(verdict.claim)}</em> As published: {_mark(verdict.published)}. "
+                    f"Trained today: {_mark(verdict.today)}."
+                )
+        if not name.startswith("heatmap") and name != "fig9":  # the figure shows all numbers
+            _table(page, name, rows, facts)
+        if name == "reasons" and facts.images.is_full_mnist:
+            page.text(closest_training(rows))
+    _reproduction(page, facts)
     return page.render()
 
 
-def _opening(page: Page, tables: Tables, verdicts: list[Verdict], about: dict[str, Any]) -> None:
-    page.raw(f"<h1>{escape(page.title)}</h1>")
-    page.raw(
-        f"<p class='byline'>{escape(about['date'])} · skcnn {escape(about['versions']['skcnn'])} · "
-        f"{escape(about['name'])}: {about['train_images']:,} training and "
-        f"{about['test_images']:,} test images · {_count(about['seeds'], 'seed')} · "
-        f"{_count(about['cores'], 'core')}</p>"
+def _opening(page: Page, tables: Tables, verdicts: Sequence[Verdict], facts: Facts) -> None:
+    images, environment = facts.images, facts.environment
+    page.opening(
+        environment.date,
+        f"skcnn {environment.versions['skcnn']}",
+        f"{images.name}: {len(images.y_train):,} training and {len(images.y_test):,} test images",
+        count(facts.settings.seeds, "seed"),
+        count(environment.cores, "core"),
     )
     page.text(
         "F. Bastani and Z. Wang, <em>Convolutional Neural Networks for Classifying Handwritten "
-        "Digits</em> (2014), trained every network for three or ten hours. Here are all its "
-        "experiments again: <b>as published</b>, with the paper's initial weights, schedule and "
-        "number of iterations in place of its hours, and <b>trained today</b>, the same networks "
-        "on as many images with a training of today."
+        "Digits</em> (2014), trained each network for three or ten hours. This report repeats "
+        "their experiments in two ways: <b>as published</b>, with the paper's initial weights and "
+        "learning rates, for as many iterations as the paper's code made in these hours; and "
+        "<b>trained today</b>, the same networks on the same number of images with today's "
+        "training methods."
     )
-    if about["quick"]:
-        page.raw(
-            f"<div class='note'><p>A <b>quick run</b> on few images with {QUICK:.0%} of the "
+    if facts.settings.quick:
+        page.box(
+            "note",
+            f"This is a <b>quick run</b> on few images, with {percent(QUICK, 0)} of the "
             "iterations. It shows what the report looks like. <b>Its numbers and verdicts mean "
-            "nothing</b>; for those, run without <code>--quick</code>.</p></div>"
+            "nothing</b>; for meaningful ones, run the command without <code>--quick</code>.",
         )
-    elif not about["is_full_mnist"]:
-        page.raw(
-            f"<div class='note'><p>These are not the paper's images: the new numbers are of "
-            f"{escape(about['name'])}, the paper's of MNIST. {_scaled(about)}</p></div>"
+    elif not images.is_full_mnist:
+        side = min(images.image_shape[:2])
+        scaled = (
+            f" Filter sizes are those of the paper, for images of {IMAGE_SIDE} x {IMAGE_SIDE} "
+            f"pixels. For these images of {side} pixels per side, filters are scaled in proportion "
+            "and rounded, so several sizes may give the same filter."
         )
-    said = _headline(tables, about) + _counted(verdicts)
-    if said:
-        page.raw(f"<div class='abstract'><p><b>In short.</b> {said}</p></div>")
-    page.raw("{contents}")
+        page.box(
+            "note",
+            f"The new values are for {escape(images.name)}, the paper's for MNIST."
+            f"{'' if side == IMAGE_SIDE else scaled}",
+        )
+    summary = _headline(tables, facts) + _counted(verdicts)
+    if summary:
+        page.box("abstract", f"<b>Summary.</b> {summary}")
+    page.contents()
 
 
-def _counted(verdicts: list[Verdict]) -> str:
+def _headline(tables: Tables, facts: Facts) -> str:
+    """Time and error of the default network, then and now; only for the paper's images."""
+    if "table2" not in tables or not facts.images.is_full_mnist:
+        return ""
+    rows = tables["table2"]
+    old, new = (curve(rows, s, "seconds_per_iteration")["none"] for s in ("paper", "published"))
+    published, today = (curve(rows, series)["none"] for series in PROTOCOLS)
+    return (
+        f"An iteration of the paper's network took {old} s in 2014 and takes {1000 * new:.0f} ms "
+        f"now, a factor of {old / new:,.0f}. Its ten hours of training, {TEN_HOURS:,} iterations, "
+        f"take {seconds(TEN_HOURS * new)}. Without a hidden layer, the test error is "
+        f"{DEFAULT_TEST_ERROR} % in the paper, {published:.2f} % in the rerun as published, and "
+        f"{today:.2f} % trained today. "
+    )
+
+
+def _counted(verdicts: Sequence[Verdict]) -> str:
     """How many of the paper's conclusions hold."""
     conclusions = [verdict for verdict in verdicts if verdict.is_conclusion]
     if not conclusions:
         return ""
-
-    def count(way: str, status: str) -> int:
-        return sum(getattr(verdict, way).status == status for verdict in conclusions)
-
+    published, today = (
+        f"{statuses.count(HOLDS)} hold ({statuses.count(UNCLEAR)} are inconclusive)"
+        for statuses in (
+            [verdict.published.status for verdict in conclusions],
+            [verdict.today.status for verdict in conclusions],
+        )
+    )
     return (
-        f"Of {len(conclusions)} conclusions, {count('published', HOLDS)} hold as published "
-        f"({count('published', UNCLEAR)} are not clear), and {count('today', HOLDS)} when the same "
-        f"networks are trained as one would today ({count('today', UNCLEAR)} are not clear)."
+        f"Of {count(len(conclusions), 'conclusion')} of the paper, {published} as published, and "
+        f"{today} when the same networks are trained with today's methods."
     )
 
 
-def _headline(tables: Tables, about: dict[str, Any]) -> str:
-    """The paper's ten hours against ours, from the timed iterations; on the paper's images."""
-    if "table2" not in tables or not about["is_full_mnist"]:
-        return ""
-    time = curve(tables["table2"], "published", "seconds_per_iteration")["none"]
-    new = {s: curve(tables["table2"], s)["none"] for s in ("published", "today")}
-    return (
-        f"An iteration of the paper's network took {SECONDS_PER_ITERATION} seconds and takes "
-        f"{1000 * time:.0f} milliseconds now, {SECONDS_PER_ITERATION / time:,.0f} times less: its "
-        f"ten hours, {TEN_HOURS:,} iterations, are {seconds(TEN_HOURS * time)}. Its test error "
-        f"without a hidden layer was 2.69 %; rerun as published it is {new['published']:.2f} %, "
-        f"trained today {new['today']:.2f} %. "
-    )
-
-
-def _verdicts(page: Page, verdicts: list[Verdict], about: dict[str, Any]) -> None:
+def _verdicts(page: Page, verdicts: Sequence[Verdict], facts: Facts) -> None:
     if not verdicts:
         return
-    page.section("What holds")
+    page.section("The paper's conclusions")
+    n_test = f"{len(facts.images.y_test):,} test images"
+    noise = (
+        f"of the {n_test} and of the {facts.settings.seeds} seeds"
+        if facts.settings.seeds > 1
+        else f"of the {n_test}; with one seed, the variation between trainings is not known"
+    )
     page.table(
-        "The paper's conclusions. A difference counts if it is larger than two standard errors "
-        + (
-            f"(of {about['test_images']:,} test images; how much another start would change is "
-            "not in it, as there is only one seed)."
-            if about["seeds"] == 1
-            else f"(of {about['test_images']:,} test images and {about['seeds']} seeds together)."
-        ),
+        "Verdicts on the paper's conclusions. A difference is significant if it exceeds two "
+        f"standard errors ({noise}).",
         ["", "conclusion of the paper", "as published", "trained today"],
         [
             [
-                escape(CAPTIONS[v.experiment].name),
-                escape(v.claim),
-                _status(v.published),
-                _status(v.today),
+                escape(EXPERIMENTS[verdict.experiment].name),
+                escape(verdict.claim),
+                *(f"{_mark(f)}<br>{escape(f.text)}" for f in (verdict.published, verdict.today)),
             ]
-            for v in verdicts
+            for verdict in verdicts
         ],
     )
 
 
-def _status(finding: Finding) -> str:
-    return (
-        f"<b style='color:{COLOURS[finding.status]}'>{MARKS[finding.status]} {finding.status}</b>"
-        f"<br>{escape(finding.text)}"
-    )
+def _mark(finding: Finding) -> str:
+    mark, colour = _MARKS[finding.status]
+    return f"<b style='color:{colour}'>{mark} {finding.status}</b>"
 
 
-def _line(verdict: Verdict) -> str:
-    return (
-        f"<em>{escape(verdict.claim)}</em> As published: {_status_word(verdict.published)}. "
-        f"Trained today: {_status_word(verdict.today)}."
-    )
-
-
-def _status_word(finding: Finding) -> str:
-    colour = COLOURS[finding.status]
-    return f"<b style='color:{colour}'>{MARKS[finding.status]} {finding.status}</b>"
-
-
-def _protocols(page: Page, about: dict[str, Any]) -> None:
-    page.section("The two ways of training")
+def _protocols(page: Page, facts: Facts) -> None:
+    watched = n_watched(len(facts.images.y_test))
+    page.section("The two training protocols")
     page.table(
-        "The network is the same: convolution with 64 filters of 13 x 13 pixels, sigmoid, mean "
-        "over 2 x 2 regions, softmax, unless an experiment changes it.",
+        "Training. Unless an experiment changes it, the network is the same: convolution with 64 "
+        "filters of 13 x 13 pixels, sigmoid, mean pooling over 2 x 2 regions, softmax.",
         ["", "as published", "trained today"],
         [
-            ["initial weights", "U[-1, 1), biases too", "Glorot's, biases 0"],
-            ["pixels", "divided by 256", "mean 0, standard deviation 1"],
-            ["optimizer", "momentum 0.5, after 20 iterations 0.9", "Adam"],
-            ["learning rate", "150 / (150 + i) on iteration i", "one cycle, at most 0.02"],
-            ["mini-batches", "256 images, with replacement", "64 images, in passes"],
+            ["initial weights", "U[-1, 1), also of the biases", "Glorot; biases 0"],
+            ["pixels", "divided by 256", "standardized to mean 0 and standard deviation 1"],
+            ["optimizer", "SGD, momentum 0.5, after 20 iterations 0.9", "Adam"],
+            ["learning rate", "150 / (150 + i) in iteration i", "one cycle, at most 0.02"],
+            ["mini-batches", "256 images, drawn with replacement", "64 images, in epochs"],
             [
                 "images seen",
-                "1,181 x 256 in place of ten hours, 354 x 256 in place of three",
-                "as many",
+                f"{TEN_HOURS:,} x {BATCH} for ten hours, {THREE_HOURS:,} x {BATCH} for three",
+                "the same number",
             ],
         ],
     )
     page.text(
-        f"Training errors are measured on up to {about['test_images'] // 2:,} of the training "
-        "images (1,000 for the tuned HOG). The time of an iteration is measured alone with all "
-        "cores; everything else runs "
-        "one thread per network, as many networks at a time as there are cores, with the same "
-        "results bit for bit. What the text of the paper leaves out (mini-batch, schedules, "
-        "initial weights) is from its full report and published code."
+        f"Training errors are measured on at most {watched:,} training images "
+        f"({min(watched, TUNED_TRAIN_ERROR_IMAGES):,} for the tuned HOG). The time of an iteration "
+        "is measured alone, on all cores. Otherwise every network is trained on one thread, as "
+        "many networks at a time as there are cores; the number of threads does not change the "
+        "results. Settings that the text of the paper omits (mini-batch size, schedules, initial "
+        "weights) are from its full report and its published code."
     )
 
 
-def _table(page: Page, experiment: str, rows: list[Row], about: dict[str, Any]) -> None:
-    """The numbers, a line for each x; not for the heatmaps, whose picture has them."""
-    if experiment.startswith("heatmap") or experiment == "fig9":
-        return
-    if experiment == "fig8":
-        step = max(1, len({r["x"] for r in rows if r["series"] == "today"}) // 10)
-        kept = [r["x"] for r in rows if r["series"] == "today"][step - 1 :: step]
-        rows = [r for r in rows if r["x"] in kept]
-    xs = list(dict.fromkeys(row["x"] for row in rows))
-    labels = X_LABELS.get(experiment, {})
+def _table(page: Page, name: str, rows: Sequence[Row], facts: Facts) -> None:
+    """The values of an experiment, one line for each x."""
+    experiment = EXPERIMENTS[name]
     measures = dict(_MEASURES)
-    if experiment == "reasons":  # the paper's numbers are test errors; the CSV file has the others
+    if name == "reasons":  # the paper has only test errors; the CSV file has the others
         del measures["train_error"]
-    columns = [
-        (name, series, column)
-        for column, name in measures.items()
+    xs = list(dict.fromkeys(row.x for row in rows))
+    if name == "fig8":  # about ten of the rerun's iterations
+        xs = [row.x for row in rows if row.series == "today"]
+        step = max(1, len(xs) // 10)
+        xs = xs[step - 1 :: step]
+        rows = [row for row in rows if row.x in xs]
+    columns = {
+        f"{measure}: {_SHORT.get(series, series)}": (series, column)
+        for column, measure in measures.items()
         for series in LOOKS
         if curve(rows, series, column)
-        and not (column == "seconds_per_iteration" and series == "today")
-    ]
-    errors = "test and training errors" if "train_error" in measures else "test errors"
-    cells = {(row["series"], row["x"]): row for row in rows}
-    timed = any(column == "seconds_per_iteration" for *_, column in columns)
+        and (series, column) != ("today", "seconds_per_iteration")  # timed as published
+    }
+    cells = {(row.series, row.x): row for row in rows}
     page.table(
-        f"{escape(CAPTIONS[experiment].name)} in numbers: {errors} in percent"
-        f"{', and seconds (s) of an iteration' if timed else ''}. {_circumstances(about)}",
-        [X_NAMES[experiment], *(f"{name}: {_SHORT.get(s, s)}" for name, s, _ in columns)],
+        f"{escape(experiment.name)}: "
+        f"{'test and training errors' if 'train_error' in measures else 'test errors'} in percent"
+        f"{', seconds (s) per iteration' if 's: paper' in columns else ''}. {facts.origin}",
+        [experiment.x_names[0], *columns],
         [
             [
-                escape(labels.get(x, x)),
-                *(_value(cells.get((series, x)), column) for _, series, column in columns),
+                escape(experiment.labels.get(x, x)),
+                *(_value(cells.get((series, x)), column) for series, column in columns.values()),
             ]
             for x in xs
         ],
@@ -244,62 +267,47 @@ def _table(page: Page, experiment: str, rows: list[Row], about: dict[str, Any]) 
     )
 
 
-def _nearest(rows: list[Row]) -> str:
-    """Which training comes nearest to each of the paper's numbers."""
-    said = []
-    for x, paper in curve(rows, "paper").items():
-        found = {row["series"]: row["test_error"] for row in rows if row["x"] == x}
-        del found["paper"]
-        series = min(found, key=lambda name: abs(found[name] - paper))
-        said.append(
-            f"{X_LABELS['reasons'][x]}: {LOOKS[series].label} ({found[series]:.2f} %; the paper: "
-            f"{paper} %)"
-        )
-    return f"Nearest to the paper's number: {escape('; '.join(said))}."
-
-
 def _value(row: Row | None, column: str) -> str:
-    if row is None or row[column] is None:
+    value = getattr(row, column, None)
+    if value is None:
         return ""
     if column == "seconds_per_iteration":
-        return f"{row[column]:.3g}"
-    spread = row.get(f"{column}_sd")
-    return f"{row[column]:.2f}" + ("" if spread is None else f" ± {spread:.2f}")
+        return f"{value:.3g}"
+    return plus_minus(value, getattr(row, f"{column}_sd"))
 
 
-def _circumstances(about: dict[str, Any]) -> str:
-    """For captions: on what, how often."""
-    new = f"{about['train_images']:,} training images of {escape(about['name'])}"
-    many = about["seeds"] > 1
-    spread = ", bars or ± are standard deviations" if many else ""
-    quick = f"; <b>quick run, {QUICK:.0%} of the iterations</b>" if about["quick"] else ""
-    return f"New values: {new}, {_count(about['seeds'], 'seed')}{spread}{quick}."
+def closest_training(rows: Sequence[Row]) -> str:
+    """Which training of the table of possible reasons is closest to each of the paper's numbers."""
+    parts = []
+    for x, paper in curve(rows, "paper").items():
+        found = {row.series: curve([row], row.series)[x] for row in rows if row.x == x}
+        del found["paper"]
+        series = min(found, key=lambda name: abs(found[name] - paper))
+        parts.append(
+            f"{EXPERIMENTS['reasons'].labels[x]}: {LOOKS[series].label} ({found[series]:.2f} %; "
+            f"paper: {paper} %)"
+        )
+    return f"Closest to the paper's numbers: {escape('; '.join(parts))}."
 
 
-def _scaled(about: dict[str, Any]) -> str:
-    side = about["image_side"]
-    if side == 28:
-        return ""
-    return (
-        f"Filter sizes are given as in the paper, for 28 x 28 pixels; on these images of {side} "
-        "pixels they are smaller in proportion, and several may come to the same."
-    )
-
-
-def _made(page: Page, about: dict[str, Any]) -> None:
-    page.section("To repeat this")
-    page.raw(f"<pre>{escape(about['command'])}</pre>")
-    names = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+def _reproduction(page: Page, facts: Facts) -> None:
+    images = facts.images
+    page.section("How to reproduce this report")
+    page.raw(f"<pre>{escape(facts.command)}</pre>")
+    source = escape(images.source)
+    if images.n_available:
+        source += (
+            f" The rerun uses {len(images.y_train):,} of the {images.n_available:,} training "
+            "images, drawn at random with every class in proportion."
+        )
     page.text(
-        f"{about['runs']:,} runs, {seconds(about['fit_seconds'])} of training in all; this "
-        f"command took {seconds(about['elapsed'])} on {_count(about['cores'], 'core')}, with what "
-        f"it found finished. {escape(names)}; {escape(about['system'])}.",
-        f"{escape(about['source'])} Fig. 8 has a point every {QUARTER_HOUR:.1f} iterations, a "
-        "quarter of an hour of the paper's. Beside this file: the pictures "
-        "(<code>pictures/</code>) and every table as CSV (<code>tables/</code>), the paper's "
-        "values among them; finished runs (<code>parts/</code>), which are not made again.",
+        source,
+        f"The rerun consists of {count(facts.n_runs, 'run')} with {seconds(facts.fit_seconds)} of "
+        f"training in total. This command took {seconds(facts.elapsed)}; it did not repeat runs "
+        f"that were stored. {escape(facts.environment)}.",
+        f"Fig. 8 has a point every {QUARTER_HOUR:.1f} iterations, which is a quarter of an hour of "
+        "the paper's time. The folder of this file also contains the figures "
+        "(<code>pictures/</code>), all tables as CSV files with the paper's values "
+        "(<code>tables/</code>), and the results of all runs (<code>parts/</code>), from which an "
+        "interrupted rerun continues.",
     )
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"

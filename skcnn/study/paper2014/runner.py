@@ -1,32 +1,31 @@
-"""The rerun from beginning to end: images, runs, tables, verdicts, report."""
+"""The command ``python -m skcnn paper``: from its arguments to the report."""
 
 from __future__ import annotations
 
-import datetime
-import platform
+import argparse
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from skcnn.displays._common import pyplot
-from skcnn.study import data as compare_data
-from skcnn.study.comparison.settings import Settings
-from skcnn.study.data import Images, nested_order
-from skcnn.study.paper2014 import fits
+from skcnn.study.cli import add_common_arguments, run_command
+from skcnn.study.data import Images, load_images, nested_order
+from skcnn.study.figures import save_figures
 from skcnn.study.paper2014.execute import execute
-from skcnn.study.paper2014.experiments import EXPERIMENTS, PROTOCOLS, Point, Run, Scope, resolve
-from skcnn.study.paper2014.pictures import draw
-from skcnn.study.paper2014.report import write_report
-from skcnn.study.paper2014.tables import Tables, make_tables, write_tables
+from skcnn.study.paper2014.experiments import ALIASES, EXPERIMENTS, Scope, resolve
+from skcnn.study.paper2014.figures import figure_makers
+from skcnn.study.paper2014.networks import FitResult
+from skcnn.study.paper2014.report import Facts, write_report
+from skcnn.study.paper2014.settings import Settings
+from skcnn.study.paper2014.tables import Tables, make_table, write_tables
 from skcnn.study.paper2014.verdicts import Verdict, judge
 from skcnn.study.progress import Reporter
-from skcnn.study.provenance import versions
-from skcnn.study.store import InterruptWatch, Store
-from skcnn.study.store import write_text as write_whole
+from skcnn.study.provenance import environment, reproducing_command
+from skcnn.study.runs import open_session
+from skcnn.study.store import write_text
 
 DPI = 110
 QUICK_TRAIN, QUICK_TEST = 2_000, 1_000  # images of a quick run
@@ -34,16 +33,16 @@ QUICK_TRAIN, QUICK_TEST = 2_000, 1_000  # images of a quick run
 
 @dataclass(frozen=True)
 class Rerun:
-    """What a rerun came to.
+    """Result of `run`.
 
     Attributes
     ----------
     report : Path
         The HTML report.
-    tables : dict of str to list of dict
+    tables : dict of str to list of Row
         Rows by experiment; errors in percent, times in seconds.
     verdicts : list of Verdict
-        What holds of the paper's conclusions.
+        Whether the paper's conclusions hold.
     """
 
     report: Path
@@ -61,29 +60,29 @@ def run(
     quick: bool = False,
     verbose: bool = True,
 ) -> Rerun:
-    """Rerun experiments of the paper, as published and trained today, and write a report.
+    """Repeat experiments of the paper, as published and trained today, and write a report.
 
-    What is finished is kept in `out`: a run that was stopped and is started again with the same
-    settings goes on from there; with more experiments or seeds, only these are added.
+    Finished runs are stored in `out`. A rerun that was interrupted continues when it is called
+    again with the same settings; more experiments or seeds only add runs.
 
     Parameters
     ----------
     experiments : iterable of str, default=("all",)
-        "table2", "fig2" to "fig11", "sec5.5", "heatmaps", "all".
+        "table2", "fig2" to "fig11", "sec5.5", "heatmaps", "reasons", "all".
     data : {"mnist", "digits"}, path-like, or four arrays, default="mnist"
         MNIST (downloaded once); scikit-learn's digits; a folder with four IDX files named as
-        MNIST's; or ``(X_train, y_train, X_test, y_test)``. Images of another size than 28 x 28
-        get filters in proportion.
+        those of MNIST; or ``(X_train, y_train, X_test, y_test)``. For images that are not 28 x 28
+        pixels, filters are scaled in proportion.
     out : path-like, default="skcnn-paper"
-        Folder of the report; made if needed.
+        Folder of the report; created if needed.
     seeds : int, default=1
         Repetitions of every run; the seeds are 0, 1, ...
     n_jobs : int, default=None
-        Cores to use. None or -1: all that this process may use.
+        Number of cores to use. None or -1: all that this process may use.
     quick : bool, default=False
-        Few images and iterations, to see how it works.
+        Whether to use few images and few iterations. The results then mean nothing.
     verbose : bool, default=True
-        Progress on standard error.
+        Whether to report progress on standard error.
 
     Returns
     -------
@@ -92,130 +91,108 @@ def run(
     Raises
     ------
     ValueError
-        If a setting makes no sense, or there is no such experiment.
+        If a setting is invalid or an experiment does not exist.
     ImportError
-        Without matplotlib: ``pip install "skcnn[plot]"``.
+        If matplotlib is missing; install it with ``pip install "skcnn[plot]"``.
     KeyboardInterrupt
-        On Ctrl-C; what is finished is kept.
+        On Ctrl-C. All finished runs are stored.
 
     Examples
     --------
+    >>> import tempfile
     >>> from skcnn.study.paper2014 import run
-    >>> rerun = run(["table2", "fig8"], out="my-rerun")  # doctest: +SKIP
-    >>> rerun.verdicts[0].published.status  # doctest: +SKIP
-    'holds'
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     rerun = run(["fig9"], data="digits", out=folder, quick=True, verbose=False)
+    >>> rerun.verdicts[0].experiment
+    'fig9'
     """
     begin = time.monotonic()
     names = resolve([experiments] if isinstance(experiments, str) else experiments)
-    settings = Settings(
-        data, Path(out), seeds=seeds, n_jobs=n_jobs, quick=quick,
-        train_size=QUICK_TRAIN if quick else None,
-    )  # fmt: skip
-    pyplot("skcnn.study.paper2014")  # better missed now than at the end
+    settings = Settings(data=data, out=Path(out), seeds=seeds, n_jobs=n_jobs, quick=quick)
     reporter = Reporter(verbose)
     images = _load(settings)
-    reporter.line(
-        f"{images.name}: {len(images.y_train):,} training and {len(images.y_test):,} test images; "
-        f"{settings.workers} cores; results go to {settings.out}"
-    )
     scope = Scope(min(images.image_shape[:2]), seeds, quick)
-    points = [point for name in names for point in EXPERIMENTS[name](scope)]
-    store = Store(settings.out / "parts", {"data": images.fingerprint, **versions()})
-    with InterruptWatch() as watch:
-        try:
-            results = execute(
-                [point.run for point in points],
-                images,
-                store,
-                workers=settings.workers,
-                scratch=settings.out / "cache",
-                reporter=reporter,
-                watch=watch,
-            )
-        except (KeyboardInterrupt, fits.CutShortError) as stopped:
-            reporter.line(f"Stopped. Finished runs are in {store.folder}; run again to go on.")
-            raise KeyboardInterrupt from stopped
-    tables = make_tables(points, results)
+    points = {name: list(scope.points(name)) for name in names}
+    with open_session(settings, images, reporter) as session:
+        runs = [point.run for found in points.values() for point in found]
+        results = execute(runs, images, session, settings.out / "cache")
+    tables = {name: make_table(name, found, results) for name, found in points.items()}
     most_frequent = np.unique(images.y_test, return_counts=True)[1].max()
     chance = 100 * (1 - most_frequent / len(images.y_test))
     verdicts = judge(tables, len(images.y_test), chance)
-    drawn = _pictures(tables, points, results, settings.out / "pictures", reporter)
+    filters = {
+        point.series: np.asarray(results[point.run].filters)
+        for point in reversed(points.get("fig9", []))  # the first seed last: it is drawn
+    }
+    figures = save_figures(
+        figure_makers(tables, filters), settings.out / "pictures", reporter, dpi=DPI
+    )
     write_tables(tables, settings.out / "tables")
-    about = _about(images, settings, names, results, time.monotonic() - begin)
+    fits = [result for result in results.values() if isinstance(result, FitResult)]
+    facts = Facts(
+        images,
+        settings,
+        environment(settings.workers),
+        reproducing_command(settings, "paper", *(["all"] if names == [*EXPERIMENTS] else names)),
+        n_runs=len(results),
+        fit_seconds=sum(fit.fit_seconds for fit in fits),
+        elapsed=time.monotonic() - begin,
+    )
     report = settings.out / "report.html"
-    write_whole(report, write_report(tables, verdicts, drawn, about))
+    write_text(report, write_report(tables, verdicts, figures, facts))
     reporter.line(f"Done: {report}")
     return Rerun(report, tables, verdicts)
 
 
+def main(argv: Sequence[str] | None = None, prog: str = "python -m skcnn paper") -> int:
+    """Run the command with these arguments (None: those of the process).
+
+    Returns the exit status: 0 for success; 2 if an argument, the data or the installation is
+    wrong; 130 after Ctrl-C.
+    """
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=(
+            "Repeat the experiments of Bastani and Wang, 'Convolutional Neural Networks for "
+            "Classifying Handwritten Digits' (2014), as published and with today's training, and "
+            "compare the new values with the paper's in an HTML report. To continue an interrupted "
+            "rerun, run the same command again."
+        ),
+        epilog="Experiments: " + ", ".join([*EXPERIMENTS, *ALIASES]) + ".",
+    )
+    parser.add_argument(
+        "experiments",
+        nargs="*",
+        default=["all"],
+        metavar="EXPERIMENT",
+        help="what to repeat: table2, fig2 ... fig11, sec5.5, heatmaps, reasons, or all (default)",
+    )
+    add_common_arguments(
+        parser,
+        data="mnist",
+        data_help="MNIST, as in the paper (default; downloaded once), scikit-learn's digits, or a "
+        "directory with four IDX files named as those of MNIST",
+        out="skcnn-paper",
+        seeds=1,
+        seeds_help="repetitions of every run",
+        quick_help="use few images and few iterations, to see in about two minutes what the report "
+        "looks like; the results mean nothing",
+    )
+    return run_command(parser, argv, run, _summary)
+
+
+def _summary(rerun: Rerun) -> str:
+    return "\n".join(
+        f"{verdict.experiment}: {verdict.claim}\n"
+        f"    as published: {verdict.published.status}; trained today: {verdict.today.status}"
+        for verdict in rerun.verdicts
+    )
+
+
 def _load(settings: Settings) -> Images:
-    """The images; in a quick run few of them."""
-    images = compare_data.load(settings)
+    """The images; few of them for a quick run."""
+    images = load_images(settings.data, train_size=QUICK_TRAIN if settings.quick else None)
     if settings.quick and len(images.y_test) > QUICK_TEST:
         chosen = np.sort(nested_order(images.y_test, 0)[:QUICK_TEST])
         images = replace(images, X_test=images.X_test[chosen], y_test=images.y_test[chosen])
     return images
-
-
-def _pictures(
-    tables: Tables,
-    points: list[Point],
-    results: dict[Run, dict[str, Any]],
-    folder: Path,
-    reporter: Reporter,
-) -> dict[str, Path]:
-    """All pictures as PNG files, by name."""
-    filters = {}
-    for protocol in PROTOCOLS:
-        of = [p.run for p in points if p.experiment == "fig9" and p.series == protocol]
-        if of:
-            filters[protocol] = np.asarray(results[of[0]]["filters"])
-    makers = draw(tables, filters)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {}
-    with reporter.stage("Pictures", len(makers)) as stage:
-        for name, make in makers.items():
-            paths[name] = folder / f"{name}.png"
-            make().savefig(paths[name], dpi=DPI)
-            stage.advance(name)
-    return paths
-
-
-def _about(
-    images: Images,
-    settings: Settings,
-    names: list[str],
-    results: dict[Run, dict[str, Any]],
-    elapsed: float,
-) -> dict[str, Any]:
-    """What the report says of how it was made."""
-    chosen = ["all"] if len(names) == len(EXPERIMENTS) else names
-    if isinstance(settings.data, (str, Path)):
-        words = ["python -m skcnn paper", *chosen]
-        words += [f"--data {settings.data}"] if settings.data != "mnist" else []
-        words += [f"--seeds {settings.seeds}"] if settings.seeds > 1 else []
-        words += ["--quick"] if settings.quick else []
-        command = " ".join(words)
-    else:
-        changes = [f"seeds={settings.seeds}"] if settings.seeds > 1 else []
-        changes += ["quick=True"] if settings.quick else []
-        data = "data=(X_train, y_train, X_test, y_test)"
-        command = f"skcnn.study.paper2014.run({', '.join([repr(chosen), data, *changes])})"
-    return {
-        "name": images.name,
-        "source": images.source.replace("The comparison uses", "The rerun uses"),
-        "is_full_mnist": images.is_mnist and len(images.y_train) == 60_000,
-        "image_side": min(images.image_shape[:2]),
-        "train_images": len(images.y_train),
-        "test_images": len(images.y_test),
-        "quick": settings.quick,
-        "seeds": settings.seeds,
-        "cores": settings.workers,
-        "runs": len(results),
-        "fit_seconds": sum(result.get("fit_seconds", 0.0) for result in results.values()),
-        "elapsed": elapsed,
-        "command": command,
-        "date": datetime.date.today().isoformat(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "versions": versions(),
-    }

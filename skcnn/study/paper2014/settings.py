@@ -1,66 +1,53 @@
-"""The paper's settings, in one place, and the same network with our way of training.
-
-Contains `PAPER`, `paper_classifier`, `TODAY`, `today_classifier`.
-"""
+"""Settings: of a rerun, of the paper's training, and of today's training of the same network."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skcnn.classifier import ConvNetClassifier
-from skcnn.engine.training.optimizers import one_cycle
+from skcnn.engine.training.schedules import one_cycle
+from skcnn.study.published import TABLE2_SECONDS
+from skcnn.study.settings import StudySettings
 
-BATCH = 256  # images of an iteration
-SECONDS_PER_ITERATION = 30.48  # Table 2, no hidden layer
-TEN_HOURS = 1181  # iterations, at 30.48 seconds each
-THREE_HOURS = 354  # of the heatmaps
-QUARTER_HOUR = TEN_HOURS / 40  # between two points of Fig. 8
-LONGER = 2  # times the iterations, where the rerun asks whether the paper trained longer
-GD_ITERATIONS = 5  # what full-batch gradient descent did in ten hours
+BATCH = 256  # images per iteration
+TEN_HOURS = round(36_000 / TABLE2_SECONDS["none"])  # iterations: 1,181
+THREE_HOURS = round(10_800 / TABLE2_SECONDS["none"])  # iterations, for the heatmaps: 354
+QUARTER_HOUR = TEN_HOURS / 40  # iterations between two points of Fig. 8
+GD_ITERATIONS = 5  # of full-batch gradient descent in the paper's ten hours
 IMAGE_SIDE = 28  # pixels
-GREY_LEVELS = 256  # by which pixels are divided
+GREY_LEVELS = 256  # the paper divides pixels by this
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(StudySettings):
+    """The settings of a rerun; `skcnn.study.paper2014.run` documents them."""
+
+    data: Any = "mnist"
+    out: Path = Path("skcnn-paper")
 
 
 def paper_rate(iteration: int) -> float:
-    """The learning rate of an iteration, counted from 0: 150 / (150 + i).
-
-    Examples
-    --------
-    >>> from skcnn.study.paper2014.settings import paper_rate
-    >>> paper_rate(0), paper_rate(150)
-    (1.0, 0.5)
-    """
+    """Learning rate of an iteration, counted from 0."""
     return 150 / (150 + iteration)
 
 
 def paper_momentum(iteration: int) -> float:
-    """The momentum of an iteration, counted from 0: 0.5, after 20 iterations 0.9.
-
-    Examples
-    --------
-    >>> from skcnn.study.paper2014.settings import paper_momentum
-    >>> paper_momentum(19), paper_momentum(20)
-    (0.5, 0.9)
-    """
+    """Momentum of an iteration, counted from 0."""
     return 0.5 if iteration < 20 else 0.9
 
 
 def last_commit_rate(iteration: int) -> float:
-    """The learning rate in the last commit of the published code: 5 / (50 + i).
-
-    Examples
-    --------
-    >>> from skcnn.study.paper2014.settings import last_commit_rate
-    >>> last_commit_rate(0), last_commit_rate(50)
-    (0.1, 0.05)
-    """
+    """Learning rate in the last commit of the published code."""
     return 5 / (50 + iteration)
 
 
-NETWORK = {
+# The paper's default network (its Table 1), the same in all protocols.
+NETWORK: dict[str, Any] = {
     "n_filters": 64,
     "filter_size": 13,
     "padding": "valid",
@@ -70,66 +57,64 @@ NETWORK = {
     "activation": "sigmoid",
     "output_activation": "softmax",
     "dropout": 0.0,
-}
-"""The paper's network (its Table 1), which both ways of training share."""
-
-PAPER = {
-    **NETWORK,
     "label_smoothing": 0.0,
+    "alpha": 0.0,
+}
+# Training as published.
+PAPER: dict[str, Any] = {
+    **NETWORK,
     "weight_init": "uniform",  # U[-1, 1), weights and biases
     "solver": "sgd",
     "learning_rate": paper_rate,
     "momentum": paper_momentum,
     "nesterovs_momentum": False,
-    "alpha": 0.0,
     "batch_size": BATCH,
     "shuffle": "replacement",
-    "standardize": False,  # instead, pixels are divided by 256: `paper_pixels`
-    "max_iter": 5,  # epochs; of 60,000 images: 1,175 iterations
+    "standardize": False,  # `paper_pixels` divides by 256 instead
+    "max_iter": 5,  # epochs; 1,175 iterations on 60,000 images
 }
-"""The paper's way of training, as published."""
-
-LAST_COMMIT = {**PAPER, "learning_rate": last_commit_rate, "momentum": 0.95}
-"""The same with the rate and momentum that the published code ended up with."""
-
-TODAY = {
+# The same with the learning rate and the momentum in the last commit of the published code.
+LAST_COMMIT: dict[str, Any] = {**PAPER, "learning_rate": last_commit_rate, "momentum": 0.95}
+# The same network with a training of today.
+TODAY: dict[str, Any] = {
     **NETWORK,
-    "label_smoothing": 0.0,
     "weight_init": "auto",
     "solver": "adam",
     "learning_rate": "one_cycle",
-    "learning_rate_init": 0.02,  # from 0.01 to 0.03 the errors on held-out images are alike
-    "alpha": 0.0,
+    "learning_rate_init": 0.02,  # errors on held-out images are alike from 0.01 to 0.03
     "batch_size": 64,
     "standardize": True,
     "max_iter": 5,
 }
-"""The same network, trained as one would today."""
-
-TODAY_GD_RATE = 0.1  # of full-batch gradient descent; higher ones overshoot within five steps
+TODAY_GD_RATE = 0.1  # for full-batch gradient descent; larger rates overshoot within five steps
 
 
-def paper_classifier(**changes) -> ConvNetClassifier:
-    """The paper's network and training, exactly.
+def paper_classifier(**changes: Any) -> ConvNetClassifier:
+    """The paper's network with the paper's training.
 
-    Its images are numbers from 0 to 255 / 256, see `paper_pixels`. What is not in the text of the
-    paper (the size of a mini-batch, the schedules, the start) is from its full report and its
-    published code.
+    The images must be scaled to [0, 255 / 256], as `skcnn.study.paper2014.settings.paper_pixels`
+    does. Settings that the text of the paper omits (mini-batch size, schedules, initial weights)
+    are from its full report and its published code.
 
     Parameters
     ----------
     **changes
-        Parameters of `ConvNetClassifier` that are to differ.
+        Parameters of `ConvNetClassifier` to change.
 
     Returns
     -------
     classifier : ConvNetClassifier
-        Not fitted. Its `fit` makes five passes; `skcnn.study.paper2014.fits` counts iterations.
+        Not fitted. `fit` makes five passes over the training images.
 
     Raises
     ------
     TypeError
-        If a name is no parameter of `ConvNetClassifier`.
+        If `ConvNetClassifier` has no parameter of that name.
+
+    References
+    ----------
+    F. Bastani and Z. Wang, "Convolutional Neural Networks for Classifying Handwritten Digits",
+    2014.
 
     Examples
     --------
@@ -141,23 +126,10 @@ def paper_classifier(**changes) -> ConvNetClassifier:
     return ConvNetClassifier(**{**PAPER, **changes})
 
 
-def today_classifier(**changes) -> ConvNetClassifier:
-    """The paper's network with today's training: Adam, one cycle, He's or Glorot's start.
+def today_classifier(**changes: Any) -> ConvNetClassifier:
+    """The paper's network trained as is usual today: Adam, one cycle, Glorot initialization.
 
-    Parameters
-    ----------
-    **changes
-        Parameters of `ConvNetClassifier` that are to differ.
-
-    Returns
-    -------
-    classifier : ConvNetClassifier
-        Not fitted. Five passes, as many as the paper's ten hours.
-
-    Raises
-    ------
-    TypeError
-        If a name is no parameter of `ConvNetClassifier`.
+    Parameters, result and errors are those of `paper_classifier`.
 
     Examples
     --------
@@ -170,15 +142,7 @@ def today_classifier(**changes) -> ConvNetClassifier:
 
 @dataclass(frozen=True)
 class OneCycle:
-    """The one-cycle schedule over a known number of steps, for `partial_fit`: step -> rate.
-
-    Examples
-    --------
-    >>> from skcnn.study.paper2014.settings import OneCycle
-    >>> rate = OneCycle(highest=0.01, steps=100)
-    >>> rate(20), rate(100)
-    (0.01, 0.0)
-    """
+    """One-cycle schedule over a known number of steps, for `partial_fit`: step -> rate."""
 
     highest: float
     steps: int
@@ -188,25 +152,6 @@ class OneCycle:
 
 
 def paper_pixels(X: NDArray, largest: float = GREY_LEVELS - 1) -> NDArray[np.float32]:
-    """Pixels as the paper's network sees them: 0 to 255, divided by 256.
-
-    Parameters
-    ----------
-    X : ndarray
-        Images.
-    largest : float, default=255
-        What is white in X (16 in scikit-learn's digits).
-
-    Returns
-    -------
-    images : ndarray of float32, of the shape of X
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skcnn.study.paper2014.settings import paper_pixels
-    >>> paper_pixels(np.array([0, 128, 255], dtype=np.uint8)).tolist()
-    [0.0, 0.5, 0.99609375]
-    """
+    """Pixels scaled as in the paper: 0 to 255, divided by 256. In X, white is `largest`."""
     factor = (GREY_LEVELS - 1) / largest / GREY_LEVELS
     return np.multiply(X, np.float32(factor), dtype=np.float32)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from skcnn.study.paper2014.execute import Result
-from skcnn.study.paper2014.experiments import EXPERIMENTS, Point, Run
-from skcnn.study.paper2014.networks import FitResult, TimingResult
+from skcnn.study.paper2014.execute import Results
+from skcnn.study.paper2014.experiments import EXPERIMENTS, Point
+from skcnn.study.paper2014.networks import Checkpoint, FitResult, TimingResult
 from skcnn.study.store import write_csv
 
 
@@ -39,9 +38,7 @@ class Row:
 Tables = dict[str, list[Row]]  # by experiment
 
 
-def make_table(
-    experiment: str, points: Iterable[Point], results: Mapping[Run, Result]
-) -> list[Row]:
+def make_table(experiment: str, points: Iterable[Point], results: Results) -> list[Row]:
     """The rows of an experiment, given its points and the results of their runs."""
     groups: dict[tuple[str, Any], list[FitResult]] = {}
     times: dict[Any, float] = {}
@@ -54,46 +51,51 @@ def make_table(
     rows = paper_rows(experiment)
     for (series, x), found in groups.items():
         if experiment == "fig8":
-            rows += _curve_rows(series, found)
+            curves = zip(*(result.curve for result in found), strict=True)
+            rows += [_row(series, at[0].iteration, at) for at in curves]
         else:
-            rows.append(_mean_row(series, x, found, times.get(x), experiment == "fig9"))
+            row = _row(
+                series,
+                x,
+                found,
+                seconds_per_iteration=times.get(x),
+                fit_seconds=float(np.mean([result.fit_seconds for result in found])),
+            )
+            if experiment == "fig9":
+                row = replace(row, neighbour_correlation=neighbour_correlation(found[0].filters))
+            rows.append(row)
     return rows
+
+
+def _row(
+    series: str, x: Any, found: Sequence[FitResult | Checkpoint], **others: float | None
+) -> Row:
+    """Means and standard deviations over the seeds."""
+    test, train = ([getattr(r, name) for r in found] for name in ("test_error", "train_error"))
+    if len(found) > 1:
+        others["test_error_sd"] = float(np.std(test, ddof=1))
+        others["train_error_sd"] = float(np.std(train, ddof=1))
+    errors = {"test_error": float(np.mean(test)), "train_error": float(np.mean(train))}
+    return Row(series, x, len(found), **errors, **others)
 
 
 def paper_rows(experiment: str) -> list[Row]:
     """The paper's values for an experiment."""
     columns = EXPERIMENTS[experiment].published
     xs = dict.fromkeys(x for values in columns.values() for x in values)
-    return [
-        Row("paper", x, **{name: values.get(x) for name, values in columns.items()}) for x in xs
-    ]
+    return [Row("paper", x, 1, **{name: v.get(x) for name, v in columns.items()}) for x in xs]
 
 
 def curve(rows: Sequence[Row], series: str, column: str = "test_error") -> dict[Any, float]:
-    """x -> value of a series, where it has one, in the order of the rows.
-
-    Examples
-    --------
-    >>> from skcnn.study.paper2014.tables import curve, paper_rows
-    >>> curve(paper_rows("fig6"), "paper")[2]
-    2.69
-    """
+    """The values of a series by x, in the order of the rows, without those that are missing."""
     values = {row.x: getattr(row, column) for row in rows if row.series == series}
     return {x: value for x, value in values.items() if value is not None}
 
 
-def neighbour_correlation(filters: ArrayLike) -> float:
+def neighbour_correlation(filters: Any) -> float:
     """Correlation of weights with the next ones to the right and below: 0 for noise.
 
     The filters have shape (n_filters, height, width, channels).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skcnn.study.paper2014.tables import neighbour_correlation
-    >>> smooth = np.add.outer(np.arange(9.0), np.arange(9.0))[None, :, :, None]
-    >>> neighbour_correlation(smooth) > 0.9
-    True
     """
     weights = np.asarray(filters, dtype=float)
     if min(weights.shape[1:3]) < 2:
@@ -121,36 +123,3 @@ def _cells(value: Any) -> Sequence[Any]:
     if isinstance(value, tuple):
         return value
     return (round(value, 5) if isinstance(value, float) else value,)
-
-
-def _mean_row(
-    series: str, x: Any, found: list[FitResult], seconds: float | None, with_filters: bool
-) -> Row:
-    return Row(
-        series,
-        x,
-        len(found),
-        *_mean_and_spread([result.test_error for result in found]),
-        *_mean_and_spread([result.train_error for result in found]),
-        seconds_per_iteration=seconds,
-        fit_seconds=float(np.mean([result.fit_seconds for result in found])),
-        neighbour_correlation=neighbour_correlation(found[0].filters) if with_filters else None,
-    )
-
-
-def _curve_rows(series: str, found: list[FitResult]) -> list[Row]:
-    """A row for each checkpoint of the error curves."""
-    return [
-        Row(
-            series,
-            at[0].iteration,
-            len(found),
-            *_mean_and_spread([point.test_error for point in at]),
-            *_mean_and_spread([point.train_error for point in at]),
-        )
-        for at in zip(*(result.curve for result in found), strict=True)
-    ]
-
-
-def _mean_and_spread(values: list[float]) -> tuple[float, float | None]:
-    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
