@@ -277,12 +277,3 @@ def _from_arrays(data: Any) -> Images:
         X_test.reshape(len(X_test), *shape),
         y_test,
     )
-
-
-def load(settings: Any) -> Images:
-    """The images of settings with `data`, `train_size` and `folds`; to be replaced."""
-    return load_images(
-        settings.data,
-        train_size=settings.train_size,
-        least_per_class=LEAST_PER_CLASS * settings.folds,
-    )

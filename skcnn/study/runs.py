@@ -61,7 +61,7 @@ class Session:
     def save(self, part: Part[ResultT], result: ResultT) -> None:
         """Store a result, unless Ctrl-C may have cut it short: then raise KeyboardInterrupt."""
         self.watch.check()
-        fields = asdict(result) if is_dataclass(result) else result  # type: ignore[call-overload]
+        fields = asdict(result) if is_dataclass(result) else result  # type: ignore[arg-type]
         self.store.save(part.kind, part.settings, fields)
 
     def load_or_make(self, part: Part[ResultT], make: Callable[[], ResultT]) -> ResultT:

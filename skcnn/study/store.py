@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import signal
 import threading
@@ -27,8 +28,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file as `write_text` does; NumPy numbers and arrays become plain ones."""
-    write_text(path, json.dumps(value, indent=1, default=_plain))
+    """Write a JSON file as `write_text` does; NumPy's values become plain, NaN becomes null."""
+    write_text(path, json.dumps(_plain(value), indent=1, allow_nan=False))
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -119,9 +120,13 @@ class InterruptWatch:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy numbers and arrays in JSON's types; anything else by its repr."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return repr(value)
+    """A value in the types of JSON, which has no NaN; other types by their repr."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return None if math.isnan(value) else value
+    return value if value is None or isinstance(value, str | int) else repr(value)

@@ -20,11 +20,10 @@ pytest.importorskip("matplotlib")
 
 from skcnn.__main__ import main as command_line
 from skcnn.study.comparison import cli, curves, measure, run, runner
-from skcnn.study.comparison.contenders import CONTENDERS, build
-from skcnn.study.comparison.grids import grid_of
+from skcnn.study.comparison.contenders import CONTENDERS, build, grid_of
+from skcnn.study.comparison.results import Fit, FitKey
 from skcnn.study.comparison.search import order_candidates
-from skcnn.study.comparison.settings import Settings
-from skcnn.study.data import load, nested_order
+from skcnn.study.data import Images, load_images, nested_order
 from skcnn.study.store import InterruptWatch, Store
 
 
@@ -78,7 +77,7 @@ def test_files_agree_with_the_results(small):
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))
     final = {row["contender"]: row for row in read_csv(out / "tables" / "final.csv")}
     predictions = read_csv(out / "tables" / "predictions.csv")
-    images = load(Settings(**SMALL))
+    images = load_images("digits", train_size=SMALL["train_size"])
     X_test, y_test = images.X_test, images.y_test
     assert list(final) == list(CONTENDERS)
     for key, model in comparison.models.items():
@@ -109,7 +108,7 @@ def test_memory_is_measured(small):
 
 def test_mcnemar_is_that_of_the_predictions(small):
     _, comparison = small
-    y_test = load(Settings(**SMALL)).y_test
+    y_test = load_images("digits", train_size=SMALL["train_size"]).y_test
     for test in comparison.results["pairs"]:
         a, b = (
             np.array(comparison.results["final"][test[who]]["predicted"]) != y_test
@@ -150,7 +149,7 @@ def test_a_stopped_run_goes_on(tmp_path, monkeypatch, capsys):
     arguments = ["compare", "--quick", "--train-size", "100", "--candidates", "1"]
     arguments += ["--seeds", "1", "--n-jobs", "1", "--out", str(tmp_path)]
     assert command_line(arguments) == 130
-    assert "run again to go on" in capsys.readouterr().err
+    assert "again to continue" in capsys.readouterr().err
     assert not (tmp_path / "report.html").exists()
     assert not list(tmp_path.glob("cache*"))
 
@@ -175,7 +174,7 @@ def test_ctrl_c_that_a_fit_swallowed_is_noticed(tmp_path):
 
 
 def test_out_of_time_leaves_out_and_says_so(tmp_path):
-    digits = load(Settings())
+    digits = load_images("digits")
     chosen = nested_order(digits.y_train, 0)[:80]
     data = (digits.X_train[chosen], digits.y_train[chosen], digits.X_test[:90], digits.y_test[:90])
     comparison = run(
@@ -192,13 +191,13 @@ def test_out_of_time_leaves_out_and_says_so(tmp_path):
     assert all(1 <= len(found["rows"]) < 6 for found in results["search"].values())
     assert {row["share"] for row in results["curves"]} == {100}
     assert len(results["skipped"]) == 3  # 10 % is too small, 30 % is left
-    assert "Time did not allow 3 fits" in results["conclusions"][-1]
+    assert "did not suffice for 3 fits" in results["conclusions"][-1]
     assert "own images" in comparison.report.read_text(encoding="utf-8")
     assert results["command"].startswith("skcnn.study.comparison.run(data=(X_train")
 
 
 def test_a_search_that_ran_out_of_time_is_not_taken_up_again(tmp_path, monkeypatch):
-    digits = load(Settings())
+    digits = load_images("digits")
     data = (digits.X_train[:200], digits.y_train[:200], digits.X_test[:90], digits.y_test[:90])
     settings = {
         "out": tmp_path,
@@ -223,15 +222,19 @@ def test_a_search_that_ran_out_of_time_is_not_taken_up_again(tmp_path, monkeypat
 
 
 def test_expected_seconds_of_a_fit():
-    rows = {("cnn", 20, 200, 0): {"seconds": 10.0}, ("cnn", 100, 1000, 0): {"seconds": 40.0}}
-    expected = {
-        size: curves._expected_seconds((("cnn",), 0, size, 1), rows) for size in (200, 300, 500)
-    }
-    # as another seed; by the square of the next smaller one; never longer than a larger one
-    assert expected == {200: 10.0, 300: 22.5, 500: 40.0}
-    assert curves._expected_seconds((("hog_svc",), 0, 200, 1), rows) == 0
-    both = {**rows, ("cnn_svc", 20, 200, 0): {"seconds": 1.0}}
-    assert curves._expected_seconds((("cnn", "cnn_svc"), 0, 200, 1), both) == 11.0
+    def fit(seconds):
+        return Fit(test_error=0.1, train_error=0.0, fit_seconds=seconds, seconds=seconds)
+
+    def expected(fits, *keys):
+        return curves._expected_seconds(keys, fits)
+
+    fits = {FitKey("cnn", 20, 200, 0): fit(10.0), FitKey("cnn", 100, 1000, 0): fit(40.0)}
+    assert expected(fits, FitKey("cnn", 20, 200, 1)) == 10.0  # that of another seed
+    assert expected(fits, FitKey("cnn", 30, 300, 1)) == 22.5  # the square of the ratio of images
+    assert expected(fits, FitKey("cnn", 50, 500, 1)) == 40.0  # at most that of more images
+    assert expected(fits, FitKey("hog_svc", 20, 200, 1)) == 0  # nothing known
+    fits[FitKey("cnn_svc", 20, 200, 0)] = fit(1.0)
+    assert expected(fits, FitKey("cnn", 20, 200, 1), FitKey("cnn_svc", 20, 200, 1)) == 11.0
 
 
 @pytest.mark.slow
@@ -315,9 +318,10 @@ def test_help_is_quick_to_import():
 
 def test_failing_fit_tells_why(tmp_path, digits):
     X, y = digits
+    few = Images("few", "A few digits.", X[:50], y[:50], X[50:60], y[50:60])
     pipeline = build("cnn", {"cnn__filter_size": 99, "cnn__padding": "valid"}, seed=0)
     with pytest.raises(RuntimeError, match=r"(?s)process of its own.*filter"):
-        measure.measure_alone(pipeline, X[:50], y[:50], X[50:60], y[50:60], 50, tmp_path / "m")
+        measure.measure_alone(pipeline, few, 50, tmp_path / "m")
 
 
 def test_nested_order_keeps_classes_in_proportion():
@@ -333,7 +337,7 @@ def test_nested_order_keeps_classes_in_proportion():
 
 
 def test_candidates_begin_with_the_defaults_and_every_single_change():
-    images = load(Settings())
+    images = load_images("digits")
     for key in CONTENDERS:
         grid = grid_of(key, images)
         candidates = order_candidates(grid)

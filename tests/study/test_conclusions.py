@@ -1,14 +1,61 @@
-"""What skcnn.study.comparison makes of its figures: statistics, winners, sentences."""
+"""What a comparison concludes: statistics, winners, sentences. All results are made up."""
+
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-pytest.importorskip("matplotlib")
-
-from skcnn.study.comparison.conclusions import brief, conclude
+from skcnn.study.comparison.conclusions import brief, conclude, verdict
 from skcnn.study.comparison.contenders import CONTENDERS
-from skcnn.study.comparison.summary import by_share, crossing_points
+from skcnn.study.comparison.results import FinalFit, Fit, FitKey, Pair, Results, Search
+from skcnn.study.comparison.settings import Settings
+from skcnn.study.data import MNIST_TRAIN_IMAGES, Images
+from skcnn.study.provenance import Environment
 from skcnn.study.statistics import McNemar, crossings, mcnemar
+
+LABELS = np.zeros(100, dtype=int)
+
+
+def final_fit(wrong=(), fit_seconds=1.0):
+    """A final fit that misclassifies these of 100 test images."""
+    predicted = LABELS.copy()
+    predicted[list(wrong)] = 1
+    return FinalFit(
+        test_error=len(wrong) / 100,
+        train_error=0.0,
+        fit_seconds=fit_seconds,
+        seconds=fit_seconds,
+        wrong=len(wrong),
+        predict_seconds=0.1,
+        single_predict_seconds=0.001,
+        peak_bytes=2**20,
+        model_bytes=2**20,
+        predicted=predicted.tolist(),
+        confidence=[1.0] * 100,
+    )
+
+
+def made_up(*, final=None, cnn=((0.2,), (0.1,)), hog=((0.3,), (0.2,)), images=None, quick=False):
+    """Results with these final fits, and these errors at 10 and 100 % by seed."""
+    images = images or Images("made up", "None.", np.zeros((1000, 4)), np.arange(1000) % 10,
+                              np.zeros((100, 4)), LABELS)  # fmt: skip
+    curves = {
+        FitKey(key, share, 10 * share, seed): Fit(error, 0.0, 1.0, 1.0)
+        for key, errors in (("cnn", cnn), ("hog_svc", hog), ("cnn_svc", cnn))
+        for share, by_seed in zip((10, 100), errors, strict=True)
+        for seed, error in enumerate(by_seed)
+    }
+    return Results(
+        images=images,
+        settings=Settings(out=Path("unused"), seeds=len(cnn[0]), quick=quick),
+        environment=Environment("2000-01-01", "none", 1, {}),
+        params={key: {} for key in CONTENDERS},
+        search={key: Search([], 0, 1000, 3, 15) for key in CONTENDERS},
+        final=final or {key: final_fit() for key in CONTENDERS},
+        curves=curves,
+        skipped=[],
+    )
 
 
 def test_mcnemar_by_hand():
@@ -28,63 +75,50 @@ def test_crossings_by_hand():
     assert len(crossings([1, 10, 100], [1, -1, 1])) == 2
 
 
-def scripted_curves(cnn, hog):
-    """Learning-curve rows with these errors at 10 and 100 %, by seed."""
-    return [
-        {
-            "contender": key,
-            "share": share,
-            "images": 10 * share,
-            "seed": seed,
-            "test_error": error,
-            "train_error": 0.0,
-            "fit_seconds": 1.0,
-        }
-        for key, errors in (("cnn", cnn), ("hog_svc", hog), ("cnn_svc", cnn))
-        for share, by_seed in zip((10, 100), errors, strict=True)
-        for seed, error in enumerate(by_seed)
-    ]
-
-
 @pytest.mark.parametrize(
     ("cnn", "hog", "expected"),
     [
-        ([[0.20, 0.22], [0.01, 0.012]], [[0.10, 0.11], [0.03, 0.03]], "clear on both sides"),
-        ([[0.10, 0.12], [0.01, 0.012]], [[0.11, 0.10], [0.03, 0.03]], "nobody is ahead on 10 %"),
-        ([[0.05, 0.06], [0.01, 0.012]], [[0.10, 0.11], [0.03, 0.03]], "it is CNN"),
-        ([[0.20, 0.22], [0.04, 0.042]], [[0.10, 0.11], [0.03, 0.03]], "it is HOG + SVC"),
-        ([[0.20], [0.01]], [[0.10], [0.03]], "a single seed"),
+        (
+            [[0.20, 0.22], [0.01, 0.012]],
+            [[0.10, 0.11], [0.03, 0.03]],
+            "There the leader changes, and each is clearly ahead on one side.",
+        ),
+        (
+            [[0.10, 0.12], [0.01, 0.012]],
+            [[0.11, 0.10], [0.03, 0.03]],
+            "neither is clearly ahead at 10 %",
+        ),
+        ([[0.05, 0.06], [0.01, 0.012]], [[0.10, 0.11], [0.03, 0.03]], "it is CNN."),
+        ([[0.20, 0.22], [0.04, 0.042]], [[0.10, 0.11], [0.03, 0.03]], "it is HOG + SVC."),
+        ([[0.20], [0.01]], [[0.10], [0.03]], "images); with a single seed, this may be chance."),
         ([[0.05], [0.01]], [[0.10], [0.03]], "CNN is ahead throughout; with a single seed"),
         (
             [[0.09, 0.10], [0.02, 0.03]],
             [[0.10, 0.10], [0.03, 0.03]],
-            "CNN is ahead throughout; within the spread over the seeds",
+            "CNN is ahead throughout; given the spread over the seeds",
         ),
     ],
 )
-def test_conclusions_follow_the_figures(small, cnn, hog, expected):
-    rows = scripted_curves(cnn, hog)
-    results = {
-        **small[1].results,
-        "curves": rows,
-        "by_share": by_share(rows),
-        "crossings": crossing_points(rows),
-        "settings": {**small[1].results["settings"], "seeds": list(range(len(cnn[0])))},
-    }
+def test_conclusions_follow_the_learning_curves(cnn, hog, expected):
+    results = made_up(cnn=cnn, hog=hog)
     assert expected in " ".join(conclude(results))
     assert expected in brief(results)
 
 
-def test_trainings_that_take_as_long_are_called_so(small):
-    results = small[1].results
-    seconds = {"cnn": 125.0, "hog_svc": 250.0, "cnn_svc": 124.0}
-    final = {key: {**fit, "fit_seconds": seconds[key]} for key, fit in results["final"].items()}
-    text = " ".join(conclude({**results, "final": final}))
-    assert "CNN and CNN features + SVC are the quickest to train (about 124 s; HOG" in text
+def test_equal_training_times_are_called_equal():
+    def text(**seconds):
+        final = {key: final_fit(fit_seconds=seconds[key]) for key in CONTENDERS}
+        return " ".join(conclude(made_up(final=final)))
 
-    alike = {key: {**fit, "fit_seconds": 100.0} for key, fit in final.items()}
-    text = " ".join(conclude({**results, "final": alike}))
-    assert "All take about as long to train (100 s to 100 s)" in text
+    assert "CNN and CNN features + SVC train fastest (about 124 s; HOG + SVC is" in text(
+        cnn=125.0, hog_svc=250.0, cnn_svc=124.0
+    )
+    assert "HOG + SVC trains fastest (1 s; CNN is slowest with 3 s)" in text(
+        cnn=3.0, hog_svc=1.0, cnn_svc=2.0
+    )
+    assert "All train in about the same time (100 s to 100 s)" in text(
+        cnn=100.0, hog_svc=100.0, cnn_svc=100.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,30 +129,73 @@ def test_trainings_that_take_as_long_are_called_so(small):
         ([0.001, 0.002, 0.001], False),  # it rises
     ],
 )
-def test_error_still_falls_only_if_that_is_clear(small, before, falls):
-    rows = scripted_curves([before, [0.01, 0.011, 0.0105]], [[0.1] * 3, [0.1] * 3])
-    summary = {"by_share": by_share(rows), "crossings": crossing_points(rows)}
-    text = " ".join(conclude({**small[1].results, "curves": rows, **summary}))
+def test_error_still_falls_only_if_that_is_clear(before, falls):
+    results = made_up(cnn=[before, [0.01, 0.011, 0.0105]], hog=[[0.1] * 3, [0.1] * 3])
+    text = " ".join(conclude(results))
     assert ("of CNN and CNN features + SVC still falls" in text) is falls
     assert ("still falls" in text) is falls
 
 
-def test_conclusions_on_mnist_speak_of_the_paper(small):
-    results = small[1].results
-    data = {**results["data"], "is_full_mnist": True}
-    assert not any("paper of 2014" in text for text in conclude({**results, "data": data}))
-    grown_up = {**results, "data": data, "settings": {**results["settings"], "quick": False}}
-    assert any("paper of 2014" in text for text in conclude(grown_up))
-    assert not any("paper of 2014" in text for text in conclude(results))
+def test_winner_and_verdicts_follow_the_mistakes():
+    final = {
+        "cnn": final_fit([0, 1]),
+        "hog_svc": final_fit(range(1, 13)),
+        "cnn_svc": final_fit([0, 1]),
+    }
+    results = made_up(final=final)
+    text = conclude(results)
+    assert text[0].startswith(
+        "CNN and CNN features + SVC make the fewest mistakes on the 100 test images: 2 each, a "
+        "test error of 2.00 %"
+    )
+    assert text[0].endswith("HOG + SVC makes 12 (12.00 %).")
+    assert "CNN and CNN features + SVC misclassify exactly the same images." in text[1]
+    assert (
+        "CNN is significantly better than HOG + SVC (1 image misclassified only by CNN, 11"
+        in (text[1])
+    )
+    assert "does not change the number of mistakes (2)" in " ".join(text)
+    assert "first two" not in brief(results)  # they are equal
+    groups = {tuple(group): n for group, n in results.shared_mistakes}
+    assert groups["cnn", "hog_svc", "cnn_svc"] == 1
+    assert groups["cnn", "cnn_svc"] == 1
+    assert groups["hog_svc",] == 11
+    assert sum(groups.values()) == 13
+
+
+@pytest.mark.parametrize(
+    ("p_adjusted", "expected"),
+    [
+        (0.2, "CNN and HOG + SVC do not differ significantly (3 images misclassified only by CNN"),
+        (0.01, "HOG + SVC is significantly better than CNN (3 images misclassified only by CNN"),
+        (1e-9, "1 only by HOG + SVC; p < 0.001)"),
+    ],
+)
+def test_verdict_of_mcnemars_test(p_adjusted, expected):
+    pair = Pair(3, 1, 0, p_value=p_adjusted / 3, a="cnn", b="hog_svc", p_adjusted=p_adjusted)
+    assert expected in verdict(pair)
+
+
+def test_conclusions_on_mnist_mention_the_paper(monkeypatch):
+    monkeypatch.setattr(Images, "is_mnist", True)
+    y = np.arange(MNIST_TRAIN_IMAGES) % 10
+    full = Images("MNIST", "", np.zeros((len(y), 4)), y, np.zeros((100, 4)), LABELS)
+    part = Images("MNIST", "", full.X_train[:1000], y[:1000], full.X_test, LABELS)
+
+    def mentioned(images, quick):
+        results = made_up(images=images, quick=quick)
+        return any("paper of 2014" in text for text in conclude(results))
+
+    assert mentioned(full, quick=False)
+    assert not mentioned(full, quick=True)
+    assert not mentioned(part, quick=False)
 
 
 def test_nobody_is_ahead_where_not_all_were_run():
-    common = {"share": 50, "images": 100, "seed": 0, "train_error": 0.0}
-    rows = [
-        {**common, "contender": key, "test_error": error}
-        for key, error in zip(CONTENDERS, (0.1, 0.2, 0.3), strict=True)
-    ]
-    assert by_share(rows)[0]["winner"] == next(iter(CONTENDERS))
-    (left_out,) = by_share(rows[1:])
-    assert left_out["winner"] is None
-    assert not left_out["clear"]
+    results = made_up(cnn=((0.1,), (0.1,)), hog=((0.2,), (0.2,)))
+    assert [row.winner for row in results.by_share] == ["cnn", "cnn"]
+    curves = {key: fit for key, fit in results.curves.items() if key[:2] != ("cnn", 10)}
+    first, second = replace(results, curves=curves).by_share
+    assert first.winner is None
+    assert not first.clear
+    assert second.winner == "cnn"

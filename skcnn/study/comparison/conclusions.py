@@ -1,320 +1,284 @@
-"""What to conclude, in sentences made from the figures of a run."""
+"""Conclusions: sentences made from the results of a comparison."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from skcnn.study import published
 from skcnn.study.comparison.contenders import CONTENDERS
-from skcnn.study.comparison.summary import still_falls
-from skcnn.study.formatting import listing, p_value, percent, seconds, size
+from skcnn.study.comparison.results import Crossing, FinalFit, Lead, Pair, Results
+from skcnn.study.formatting import count, listing, p_value, percent, seconds, size
 
-SIGNIFICANT = 0.05
-ALIKE = 1.1  # times of one training that differ by less are called equal
+ALIKE = 1.1  # training times that differ by less than this factor count as equal
 
 
 def name(key: str) -> str:
-    """A contender's name in a sentence."""
+    """The name of a contender."""
     return CONTENDERS[key].name
 
 
-def conclude(results: dict[str, Any]) -> list[str]:
-    """The conclusions of a comparison, most important first.
+def names(keys: list[str]) -> str:
+    """The names of several contenders."""
+    return listing([name(key) for key in keys])
 
-    Parameters
-    ----------
-    results : dict
-        As in ``results.json``.
 
-    Returns
-    -------
-    sentences : list of str
-        A paragraph each, plain text.
-    """
+def conclude(results: Results) -> list[str]:
+    """The conclusions of a comparison, most important first: paragraphs of plain text."""
     paragraphs = [
-        _winner(results),
-        _differences(results),
-        _shares(results),
+        _errors(results),
+        " ".join(verdict(pair) for pair in results.pairs),
+        _curves(results),
         _features(results),
         _costs(results),
         _overfitting(results),
         _paper(results),
-        _caution(results),
+        _limits(results),
     ]
     return [paragraph for paragraph in paragraphs if paragraph]
 
 
-def _ranked(results: dict[str, Any]) -> list[str]:
-    return sorted(results["final"], key=lambda key: results["final"][key]["wrong"])
+def brief(results: Results) -> str:
+    """The main results in a few sentences."""
+    pair = results.pair(*results.ranked[:2])
+    lead = (
+        f"The difference between the first two is {'' if pair.significant else 'not '}significant."
+        if pair.only_a != pair.only_b
+        else ""
+    )
+    return " ".join(filter(None, [_errors(results), lead, _curves(results)]))
 
 
-def _pair(results: dict[str, Any], a: str, b: str) -> dict[str, Any]:
-    return next(test for test in results["pairs"] if {test["a"], test["b"]} == {a, b})
-
-
-def verdict(test: dict[str, Any]) -> str:
+def verdict(pair: Pair) -> str:
     """What McNemar's test says of two contenders."""
-    p = p_value(test["p_adjusted"])
+    a, b = name(pair.a), name(pair.b)
+    if pair.only_a + pair.only_b == 0:
+        return f"{a} and {b} misclassify exactly the same images."
+    p = p_value(pair.p_adjusted)
     p = f"p {p}" if p.startswith("<") else f"p = {p}"
-    if test["only_a"] + test["only_b"] == 0:
-        return f"{name(test['a'])} and {name(test['b'])} get exactly the same images wrong"
-    if test["p_adjusted"] >= SIGNIFICANT:
-        return (
-            f"{name(test['a'])} and {name(test['b'])} cannot be told apart on these test images "
-            f"({test['only_a']} that only the first gets wrong against {test['only_b']}, {p})"
-        )
-    better, worse = ("b", "a") if test["only_a"] > test["only_b"] else ("a", "b")
-    return (
-        f"{name(test[better])} is better than {name(test[worse])} beyond chance "
-        f"({test['only_' + better]} images that only it gets wrong against "
-        f"{test['only_' + worse]}, {p})"
-    )
+    only_a = f"{count(pair.only_a, 'image')} misclassified only by {a}"
+    counts = f"{only_a}, {pair.only_b:,} only by {b}; {p}"
+    if not pair.significant:
+        return f"{a} and {b} do not differ significantly ({counts})."
+    better, worse = (b, a) if pair.only_a > pair.only_b else (a, b)
+    return f"{better} is significantly better than {worse} ({counts})."
 
 
-def crossing_text(found: dict[str, Any]) -> str:
-    """Where the curves of two contenders cross, and whether that is more than noise."""
-    where = listing([f"{share:.2g} %" for share in found["crossings"]])
+def crossing_text(found: Crossing) -> str:
+    """Where two learning curves cross, and whether that is more than noise."""
     sure = (
-        "with a clear lead of one before and of the other after"
-        if _clear_turn(found)
-        else "without a clear lead on both sides"
+        "each is clearly ahead on one side"
+        if found.is_clear
+        else "they are not clearly apart on both sides"
     )
-    return f"{name(found['a'])} and {name(found['b'])} at {where}, {sure}"
+    where = listing([f"{share:.2g} %" for share in found.crossings])
+    return f"{name(found.a)} and {name(found.b)} at {where} ({sure})"
 
 
-def _clear_turn(found: dict[str, Any]) -> bool:
-    """Whether two curves cross once, each being clearly ahead somewhere."""
-    leads = {point["mean"] < 0 for point in found["differences"] if point["clear"]}
-    return len(found["crossings"]) == 1 and len(leads) == 2
-
-
-def _winner(results: dict[str, Any]) -> str:
-    ranked, total = _ranked(results), results["data"]["test_images"]
-    first = results["final"][ranked[0]]
-    low, high = first["interval"]
-    tied = [key for key in ranked if results["final"][key]["wrong"] == first["wrong"]]
-    rest = [key for key in ranked if key not in tied]
-    what = (
-        f"{listing([name(key) for key in tied])} {'make' if len(tied) > 1 else 'makes'} the "
-        f"fewest mistakes on the {total:,} test images: {first['wrong']}"
-        f"{' each' if len(tied) > 1 else ''}, an error of {percent(first['test_error'])} "
-        f"(95 % interval {percent(low)} to {percent(high)})"
+def _errors(results: Results) -> str:
+    """Who makes the fewest mistakes on the test images."""
+    final, ranked = results.final, results.ranked
+    first = final[ranked[0]]
+    low, high = first.interval
+    tied = [key for key in ranked if final[key].wrong == first.wrong]
+    each = " each" if len(tied) > 1 else ""
+    text = (
+        f"{names(tied)} {'make' if each else 'makes'} the fewest mistakes on the "
+        f"{len(first.predicted):,} test images: {first.wrong:,}{each}, a test error of "
+        f"{percent(first.test_error)} (95 % interval {percent(low)} to {percent(high)})."
     )
     others = [
-        f"{name(key)} makes {results['final'][key]['wrong']} "
-        f"({percent(results['final'][key]['test_error'])})"
-        for key in rest
+        f"{name(key)} makes {final[key].wrong:,} ({percent(final[key].test_error)})"
+        for key in ranked[len(tied) :]
     ]
-    return f"{what}; {listing(others)}." if others else f"{what}."
+    return f"{text} {listing(others)}." if others else text
 
 
-def _differences(results: dict[str, Any]) -> str:
-    """McNemar's verdict on every pair."""
-    return f"{'; '.join(verdict(test) for test in results['pairs'])}."
-
-
-def brief(results: dict[str, Any]) -> str:
-    """The most important conclusions in few words."""
-    ranked = _ranked(results)
-    test = _pair(results, *ranked[:2])
-    sure = (
-        "a difference beyond chance"
-        if test["p_adjusted"] < SIGNIFICANT
-        else "no more than chance can do"
-    )
-    lead = f"Between the first two it is {sure}." if test["only_a"] != test["only_b"] else ""
-    return " ".join(filter(None, [_winner(results), lead, _shares(results)]))
-
-
-def _shares(results: dict[str, Any]) -> str:
+def _curves(results: Results) -> str:
     """CNN against HOG + SVC along the learning curves: who is ahead, and where that changes."""
-    crossing = next(
-        found for found in results["crossings"] if (found["a"], found["b"]) == ("cnn", "hog_svc")
-    )
-    points = crossing["differences"]
-    images = {row["share"]: row["images"] for row in results["by_share"]}
+    crossing = results.crossing("cnn", "hog_svc")
+    points = crossing.differences
     if not points:
         return ""
+    single = results.settings.seeds == 1
+    images = {row.share: row.images for row in results.by_share}
 
-    single = len(results["settings"]["seeds"]) == 1
+    def describe(point: Lead) -> str:
+        where = f"with {point.share} % of the training images ({images[point.share]:,})"
+        if point.mean == 0:
+            return f"{where} the two are level"
+        lead = f"{100 * abs(point.mean):.2f} percentage points of test error"
+        return f"{where} {_leader(point)} is ahead by {lead}{_doubt(point, single)}"
 
-    def ahead(point: dict[str, Any]) -> str:
-        return name("cnn") if point["mean"] < 0 else name("hog_svc")
+    ends = points[:1] if len(points) == 1 else [points[0], points[-1]]
+    text = f"CNN compared with HOG + SVC: {listing([describe(point) for point in ends])}."
+    change = _change(crossing, images, single)
+    return f"{text} {change}" if change else text
 
-    # By how much at both ends, then where it turns.
-    ends = [points[0]] if len(points) == 1 else [points[0], points[-1]]
-    described = [
-        f"on {point['share']} % of the training images ({images[point['share']]:,}) "
-        + (
-            f"{ahead(point)} is ahead by {100 * abs(point['mean']):.2f} points of test error"
-            + _doubt(point, single)
-            if point["mean"] != 0
-            else "the two are level"
-        )
-        for point in ends
-    ]
-    text = f"Of CNN and HOG + SVC: {listing(described)}."
-    turns = crossing["crossings"]
+
+def _change(crossing: Crossing, images: dict[int, int], single: bool) -> str:
+    """Where the leader of two learning curves changes, or that it does not."""
+    points, turns = crossing.differences, crossing.crossings
     if not turns:
-        leaders = {ahead(point) for point in points if point["mean"] != 0}
-        if len(leaders) == 1 and len(points) > 1:
-            leader = leaders.pop()
-            if any(point["clear"] for point in points):
-                text += f" The winner does not change with the share of data: it is {leader}."
-            else:
-                why = "with a single seed" if single else "within the spread over the seeds"
-                text += f" {leader} is ahead throughout; {why} that may be chance."
-        return text
-    last = max(images.values())
-    where = listing([f"{turn:.2g} % (about {turn / 100 * last:,.0f} images)" for turn in turns])
-    text += f" Their learning curves cross at {where}"
-    if _clear_turn(crossing):
-        text += ": that is the share of data at which the winner changes, clear on both sides."
-    elif single:
-        text += "; with a single seed there is no telling whether that is chance."
-    else:
-        unclear = ", ".join(f"{point['share']} %" for point in points if not point["clear"])
-        text += f"; within the spread over seeds nobody is ahead on {unclear}." if unclear else "."
-    return text
+        leaders = {_leader(point) for point in points if point.mean != 0}
+        if len(leaders) != 1 or len(points) == 1:
+            return ""
+        leader = leaders.pop()
+        if any(point.clear for point in points):
+            return f"The leader does not depend on the amount of training data: it is {leader}."
+        reason = "with a single seed" if single else "given the spread over the seeds"
+        return f"{leader} is ahead throughout; {reason}, this may be chance."
+    whole = max(images.values())
+    where = listing([f"{turn:.2g} % (about {turn / 100 * whole:,.0f} images)" for turn in turns])
+    text = f"Their learning curves cross at {where}"
+    if crossing.is_clear:
+        return f"{text}. There the leader changes, and each is clearly ahead on one side."
+    if single:
+        return f"{text}; with a single seed, this may be chance."
+    unclear = [f"{point.share} %" for point in points if not point.clear]
+    end = f"; neither is clearly ahead at {listing(unclear)}, given the spread over the seeds"
+    return f"{text}{end if unclear else ''}."
 
 
-def _doubt(point: dict[str, Any], single: bool) -> str:
-    """How sure a lead on a learning curve is, in brackets; nothing where all have one seed."""
-    if point["clear"] or single:
+def _leader(point: Lead) -> str:
+    return name("cnn" if point.mean < 0 else "hog_svc")
+
+
+def _doubt(point: Lead, single: bool) -> str:
+    """How sure a lead is, in brackets; nothing if every point has a single seed."""
+    if point.clear or single:
         return ""
-    if point["standard_error"] is None or math.isnan(point["standard_error"]):
-        return " (one seed only)"
-    return " (not clear of the spread over seeds)"
+    one_seed = math.isnan(point.standard_error)
+    return " (one seed only)" if one_seed else " (not clear, given the spread over the seeds)"
 
 
-def _features(results: dict[str, Any]) -> str:
-    test = _pair(results, "cnn", "cnn_svc")
-    own, svc = results["final"]["cnn"], results["final"]["cnn_svc"]
-    change = abs(svc["wrong"] - own["wrong"])
-    if not change:
-        effect = "changes the number of mistakes not at all"
-    else:
-        effect = (
-            f"{'adds' if svc['wrong'] > own['wrong'] else 'saves'} "
-            f"{change} {'mistake' if change == 1 else 'mistakes'}"
-        )
-    if test["p_adjusted"] < SIGNIFICANT:
-        effect += ", a difference beyond chance"
-    elif change:
-        effect += ", no more than chance would do"
-    return (
-        "Replacing the network's own fully connected layers by a support vector classifier on its "
-        f"pooled features (mistakes: {own['wrong']} before, {svc['wrong']} after) {effect}."
-    )
-
-
-def _costs(results: dict[str, Any]) -> str:
-    finals = results["final"]
-    predict = sorted(finals, key=lambda key: finals[key]["predict_seconds"])
-    small = sorted(finals, key=lambda key: finals[key]["model_bytes"])
-    total = results["data"]["test_images"]
+def _features(results: Results) -> str:
+    """What an SVC makes of the network's features."""
+    pair = results.pair("cnn", "cnn_svc")
+    before, after = results.final["cnn"].wrong, results.final["cnn_svc"].wrong
     text = (
-        f"{_quickest_to_train(finals)}; "
-        f"{name(predict[0])} is the quickest to predict "
-        f"({seconds(finals[predict[0]]['predict_seconds'] / total)} an image; {name(predict[-1])} "
-        f"takes {seconds(finals[predict[-1]]['predict_seconds'] / total)}), and the fitted "
-        f"{name(small[0])} is the smallest ({size(finals[small[0]]['model_bytes'])}; "
-        f"{name(small[-1])} is {size(finals[small[-1]]['model_bytes'])})."
+        "Replacing the fully connected layers of the network by a support vector classifier on its "
+        "pooled features "
     )
-    if all(final["peak_bytes"] is not None for final in finals.values()):
-        lean = sorted(finals, key=lambda key: finals[key]["peak_bytes"])
-        text += (
-            f" {name(lean[0])} needs the least memory "
-            f"({size(finals[lean[0]]['peak_bytes'])} at its peak, beyond the libraries and the "
-            f"data), {name(lean[-1])} the most ({size(finals[lean[-1]]['peak_bytes'])})."
-        )
-    return text
+    if before == after:
+        return f"{text}does not change the number of mistakes ({before:,})."
+    significant = "significant" if pair.significant else "not significant"
+    change = f"changes the number of mistakes from {before:,} to {after:,}"
+    return f"{text}{change}; the difference is {significant}."
 
 
-def _quickest_to_train(finals: dict[str, dict[str, Any]]) -> str:
-    """Who is, and how far behind the slowest is, if that is worth a word."""
-    fit = sorted(finals, key=lambda key: finals[key]["fit_seconds"])
-    best, last = finals[fit[0]]["fit_seconds"], finals[fit[-1]]["fit_seconds"]
-    if last < ALIKE * best:
-        return f"All take about as long to train ({seconds(best)} to {seconds(last)})"
-    quick = [name(key) for key in CONTENDERS if finals[key]["fit_seconds"] < ALIKE * best]
-    return (
-        f"{listing(quick)} {'is' if len(quick) == 1 else 'are'} the quickest to train "
-        f"({'' if len(quick) == 1 else 'about '}{seconds(best)}; {name(fit[-1])}, the slowest, "
-        f"takes {seconds(last)})"
-    )
+def _costs(results: Results) -> str:
+    """Who is fastest and smallest."""
+    final = results.final
 
+    def extremes(cost: str) -> tuple[str, FinalFit, str, FinalFit]:
+        least, *_, most = sorted(final, key=lambda key: getattr(final[key], cost))
+        return name(least), final[least], name(most), final[most]
 
-def _overfitting(results: dict[str, Any]) -> str:
-    parts = [
-        f"{name(key)} {percent(final['train_error'])} in training and "
-        f"{percent(final['test_error'])} in the test"
-        for key, final in results["final"].items()
+    total = len(results.images.y_test)
+    fast, fastest, slow, slowest = extremes("predict_seconds")
+    small, smallest, large, largest = extremes("model_bytes")
+    sentences = [
+        _training_time(final),
+        f"{fast} predicts fastest ({seconds(fastest.predict_seconds / total)} per image; "
+        f"{slow} is slowest with {seconds(slowest.predict_seconds / total)}).",
+        f"{small} has the smallest fitted model ({size(smallest.model_bytes)}; that of {large} is "
+        f"the largest with {size(largest.model_bytes)}).",
     ]
-    curves = [row for row in results["by_share"] if len(row["errors"]) == len(CONTENDERS)]
-    text = f"Errors after training on all the images: {listing(parts)}."
-    if len(curves) >= 2:
-        before, last = (row["share"] for row in curves[-2:])
-        falling = [
-            name(key) for key in CONTENDERS if still_falls(results["curves"], key, before, last)
-        ]
-        if falling:
-            text += (
-                f" From {before} to {last} % of the images the test error of "
-                f"{listing(falling)} still falls: more images would help."
-            )
-    return text
+    if all(fit.peak_bytes is not None for fit in final.values()):
+        lean, leanest, heavy, heaviest = extremes("peak_bytes")
+        sentences.append(
+            f"{lean} needs the least memory ({size(leanest.peak_bytes)} at its peak, in addition "
+            f"to the libraries and the data), {heavy} the most ({size(heaviest.peak_bytes)})."
+        )
+    return " ".join(sentences)
 
 
-def _paper(results: dict[str, Any]) -> str:
-    """On all of MNIST only: what has become of the paper's verdict on HOG."""
-    if not results["data"]["is_full_mnist"] or results["settings"]["quick"]:
+def _training_time(final: dict[str, FinalFit]) -> str:
+    times = {key: final[key].fit_seconds for key in CONTENDERS}
+    best, slowest = min(times.values()), max(times, key=times.__getitem__)
+    if times[slowest] < ALIKE * best:
+        return f"All train in about the same time ({seconds(best)} to {seconds(times[slowest])})."
+    fastest = [key for key in times if times[key] < ALIKE * best]
+    train, about = ("trains", "") if len(fastest) == 1 else ("train", "about ")
+    return (
+        f"{names(fastest)} {train} fastest ({about}{seconds(best)}; {name(slowest)} is slowest "
+        f"with {seconds(times[slowest])})."
+    )
+
+
+def _overfitting(results: Results) -> str:
+    """Training against test errors, and whether more images would help."""
+    errors = [
+        f"{percent(fit.train_error)} and {percent(fit.test_error)} for {name(key)}"
+        for key, fit in results.final.items()
+    ]
+    text = f"Training and test errors after training on all images are {listing(errors)}."
+    complete = [row.share for row in results.by_share if row.winner is not None]
+    if len(complete) < 2:
+        return text
+    before, after = complete[-2:]
+    falling = [key for key in CONTENDERS if results.decreases(key, before, after)]
+    if not falling:
+        return text
+    return (
+        f"{text} From {before} to {after} % of the images the test error of {names(falling)} still "
+        "falls clearly: more images would help."
+    )
+
+
+def _paper(results: Results) -> str:
+    """On all of MNIST: what has become of the paper's verdict on HOG."""
+    if not results.images.is_full_mnist or results.settings.quick:
         return ""
-    hog, cnn = results["final"]["hog_svc"], results["final"]["cnn"]
+    hog, cnn = results.final["hog_svc"], results.final["cnn"]
     old_hog, old_cnn = published.FIG10_TEST[100], published.FIG11_TEST[100]
-    holds = (
-        "still makes fewer mistakes, but by a factor of "
-        f"{hog['wrong'] / max(cnn['wrong'], 1):.1f} instead of {old_hog / old_cnn:.1f}"
-        if cnn["wrong"] < hog["wrong"]
+    ratio = hog.wrong / max(cnn.wrong, 1)
+    outcome = (
+        f"still makes fewer mistakes, by a factor of {ratio:.1f} instead of {old_hog / old_cnn:.1f}"
+        if cnn.wrong < hog.wrong
         else "no longer makes fewer mistakes"
     )
     return (
-        f"The paper of 2014 measured {old_hog:.2f} % for HOG with an SVM and {old_cnn:.2f} % for "
-        f"its CNN on the same images (read off its figures), and called HOG obsolete. With both "
-        f"sides tuned, HOG + SVC is at {percent(hog['test_error'])} and the CNN at "
-        f"{percent(cnn['test_error'])}: the CNN {holds}."
+        f"On the same images the paper of 2014 measured a test error of {old_hog:.2f} % for HOG "
+        f"with an SVM and {old_cnn:.2f} % for its CNN (read off its figures), and called HOG "
+        f"obsolete. Here, with both tuned, HOG + SVC has {percent(hog.test_error)} and the CNN "
+        f"{percent(cnn.test_error)}: the CNN {outcome}."
     )
 
 
-def _caution(results: dict[str, Any]) -> str:
-    total, runs = results["data"]["test_images"], results["settings"]["seeds"]
-    parts = [
-        f"The intervals and tests speak of chance in the choice of {total:,} test images; the "
-        f"error bars of the learning curves of chance in the choice of training images and in the "
-        f"network's start ({len(runs)} {'seed' if len(runs) == 1 else 'seeds'})."
+def _limits(results: Results) -> str:
+    """What the results do not cover."""
+    settings = results.settings
+    sentences = [
+        f"The intervals and tests cover the choice of the {len(results.images.y_test):,} test "
+        "images. The error bars of the learning curves cover the choice of the training images and "
+        f"the initial weights of the network ({count(settings.seeds, 'seed')}).",
+        "Each contender was tuned once, on training images only, and keeps its settings on all "
+        "subsets of the learning curves.",
     ]
-    parts.append(
-        "The settings were tuned once, on the training images alone, and kept for all the subsets "
-        "of the learning curves."
-    )
-    if results["params"]["cnn"].get("cnn__augment"):
-        parts.append(
-            "The network trains on random warps of its images; an SVC sees each image once, as "
-            "it is."
+    if results.params["cnn"].get("cnn__augment"):
+        sentences.append(
+            "The network is trained on randomly transformed images, whereas an SVC is trained on "
+            "every image once, as it is."
         )
-    unreached = [
-        f"{name(key)} {len(found['rows'])} of {found['total']}"
-        for key, found in results["search"].items()
-        if len(found["rows"]) < found["total"]
+    partly = [
+        f"{len(found.rows)} of {found.total} for {name(key)}"
+        for key, found in results.search.items()
+        if len(found.rows) < found.total
     ]
-    if unreached:
-        parts.append(
-            "The search tried the settings nearest to the defaults, not the whole grid: "
-            f"{listing(unreached)}."
+    if partly:
+        sentences.append(
+            "The searches tried the settings closest to the defaults, not the whole grids: "
+            f"{listing(partly)}."
         )
-    if results["skipped"]:
-        parts.append(f"Time did not allow {len(results['skipped'])} fits of the learning curves.")
-    if results["settings"]["quick"]:
-        parts.append("This was a quick run: a small search and few points, to see that it works.")
-    return " ".join(parts)
+    if results.skipped:
+        sentences.append(
+            f"The time budget did not suffice for {count(len(results.skipped), 'fit')} of the "
+            "learning curves."
+        )
+    if settings.quick:
+        sentences.append(
+            "This was a quick run, with small searches and few points, that only shows what the "
+            "report looks like."
+        )
+    return " ".join(sentences)

@@ -1,77 +1,84 @@
-"""Who is compared: three pipelines, how each is built, and the settings that its search tries."""
+"""The contenders: three pipelines, how to build them, and the settings that their searches try."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+import joblib
+import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
 from skcnn.classifier import ConvNetClassifier
-from skcnn.hog import make_hog_svc
+from skcnn.displays._common import BLUE, GREEN, VERMILION
+from skcnn.hog import HOGTransformer, make_hog_svc
+from skcnn.study.data import Images, nested_order
+from skcnn.study.figures import Look
 
-SVC_CACHE_MB = 1_000  # of the kernel matrix, per SVC: the default 200 slows 60,000 images down
+Params = dict[str, Any]  # as a pipeline's `set_params` takes them: step__parameter
+Grid = list[dict[str, list]]  # as `GridSearchCV` takes it
+
+SVC_CACHE_MB = 1_000  # for the kernel matrix: the default of 200 slows 60,000 images down
+GAMMA_IMAGES = 200  # training images from which the width of the RBF kernel is estimated
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One of the pipelines; colour and marker are those of Okabe and Ito's palette."""
+    """A pipeline that takes part: its look in figures, and its description in HTML."""
 
-    key: str
-    name: str
+    look: Look
     text: str
-    colour: str
-    marker: str
+
+    @property
+    def name(self) -> str:
+        """Its name in tables and sentences."""
+        return self.look.label
 
 
-CNN = Contender(
-    "cnn",
-    "CNN",
-    "<code>ConvNetClassifier</code>: filters and classifier are learned together, from the pixels.",
-    "#0072B2",
-    "o",
-)
-HOG_SVC = Contender(
-    "hog_svc",
-    "HOG + SVC",
-    "<code>make_hog_svc()</code>: histograms of oriented gradients, designed by hand (Dalal and "
-    "Triggs, 2005), then a support vector classifier.",
-    "#D55E00",
-    "s",
-)
-CNN_SVC = Contender(
-    "cnn_svc",
-    "CNN features + SVC",
-    "the tuned CNN cut off after its last pooling layer; what it has learned to see goes, by way "
-    "of its principal components, into a support vector classifier. The study that the paper of "
-    "2014 left for later.",
-    "#009E73",
-    "^",
-)
-# In the order in which they are tuned: the third starts from the first one's best network.
-CONTENDERS = {c.key: c for c in (CNN, HOG_SVC, CNN_SVC)}
+# In the order of their searches: the third one starts from the best network of the first one.
+CONTENDERS = {
+    "cnn": Contender(
+        Look("CNN", BLUE, "o"),
+        "<code>ConvNetClassifier</code>, which learns filters and classifier together from the "
+        "pixels.",
+    ),
+    "hog_svc": Contender(
+        Look("HOG + SVC", VERMILION, "s"),
+        "<code>make_hog_svc()</code>: histograms of oriented gradients, which are designed by hand "
+        "(Dalal and Triggs, 2005), followed by a support vector classifier.",
+    ),
+    "cnn_svc": Contender(
+        Look("CNN features + SVC", GREEN, "^"),
+        "the tuned CNN up to its last pooling layer, followed by principal component analysis and "
+        "a support vector classifier. The paper of 2014 names this combination as future work.",
+    ),
+}
 
 
 def build(
-    key: str, params: dict[str, Any], *, seed: int, n_jobs: int | None = None, memory=None
+    key: str,
+    params: Params,
+    *,
+    seed: int,
+    n_jobs: int | None = None,
+    memory: joblib.Memory | None = None,
 ) -> Pipeline:
-    """An unfitted pipeline of a contender.
+    """Build the unfitted pipeline of a contender.
 
     Parameters
     ----------
     key : {"cnn", "hog_svc", "cnn_svc"}
-        Which one.
+        The contender.
     params : dict
-        Settings as the pipeline's `set_params` takes them: ``step__parameter``.
+        Parameters of the pipeline.
     seed : int
-        Of the network.
+        Seed of the network.
     n_jobs : int or None
-        Cores for the network and for HOG. (An SVC always runs on one.)
+        Number of cores for the network and for HOG; an SVC uses one.
     memory : joblib.Memory or None
-        Keeps HOG features and fitted networks, so that they are not made anew for every setting
-        of the SVC.
+        Cache of HOG features and fitted networks, which settings of the SVC share.
 
     Examples
     --------
@@ -81,15 +88,105 @@ def build(
     """
     if key == "hog_svc":
         pipeline = make_hog_svc()
-        pipeline.set_params(
+        return pipeline.set_params(
             memory=memory, hog__n_jobs=n_jobs, svc__cache_size=SVC_CACHE_MB, **params
         )
-        return pipeline
     steps = [("cnn", ConvNetClassifier(random_state=seed, n_jobs=n_jobs))]
     if key == "cnn_svc":
-        # Most features hardly vary: an SVC on the components is as good and many times as quick.
+        # Most features hardly vary: with components an SVC is as accurate and many times faster.
         steps += [
             ("pca", PCA(0.95, svd_solver="covariance_eigh")),
             ("svc", SVC(cache_size=SVC_CACHE_MB)),
         ]
     return Pipeline(steps, memory=memory if key == "cnn_svc" else None).set_params(**params)
+
+
+def fixed_params(key: str, quick: bool) -> Params:
+    """Parameters that are not searched: the small network of a quick run."""
+    if quick and key == "cnn":
+        return {"cnn__n_filters": (8, 16), "cnn__hidden_layer_sizes": (32,)}
+    return {}
+
+
+def grid_of(key: str, images: Images, quick: bool = False) -> Grid:
+    """The grid that the search of a contender tries, apart from `fixed_params`.
+
+    Parameters
+    ----------
+    key : {"cnn", "hog_svc", "cnn_svc"}
+        The contender.
+    images : Images
+        The data, on which the cells of HOG and the widths of kernels depend.
+    quick : bool, default=False
+        Whether the run is a quick one.
+
+    Returns
+    -------
+    grid : list of dict of str to list
+        As for `GridSearchCV`. The first value of every list is the default.
+
+    Examples
+    --------
+    >>> from skcnn.study.comparison.contenders import grid_of
+    >>> from skcnn.study.data import load_images
+    >>> grid = grid_of("cnn_svc", load_images("digits"))
+    >>> grid[0]["svc__C"], grid[0]["pca__n_components"]
+    ([10.0, 1.0, 100.0], [0.95, 0.8])
+    """
+    if key == "cnn":
+        fixed = fixed_params(key, quick)
+        return [{name: values for name, values in _cnn_grid().items() if name not in fixed}]
+    if key == "hog_svc":
+        return _hog_grid(images)
+    return _svc_grids({"pca__n_components": [0.95, 0.8]})  # of the variance
+
+
+def _cnn_grid() -> dict[str, list]:
+    """The network's size, filters, dropout, augmentation and learning rate around its defaults."""
+    default = ConvNetClassifier().get_params()
+    filters = tuple(np.atleast_1d(default["n_filters"]).tolist())
+
+    def around(name: str, values: list) -> list:
+        return [default[name], *(value for value in values if value != default[name])]
+
+    return {
+        "cnn__n_filters": [filters, tuple(max(1, count // 2) for count in filters)],
+        "cnn__filter_size": around("filter_size", [3, 5]),
+        "cnn__dropout": around("dropout", [0.0, 0.25, 0.5]),
+        "cnn__augment": around("augment", [None, "shift", "affine"]),
+        "cnn__learning_rate_init": around("learning_rate_init", [0.002, 0.008]),
+    }
+
+
+def _hog_grid(images: Images) -> Grid:
+    """Cells, blocks and orientations, and for each of them the kernels of the SVC.
+
+    A gamma that suits one block size does not suit another. The values of gamma are therefore
+    multiples of what "scale" amounts to on a few training images.
+    """
+    sample = images.X_train[nested_order(images.y_train, seed=0)[:GAMMA_IMAGES]]
+    # "auto" makes cells of at least two pixels. Where it makes such cells, only one is smaller.
+    shorter = min(images.image_shape[:2])
+    cells = ["auto", round(shorter / 7) + 1 if shorter >= 14 else 1]
+    names = ("pixels_per_cell", "cells_per_block", "orientations")
+    grid: Grid = []
+    for values in ((c, b, o) for c in cells for b in ("auto", 2) for o in (8, 12)):
+        hog = dict(zip(names, values, strict=True))
+        try:
+            features = HOGTransformer(**hog).fit_transform(sample)
+        except ValueError:  # the images are too small for such blocks
+            continue
+        scale = 1.0 / max(features.shape[1] * float(features.var()), 1e-12)
+        gammas = ["scale", *(float(f"{value:.2g}") for value in (scale / 3, scale * 3))]
+        common = {f"hog__{name}": [value] for name, value in hog.items()}
+        grid += _svc_grids(common, {"svc__gamma": gammas})
+    return grid
+
+
+def _svc_grids(common: dict[str, list], rbf: dict[str, list] | None = None) -> Grid:
+    """The kernels of an SVC with their values of C; `rbf` holds for the RBF kernel only."""
+    return [
+        {**common, "svc__kernel": ["rbf"], "svc__C": [10.0, 1.0, 100.0], **(rbf or {})},
+        {**common, "svc__kernel": ["poly"], "svc__C": [10.0, 1.0]},
+        {**common, "svc__kernel": ["linear"], "svc__C": [10.0, 1.0, 0.1]},
+    ]

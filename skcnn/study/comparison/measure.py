@@ -1,6 +1,6 @@
-"""One fit and its test: errors for the learning curves, and all costs in a process of its own.
+"""One fit and its errors; and a fit in a process of its own, with all its costs.
 
-In a fresh process nothing else runs, so its peak memory is the pipeline's.
+Nothing else runs in that process, so its peak memory is that of the pipeline.
 """
 
 from __future__ import annotations
@@ -12,32 +12,34 @@ import sys
 import tempfile
 import time
 import warnings
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import joblib
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
 from skcnn.displays._common import confidence_of
+from skcnn.study.comparison.results import FinalFit, Fit
+from skcnn.study.data import Images
 
-SINGLE_IMAGES = 50  # predicted one by one, for the time of a single prediction
+SINGLE_IMAGES = 50  # predicted one at a time
 _RUN_JOB = "import sys; from skcnn.study.comparison.measure import run_job; run_job(sys.argv[1])"
 
 
-def fit_and_test(
-    pipeline: Pipeline,
-    X_train: NDArray,
-    y_train: NDArray,
-    X_test: NDArray,
-    y_test: NDArray,
-    train_error_size: int,
-) -> dict[str, float]:
-    """Fit a pipeline; its test error, its training error on some of the images, its seconds.
+def fit_and_test(pipeline: Pipeline, images: Images, train_error_size: int) -> Fit:
+    """Fit a pipeline and measure its errors.
 
-    These are spread evenly over the training images, which may be sorted by class.
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Fitted in place.
+    images : Images
+        The data.
+    train_error_size : int
+        Maximum number of training images for the training error. They are evenly spaced, as the
+        training images may be sorted by class.
 
     Examples
     --------
@@ -45,70 +47,54 @@ def fit_and_test(
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.svm import SVC
     >>> from skcnn.study.comparison.measure import fit_and_test
+    >>> from skcnn.study.data import Images
     >>> X, y = np.arange(4)[:, None], np.array([0, 0, 1, 1])
-    >>> fit_and_test(make_pipeline(SVC(kernel="linear")), X, y, X, y, 4)["test_error"]
+    >>> images = Images("numbers", "Four numbers.", X, y, X, y)
+    >>> fit_and_test(make_pipeline(SVC(kernel="linear")), images, 4).test_error
     0.0
     """
     start = time.perf_counter()
     with warnings.catch_warnings():
-        # Too few epochs for the smallest subsets is a finding, not a fault.
+        # On the smallest subsets the epochs may not suffice; the learning curve shows it.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        pipeline.fit(X_train, y_train)
-    fitted = time.perf_counter()
-    test_error = 1.0 - pipeline.score(X_test, y_test)
-    some = np.linspace(0, len(y_train) - 1, min(train_error_size, len(y_train))).astype(int)
-    train_error = 1.0 - pipeline.score(X_train[some], y_train[some])
-    return {
-        "test_error": float(test_error),
-        "train_error": float(train_error),
-        "fit_seconds": fitted - start,
-        "seconds": time.perf_counter() - start,
-    }
+        pipeline.fit(images.X_train, images.y_train)
+    fit_seconds = time.perf_counter() - start
+    n = len(images.y_train)
+    some = np.linspace(0, n - 1, min(train_error_size, n)).astype(int)
+    return Fit(
+        test_error=float(1.0 - pipeline.score(images.X_test, images.y_test)),
+        train_error=float(1.0 - pipeline.score(images.X_train[some], images.y_train[some])),
+        fit_seconds=fit_seconds,
+        seconds=time.perf_counter() - start,
+    )
 
 
 def measure_alone(
-    pipeline: Pipeline,
-    X_train: NDArray,
-    y_train: NDArray,
-    X_test: NDArray,
-    y_test: NDArray,
-    train_error_size: int,
-    model_path: Path,
-) -> dict[str, Any]:
-    """Fit a pipeline in a fresh process; its errors, predictions and everything that it costs.
+    pipeline: Pipeline, images: Images, train_error_size: int, model_path: Path
+) -> FinalFit:
+    """Fit a pipeline in a new process; measure its errors and its costs.
 
     Parameters
     ----------
     pipeline : Pipeline
         Not fitted.
-    X_train, y_train, X_test, y_test : ndarray
-        Images and labels.
+    images : Images
+        The data.
     train_error_size : int
-        The training error is measured on so many of the training images.
+        Maximum number of training images for the training error.
     model_path : Path
-        Where the fitted pipeline goes, for `joblib.load`.
-
-    Returns
-    -------
-    measured : dict
-        ``test_error``, ``train_error`` (shares), ``fit_seconds``, ``predict_seconds`` (all test
-        images), ``single_predict_seconds`` (median of one image), ``peak_bytes`` (above what the
-        process held before the fit; None where the system does not tell), ``model_bytes``
-        (pickled), ``predicted`` (labels), ``confidence`` (of the predicted label: probability, or
-        lead of its decision value), ``seconds`` (all of it).
+        File for the fitted pipeline, for `joblib.load`.
 
     Raises
     ------
     RuntimeError
-        If that process fails; with what it printed.
+        If the process fails; with its standard error.
     """
     with tempfile.TemporaryDirectory(prefix="skcnn-") as folder:
         job, answer = Path(folder, "job.joblib"), Path(folder, "answer.joblib")
         model_path.parent.mkdir(parents=True, exist_ok=True)
-        joblib.dump(
-            (pipeline, X_train, y_train, X_test, y_test, train_error_size, model_path, answer), job
-        )
-        # The new process has to find this package also where it is not installed.
+        joblib.dump((pipeline, images, train_error_size, model_path, answer), job)
+        # The new process must find this package even if it is not installed.
         root = str(Path(__file__).resolve().parents[3])
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         done = subprocess.run(
@@ -120,63 +106,68 @@ def measure_alone(
         )
         if done.returncode != 0:
             raise RuntimeError(
-                f"Fitting {pipeline} in a process of its own ended with code {done.returncode}:\n"
-                f"{done.stderr.strip()}"
+                f"Fitting {pipeline} in a process of its own ended with exit code "
+                f"{done.returncode}; expected 0. Its error message is:\n{done.stderr.strip()}"
             )
         return joblib.load(answer)
 
 
 def run_job(job: str | Path) -> None:
-    """Do the job in a file that `measure_alone` wrote: the other side of it, in the new process."""
-    pipeline, X_train, y_train, X_test, y_test, train_error_size, model_path, answer = joblib.load(
-        job
-    )
-    before = _resident_bytes("VmRSS:")
-    result: dict[str, Any] = fit_and_test(
-        pipeline, X_train, y_train, X_test[:1], y_test[:1], train_error_size
-    )
+    """What `measure_alone` runs in the new process: the job in this file."""
+    pipeline, images, train_error_size, model_path, answer = joblib.load(job)
+    X_test = images.X_test
+    before = _memory_bytes("VmRSS")
+    one = replace(images, X_test=X_test[:1], y_test=images.y_test[:1])
+    fit = fit_and_test(pipeline, one, train_error_size)
     start = time.perf_counter()
     predicted = np.asarray(pipeline.predict(X_test))
-    result["predict_seconds"] = time.perf_counter() - start
-    result["seconds"] += result["predict_seconds"]
-    peak = _resident_bytes("VmHWM:")
-    result["peak_bytes"] = None if peak is None else peak - before + _children_peak_bytes()
-    result["test_error"] = float(np.mean(predicted != y_test))
-    result["predicted"] = predicted.tolist()
-    result["confidence"] = np.float64(confidence_of(pipeline, X_test)).round(5).tolist()
+    predict_seconds = time.perf_counter() - start
+    peak = _memory_bytes("VmHWM")
+    peak_bytes = None if peak is None or before is None else peak - before + _children_peak_bytes()
+    confidence = np.asarray(confidence_of(pipeline, X_test), dtype=np.float64)
     singles = []
     for index in range(min(SINGLE_IMAGES, len(X_test))):
         start = time.perf_counter()
         pipeline.predict(X_test[index : index + 1])
         singles.append(time.perf_counter() - start)
-    result["single_predict_seconds"] = float(np.median(singles))
-    result["model_bytes"] = len(pickle.dumps(pipeline, protocol=pickle.HIGHEST_PROTOCOL))
+    measured = asdict(fit) | {
+        "test_error": float(np.mean(predicted != images.y_test)),
+        "seconds": fit.seconds + predict_seconds,
+    }
+    result = FinalFit(
+        **measured,
+        wrong=int(np.sum(predicted != images.y_test)),
+        predict_seconds=predict_seconds,
+        single_predict_seconds=float(np.median(singles)),
+        peak_bytes=peak_bytes,
+        model_bytes=len(pickle.dumps(pipeline, protocol=pickle.HIGHEST_PROTOCOL)),
+        predicted=predicted.tolist(),
+        confidence=confidence.round(5).tolist(),
+    )
     joblib.dump(pipeline, model_path)
     joblib.dump(result, answer)
 
 
-def _resident_bytes(field: str, process: str = "self") -> int | None:
-    """A memory figure of a process from Linux's /proc; None on other systems."""
-    try:
-        status = Path("/proc", process, "status").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return None
-    for line in status.splitlines():
-        if line.startswith(field):
-            return 1024 * int(line.split()[1])
-    return None
+def _memory_bytes(field: str, process: str = "self") -> int | None:
+    """A memory figure of a process; None without Linux's /proc or if the process has ended."""
+    value = _status(process).get(field)
+    return None if value is None else 1024 * int(value.split()[0])
 
 
 def _children_peak_bytes() -> int:
-    """Peak memory of the worker processes of this one (HOG may use some), added up."""
-    total, me = 0, str(os.getpid())
-    for status in Path("/proc").glob("[0-9]*/status"):
-        try:
-            lines = dict(
-                line.split(":", 1) for line in status.read_text("ascii", "replace").splitlines()
-            )
-        except (OSError, ValueError):  # ended in the meantime
-            continue
-        if lines.get("PPid", "").strip() == me and "VmHWM" in lines:
-            total += 1024 * int(lines["VmHWM"].split()[0])
-    return total
+    """Sum of the peak memory of this process's children, which HOG may use as workers."""
+    children = [
+        folder.name
+        for folder in Path("/proc").glob("[0-9]*")
+        if _status(folder.name).get("PPid", "").strip() == str(os.getpid())
+    ]
+    return sum(_memory_bytes("VmHWM", child) or 0 for child in children)
+
+
+def _status(process: str) -> dict[str, str]:
+    """The fields of /proc/PROCESS/status; none if there is no such file."""
+    try:
+        text = Path("/proc", process, "status").read_text("ascii", "replace")
+    except OSError:
+        return {}
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)

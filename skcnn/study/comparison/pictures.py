@@ -1,88 +1,124 @@
-"""The pictures of the report, each a matplotlib figure; colours for the colour-blind."""
+"""The figures of the report."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn.displays._common import GREY, plain_log_axis, show_image
+from skcnn.displays import (
+    FilterDisplay,
+    LossCurveDisplay,
+    MisclassifiedDisplay,
+    OcclusionDisplay,
+)
+from skcnn.displays._common import GREY, show_image
 from skcnn.study import published
 from skcnn.study.comparison.contenders import CONTENDERS
-from skcnn.study.data import Images
-from skcnn.study.figures import new_figure
+from skcnn.study.comparison.results import FinalFit, Results, Search, ShareErrors
+from skcnn.study.data import MNIST_TRAIN_IMAGES, Images, share_of
+from skcnn.study.figures import (
+    Look,
+    error_axis,
+    legend_below,
+    new_figure,
+    plot_series,
+    save_figures,
+)
 from skcnn.study.formatting import percent, seconds, size
+from skcnn.study.progress import Reporter
 
-EXAMPLES_PER_CLASS = 6
-MOST_CLASSES = 12  # of which examples are shown
+DPI = 130
+MAX_CLASSES, IMAGES_PER_CLASS = 12, 6  # in the figure of examples
+MAX_MISTAKES, MISTAKES_PER_ROW = 24, 8
+N_EXPLAINED = 6  # images with occlusion maps
+PAPER_CURVES = (
+    (Look("HOG + SVM, paper of 2014", GREY, "", "--"), published.FIG10_TEST),
+    (Look("CNN, paper of 2014", GREY, "", ":"), published.FIG11_TEST),
+)
 
 
-def examples(images: Images):
-    """Some training images of every class, a column each."""
-    labels = images.classes[:MOST_CLASSES]
+def draw(
+    results: Results, models: dict[str, Path], folder: Path, reporter: Reporter
+) -> dict[str, Path]:
+    """Draw all figures; return the paths of their PNG files by name."""
+    final, images = results.final, results.images
+    makers: dict[str, Callable[[], Any]] = {
+        "examples": partial(examples, images),
+        "search": partial(search_errors, results.search),
+        "test_errors": partial(test_errors, final),
+        "learning_curves": partial(learning_curves, results.by_share, images),
+        "costs": partial(costs, final),
+        "confusions": partial(confusions, final, images),
+    }
+    for key, fit in final.items():
+        makers[f"mistakes_{key}"] = partial(mistakes, fit, images)
+    loaded = {key: joblib.load(models[key]) for key in ("cnn", "hog_svc")}
+    makers["filters"] = partial(network, FilterDisplay, loaded["cnn"], 4.6)
+    makers["training"] = partial(network, LossCurveDisplay, loaded["cnn"], 3.4)
+    chosen = to_explain(final, images)
+    for key, model in loaded.items():
+        makers[f"occlusion_{key}"] = partial(occlusion, key, model, chosen, images)
+    return save_figures(makers, folder, reporter, dpi=DPI)
+
+
+def examples(images: Images) -> Any:
+    """Training images, a column for each class."""
+    labels = images.classes[:MAX_CLASSES]
     figure, axes = new_figure(
-        0.8 * len(labels) + 0.2, 0.8 * EXAMPLES_PER_CLASS + 0.4, EXAMPLES_PER_CLASS, len(labels)
+        0.8 * len(labels) + 0.2, 0.8 * IMAGES_PER_CLASS + 0.4, IMAGES_PER_CLASS, len(labels)
     )
     low, high = images.X_train.min(), images.X_train.max()
     for column, label in zip(axes.T, labels, strict=True):
-        members = np.flatnonzero(images.y_train == label)[:EXAMPLES_PER_CLASS]
+        members = np.flatnonzero(images.y_train == label)[:IMAGES_PER_CLASS]
         column[0].set_title(str(label), fontsize=10)
-        for row, panel in enumerate(column):
-            if row < len(members):
-                image = images.X_train[members[row]].reshape(images.image_shape)
-                show_image(panel, image, low, high)
-            else:
-                panel.set_axis_off()
+        for panel in column[len(members) :]:
+            panel.set_axis_off()
+        for panel, index in zip(column, members, strict=False):
+            show_image(panel, images.X_train[index].reshape(images.image_shape), low, high)
     return figure
 
 
-def search_errors(search: dict[str, Any]):
-    """Cross-validated error of every candidate, best first, a panel per contender."""
-    figure, axes = new_figure(10, 3.6, 1, len(search), sharey=True)
-    for panel, (key, found) in zip(axes[0], search.items(), strict=True):
-        who, rows = CONTENDERS[key], found["rows"]
-        panel.errorbar(
-            np.arange(1, len(rows) + 1),
-            [100 * row["error"] for row in rows],
-            [100 * row["spread"] for row in rows],
-            color=who.colour,
-            marker=who.marker,
+def search_errors(searches: dict[str, Search]) -> Any:
+    """Cross-validated error of every candidate, a panel for each contender."""
+    figure, axes = new_figure(10, 3.6, 1, len(searches), sharey=True)
+    for panel, (key, found) in zip(axes[0], searches.items(), strict=True):
+        plot_series(
+            panel,
+            CONTENDERS[key].look,
+            range(1, len(found.rows) + 1),
+            [100 * row.error for row in found.rows],
+            [100 * row.spread for row in found.rows],
             markersize=4,
             linestyle="none",
             elinewidth=0.8,
+            capsize=0,
             alpha=0.85,
         )
-        panel.set_title(who.name)
-        panel.set_xlabel("candidate, best first")
-        panel.grid(alpha=0.3)
+        panel.set_title(CONTENDERS[key].name)
+        panel.set_xlabel("rank of the candidate")
         panel.xaxis.get_major_locator().set_params(integer=True)
-    _error_axis(axes[0, 0])
-    axes[0, 0].set_ylabel("cross-validated error (%)")
+    error_axis(axes[0, 0], "cross-validated error (%)", log=True)
     return figure
 
 
-def test_errors(final: dict[str, Any]):
+def test_errors(final: dict[str, FinalFit]) -> Any:
     """Test error of every contender with its 95 % interval."""
     figure, axes = new_figure(7, 0.55 * len(final) + 1.0)
     panel = axes[0, 0]
-    for place, (key, result) in enumerate(final.items()):
-        who = CONTENDERS[key]
-        error = 100 * result["test_error"]
-        low, high = (100 * bound for bound in result["interval"])
-        panel.errorbar(
-            error,
-            place,
-            xerr=[[max(0.0, error - low)], [max(0.0, high - error)]],
-            color=who.colour,
-            marker=who.marker,
-            markersize=8,
-            capsize=5,
-        )
+    for row, (key, fit) in enumerate(final.items()):
+        error = 100 * fit.test_error
+        low, high = (100 * bound for bound in fit.interval)
+        bars = [[max(0.0, error - low)], [max(0.0, high - error)]]
+        plot_series(panel, CONTENDERS[key].look, [error], [row], xerr=bars, markersize=8, capsize=5)
         panel.annotate(
-            percent(result["test_error"]),
-            (error, place),
+            percent(fit.test_error),
+            (error, row),
             xytext=(0, 8),
             textcoords="offset points",
             ha="center",
@@ -90,89 +126,69 @@ def test_errors(final: dict[str, Any]):
     panel.set_yticks(range(len(final)), [CONTENDERS[key].name for key in final])
     panel.set_ylim(len(final) - 0.5, -0.7)
     panel.set_xlim(left=0)
-    panel.set_xlabel("test error (%), with its 95 % interval")
+    panel.set_xlabel("test error (%) with 95 % interval")
     panel.grid(axis="x", alpha=0.3)
     return figure
 
 
-def learning_curves(by_share: list[dict[str, Any]], is_mnist: bool):
+def learning_curves(by_share: list[ShareErrors], images: Images) -> Any:
     """Test and training error against the number of training images, as in Figs. 10 and 11."""
     figure, axes = new_figure(11, 5.0, 1, 2)
-    sizes = [row["images"] for row in by_share]
+    sizes = [row.images for row in by_share]
+    labels = [f"{row.images:,}\n{row.share} %" for row in by_share]
     for panel, which in zip(axes[0], ("test", "train"), strict=True):
-        for key, who in CONTENDERS.items():
-            rows = [row for row in by_share if key in row["errors"]]
-            spread = [row["errors"][key][f"{which}_error_se"] for row in rows]
-            panel.errorbar(
-                [row["images"] for row in rows],
-                [100 * row["errors"][key][f"{which}_error"] for row in rows],
-                [0.0 if value is None or math.isnan(value) else 100 * value for value in spread],
-                color=who.colour,
-                marker=who.marker,
-                markersize=5,
-                capsize=3,
-                label=who.name,
+        for key, contender in CONTENDERS.items():
+            rows = [row for row in by_share if key in row.errors]
+            plot_series(
+                panel,
+                contender.look,
+                [row.images for row in rows],
+                [100 * getattr(row.errors[key], f"{which}_error") for row in rows],
+                [100 * getattr(row.errors[key], f"{which}_error_se") for row in rows],
             )
         panel.set_xscale("log")
-        panel.set_xticks(
-            sizes, [f"{n:,}\n{row['share']} %" for n, row in zip(sizes, by_share, strict=True)]
-        )
+        panel.set_xticks(sizes, labels)
         panel.set_xticks([], minor=True)
-        panel.set_xlabel("training images, and their share of all")
-        panel.grid(alpha=0.3)
-    if is_mnist:
-        _draw_published(axes[0, 0], min(sizes), max(sizes))
-    _error_axis(axes[0, 0])
-    axes[0, 0].set_ylabel("test error (%)")
-    axes[0, 1].set_ylabel("training error (%)")
-    axes[0, 1].set_ylim(bottom=0)
-    axes[0, 0].set_title("Test error")
-    axes[0, 1].set_title("Training error")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9)
+        panel.set_xlabel("number and share of training images")
+    test, train = axes[0]
+    if images.is_mnist:
+        _draw_published(test, min(sizes), max(sizes))
+    error_axis(test, "test error (%)", log=True)
+    error_axis(train, "training error (%)", log=False)
+    test.set_title("Test error")
+    train.set_title("Training error")
+    legend_below(figure, test, 5)
     return figure
 
 
-def _draw_published(panel, fewest: int, most: int) -> None:
-    """The paper's two test curves, thin and grey."""
-    for curve, style, label in (
-        (published.FIG10_TEST, "--", "HOG + SVM, paper of 2014"),
-        (published.FIG11_TEST, ":", "CNN, paper of 2014"),
-    ):
-        points = [(600 * share, error) for share, error in curve.items()]
-        shown = [point for point in points if fewest <= point[0] <= most]
+def _draw_published(panel: Any, fewest: int, most: int) -> None:
+    """The test errors of the paper on this range of training images."""
+    for look, curve in PAPER_CURVES:
+        sizes = {share_of(MNIST_TRAIN_IMAGES, share): error for share, error in curve.items()}
+        shown = {n: error for n, error in sizes.items() if fewest <= n <= most}
         if shown:
-            panel.plot(*zip(*shown, strict=True), style, color=GREY, linewidth=1, label=label)
+            plot_series(panel, look, list(shown), list(shown.values()), linewidth=1)
 
 
-def _error_axis(panel) -> None:
-    """A logarithmic axis of percent with plain numbers, if all errors are above zero.
-
-    For several panels with a shared axis, their lines count together.
-    """
-    panels = panel.get_shared_y_axes().get_siblings(panel)
-    lines = [line.get_ydata() for one in panels for line in one.get_lines()]
-    values = np.concatenate(lines).astype(float)
-    if values.min() <= 0:
-        panel.set_ylim(bottom=0)
-    else:
-        plain_log_axis(panel)
-
-
-def costs(final: dict[str, Any], test_images: int):
-    """Bars of what training, predicting and keeping each contender costs."""
-    kinds = [
-        ("training time", lambda r: r["fit_seconds"], seconds),
-        ("prediction time per image", lambda r: r["predict_seconds"] / test_images, seconds),
-        ("extra memory at the peak", lambda r: r["peak_bytes"], size),
-        ("size of the fitted model", lambda r: r["model_bytes"], size),
+def costs(final: dict[str, FinalFit]) -> Any:
+    """Bars of the time, memory and model size of every contender."""
+    kinds: list[tuple[str, Callable[[FinalFit], Any], Callable[[Any], str]]] = [
+        ("training time", lambda fit: fit.fit_seconds, seconds),
+        (
+            "prediction time per image",
+            lambda fit: fit.predict_seconds / len(fit.predicted),
+            seconds,
+        ),
+        ("peak of additional memory", lambda fit: fit.peak_bytes, size),
+        ("size of the fitted model", lambda fit: fit.model_bytes, size),
     ]
-    kinds = [kind for kind in kinds if all(kind[1](r) is not None for r in final.values())]
+    kinds = [kind for kind in kinds if all(kind[1](fit) is not None for fit in final.values())]
     figure, axes = new_figure(11, 0.4 * len(final) + 1.1, 1, len(kinds), sharey=True)
     names = [CONTENDERS[key].name for key in final]
+    colours = [CONTENDERS[key].look.colour for key in final]
     for panel, (title, value, unit) in zip(axes[0], kinds, strict=True):
-        values = [value(result) for result in final.values()]
-        bars = panel.barh(names, values, color=[CONTENDERS[key].colour for key in final])
+        values = [value(fit) for fit in final.values()]
+        bars = panel.barh(names, values, color=colours)
         panel.bar_label(bars, [unit(v) for v in values], padding=3, fontsize=9)
         panel.set_xlim(0, 1.55 * max(values))
         panel.set_xticks([])
@@ -182,27 +198,87 @@ def costs(final: dict[str, Any], test_images: int):
     return figure
 
 
-def confusions(final: dict[str, Any], y_test: NDArray, classes: NDArray):
-    """Confusion matrices; the colours are spread over the mistakes."""
+def confusions(final: dict[str, FinalFit], images: Images) -> Any:
+    """Confusion matrices."""
     from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
+    classes = images.classes
     side = max(3.2, 0.33 * len(classes) + 0.3)
     figure, axes = new_figure(
         side * len(final) + 0.4, side + 0.7, 1, len(final), layout="compressed"
     )
-    for panel, (key, result) in zip(axes[0], final.items(), strict=True):
-        matrix = confusion_matrix(y_test, np.asarray(result["predicted"]), labels=classes)
+    for panel, (key, fit) in zip(axes[0], final.items(), strict=True):
+        matrix = confusion_matrix(images.y_test, np.asarray(fit.predicted), labels=classes)
         mistakes = int((matrix - np.diag(np.diag(matrix))).max())
-        # The scale ends early: mistakes, a few among thousands, would all look like zero on it.
+        # On a scale up to the correct answers the few mistakes would all look like zero.
         ConfusionMatrixDisplay(matrix, display_labels=classes).plot(
             ax=panel,
             colorbar=False,
             cmap="Blues",
             im_kw={"vmin": 0, "vmax": max(1.0, 2.5 * mistakes)},
             text_kw={"fontsize": 7},
-            xticks_rotation="horizontal" if len(classes) <= 12 else "vertical",
+            xticks_rotation="horizontal" if len(classes) <= MAX_CLASSES else "vertical",
         )
         panel.set_title(CONTENDERS[key].name)
     for panel in axes[0, 1:]:
         panel.set_ylabel("")
+    return figure
+
+
+def mistakes_per_row(wrong: int) -> int:
+    """Images in a row of the figure of mistakes."""
+    return min(max(wrong, 3), MISTAKES_PER_ROW)
+
+
+def mistakes(fit: FinalFit, images: Images) -> Any:
+    """The test images that a contender gets wrong, the most confident mistakes first."""
+    columns = mistakes_per_row(fit.wrong)
+    rows = max(1, -(-min(fit.wrong, MAX_MISTAKES) // columns))
+    figure, axes = new_figure(1.25 * columns, 1.75 * rows + 0.1)
+    MisclassifiedDisplay.from_predictions(
+        images.X_test,
+        images.y_test,
+        np.asarray(fit.predicted),
+        confidence=fit.confidence,
+        image_shape=images.image_shape,
+        ax=axes[0, 0],
+        max_images=MAX_MISTAKES,
+        columns=columns,
+    )
+    return figure
+
+
+def network(display: Any, model: Any, height: float) -> Any:
+    """A display of the fitted network: its filters, or its loss."""
+    figure, axes = new_figure(6, height)
+    display.from_estimator(model, ax=axes[0, 0])
+    return figure
+
+
+def to_explain(final: dict[str, FinalFit], images: Images) -> NDArray:
+    """Test images for occlusion maps: first some that CNN and HOG + SVC label differently."""
+    differ = np.asarray(final["cnn"].predicted) != np.asarray(final["hog_svc"].predicted)
+    first = [np.flatnonzero(images.y_test == label)[0] for label in np.unique(images.y_test)]
+    chosen = [*np.flatnonzero(differ)[: N_EXPLAINED // 2], *first]
+    return np.array(chosen[:N_EXPLAINED], dtype=int)
+
+
+def occlusion(key: str, model: Any, chosen: NDArray, images: Images) -> Any:
+    """On which pixels of the chosen images the score of the true class depends."""
+    figure, axes = new_figure(10, 3.9, 2, len(chosen))
+    X, y = images.X_test[chosen], images.y_test[chosen]
+    OcclusionDisplay.from_estimator(
+        model,
+        X,
+        y,
+        image_shape=images.image_shape,
+        # Probabilities near 1 hardly change when a patch hides something; their logarithms do.
+        response_method="predict_log_proba" if key == "cnn" else "decision_function",
+        relative=True,
+        ax=axes,
+    )
+    for panel, label, predicted in zip(axes[0], y, model.predict(X), strict=True):
+        wrong = "" if predicted == label else f", predicted {predicted}"
+        panel.set_title(f"{label}{wrong}", fontsize=10)
+    figure.suptitle(CONTENDERS[key].name, fontsize=11)
     return figure

@@ -1,26 +1,38 @@
-"""The report: an article about one comparison, made from its results and pictures."""
+"""The report of a comparison: an article in HTML."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from skcnn.study.comparison import chapters
-from skcnn.study.comparison.conclusions import brief
+from skcnn.study.comparison.conclusions import brief, crossing_text, name, names, verdict
 from skcnn.study.comparison.contenders import CONTENDERS
-from skcnn.study.formatting import listing, percent, seconds, setting
+from skcnn.study.comparison.pictures import MAX_CLASSES, MISTAKES_PER_ROW, mistakes_per_row
+from skcnn.study.comparison.results import MeanErrors, Results
+from skcnn.study.formatting import (
+    count,
+    listing,
+    p_value,
+    plus_minus,
+    seconds,
+    setting,
+    size,
+)
 from skcnn.study.html import Page, escape
+from skcnn.study.provenance import reproducing_command
 
 CANDIDATES_SHOWN = 5
+Pictures = dict[str, Path]
 
 
-def write_report(results: dict[str, Any], pictures: dict[str, Path]) -> str:
+def write_report(results: Results, conclusions: list[str], pictures: Pictures) -> str:
     """The report as one HTML page.
 
     Parameters
     ----------
-    results : dict
-        As in ``results.json``.
+    results : Results
+        Everything that was measured.
+    conclusions : list of str
+        Paragraphs of plain text.
     pictures : dict of str to Path
         PNG files by name.
 
@@ -28,153 +40,361 @@ def write_report(results: dict[str, Any], pictures: dict[str, Path]) -> str:
     -------
     html : str
     """
-    data = results["data"]
-    page = Page(f"CNN against HOG + SVC on {data['name']}")
+    page = Page(f"CNN versus HOG + SVC on {results.images.name}")
     _opening(page, results)
-    _what_was_compared(page, results, pictures)
+    _methods(page, results, pictures)
     _tuning(page, results, pictures)
-    chapters.test_errors(page, results, pictures)
-    chapters.learning_curves(page, results, pictures)
-    chapters.costs(page, results, pictures)
-    chapters.inside(page, results, pictures)
-    page.section("What to conclude").items(escape(text) for text in results["conclusions"])
-    _repeating(page, results)
+    _test_errors(page, results, pictures)
+    _learning_curves(page, results, pictures)
+    _costs(page, results, pictures)
+    _mistakes(page, results, pictures)
+    _explanations(page, results, pictures)
+    page.section("Conclusions").items(escape(text) for text in conclusions)
+    _reproduction(page, results)
     return page.render()
 
 
-def _opening(page: Page, results: dict[str, Any]) -> None:
-    data, when = results["data"], results["environment"]
-    page.raw(f"<h1>{escape(page.title)}</h1>")
-    page.raw(
-        f"<p class='byline'>{escape(when['date'])} · skcnn {escape(when['skcnn'])} · "
-        f"{data['train_images']:,} training and {data['test_images']:,} test images · "
-        f"{when['cores']} {'core' if when['cores'] == 1 else 'cores'}</p>"
+def _opening(page: Page, results: Results) -> None:
+    images, machine = results.images, results.environment
+    page.opening(
+        machine.date,
+        f"skcnn {machine.versions['skcnn']}",
+        f"{len(images.y_train):,} training and {len(images.y_test):,} test images",
+        count(machine.cores, "core"),
     )
-    summary = escape(brief(results))
-    page.raw(f"<div class='abstract'><p><b>In short.</b> {summary}</p></div>")
-    if results["settings"]["quick"]:
-        page.raw(
-            "<div class='note'><p>A <b>quick run</b>: small searches and few points. It shows what "
-            "the report looks like; for figures to rely on, run without <code>--quick</code>.</p>"
-            "</div>"
+    page.box("abstract", f"<b>Summary.</b> {escape(brief(results))}")
+    if results.settings.quick:
+        page.box(
+            "note",
+            "This is a <b>quick run</b> with small searches and few points. It only shows what the "
+            "report looks like. For reliable numbers, run without <code>--quick</code>.",
         )
     page.contents()
 
 
-def _what_was_compared(page: Page, results: dict[str, Any], pictures: dict[str, Path]) -> None:
-    data, settings = results["data"], results["settings"]
-    height, width, channels = data["image_shape"]
-    colour = "" if channels == 1 else f", {channels} channels"
-    page.section("What was compared, and how")
+def _methods(page: Page, results: Results, pictures: Pictures) -> None:
+    images, settings = results.images, results.settings
+    height, width, channels = images.image_shape
+    channel = "" if channels == 1 else f" and {channels} channels"
+    page.section("Methods")
     page.text(
-        f"<b>The images.</b> {escape(data['source'])} An image has {height} x {width} pixels"
-        f"{colour} and belongs to one of {len(data['classes'])} classes.",
+        f"<b>Data.</b> {escape(results.source)} Each image has {height} x {width} pixels{channel} "
+        f"and belongs to one of {len(images.classes)} classes.",
     )
+    classes = "each class" if len(images.classes) <= MAX_CLASSES else "some of the classes"
     page.figure(
         pictures["examples"],
-        f"Training images of {'every class' if len(data['classes']) <= 12 else 'some classes'}, "
-        "the first ones of each.",
+        f"The first training images of {classes}.",
         "Examples of the training images",
         width="80%",
     )
-    page.text("<b>The contenders.</b> Three pipelines of scikit-learn:")
+    page.text("<b>Contenders.</b> Three scikit-learn pipelines are compared:")
     page.items(f"<b>{escape(who.name)}</b>: {who.text}" for who in CONTENDERS.values())
-    searched = next(iter(results["search"].values()))
+    searched = results.search["cnn"]
     how = (
         "grid search (<code>GridSearchCV</code>)"
-        if settings["search"] == "grid"
+        if settings.search == "grid"
         else "successive halving (<code>HalvingGridSearchCV</code>)"
     )
-    every = "all" if searched["images"] == data["train_images"] else "a random part of"
-    runs = len(settings["seeds"])
+    part = "" if searched.images == len(images.y_train) else "a random subset of "
+    used, left_out = results.subsets
+    shares = listing([f"{share} %" for share, _ in used])
+    repetitions = f"{settings.seeds} times, with different seeds" if settings.seeds > 1 else "once"
     page.text(
-        f"<b>The protocol</b> is the same for all. The settings of each are chosen by {how} with "
-        f"{searched['folds']}-fold stratified cross-validation on {every} the training images "
-        f"({searched['images']:,}), with the same folds, and the same time allowed. The test "
-        f"images play no part in it. (Networks are trained for {searched['epochs']} epochs there.) "
-        "With the chosen settings each is then trained on all the training images, alone in a "
-        "process of its own (this gives test error, times and memory), and on "
-        f"{listing([f'{share} %' for share in settings['shares_used']])} of them, "
-        f"{runs} {'time' if runs == 1 else 'times'} with different seeds (the learning curves). "
-        "A seed chooses the subset, which holds the classes in proportion and within which the "
-        "smaller ones lie, and the start of the network; all contenders get the same subsets.",
+        "<b>Protocol.</b> The protocol is the same for all contenders. Their hyperparameters are "
+        f"chosen by {how} with {searched.folds}-fold stratified cross-validation on {part}the "
+        f"training images ({searched.images:,}), with the same folds and the same time limit. In "
+        f"the search a network is trained for {searched.epochs} epochs. The test images are not "
+        "used. With the chosen hyperparameters each contender is then fitted to all training "
+        "images, alone in a process of its own, which gives test error, times and memory.",
+        f"For the learning curves each contender is fitted to {shares} of the training images, "
+        f"{repetitions}. The seed determines the subsets and the initial weights of the network. "
+        "The subsets are nested, hold the classes in proportion, and are the same for all "
+        "contenders.",
     )
-    for share, images in results["left_out"]:
-        page.text(
-            f"{share} % of the training images would be {images}: fewer than two per class. This "
-            "point is left out."
-        )
+    if left_out:
+        sizes = listing([f"{share} % ({count(n, 'image')})" for share, n in left_out])
+        page.text(f"Shares with fewer than two images per class are left out: {sizes}.")
 
 
-def _tuning(page: Page, results: dict[str, Any], pictures: dict[str, Path]) -> None:
-    page.section("Tuning")
+def _tuning(page: Page, results: Results, pictures: Pictures) -> None:
+    searched = results.search["cnn"]
+    tried = listing(
+        [f"{len(found.rows)} of {found.total} for {name(k)}" for k, found in results.search.items()]
+    )
+    page.section("Hyperparameter search")
     page.figure(
         pictures["search"],
-        "Every setting that was tried, by its cross-validated error; bars are the standard "
-        "deviation over the folds. The flatter the curve, the less depends on tuning. "
-        + _search_caption(results),
+        "Cross-validated errors of all settings that were tried, in ascending order; bars show the "
+        "standard deviation over the folds. The flatter the curve, the less the contender depends "
+        f"on tuning. Settings tried: {escape(tried)}; {searched.folds} folds of "
+        f"{searched.images:,} images, seed 0.",
         "Cross-validated errors of all candidates",
     )
-    rows = []
-    for key, found in results["search"].items():
-        for place, row in enumerate(found["rows"][:CANDIDATES_SHOWN]):
-            rows.append(
-                [
-                    f"<b>{escape(CONTENDERS[key].name)}</b>" if place == 0 else "",
-                    escape(setting(row["params"])),
-                    f"{100 * row['error']:.2f} ± {100 * row['spread']:.2f}",
-                    escape(seconds(row["fit_seconds"])),
-                ]
-            )
+    rows = [
+        [
+            f"<b>{escape(name(key))}</b>" if rank == 0 else "",
+            escape(setting(row.params)),
+            plus_minus(100 * row.error, 100 * row.spread),
+            seconds(row.fit_seconds),
+        ]
+        for key, found in results.search.items()
+        for rank, row in enumerate(found.rows[:CANDIDATES_SHOWN])
+    ]
     page.table(
-        f"The best {CANDIDATES_SHOWN} settings of each; the first is used from here on. Times are "
-        "of fits that ran side by side.",
-        ["", "settings", "cross-validated error (%)", "one fit"],
+        f"The {CANDIDATES_SHOWN} best settings of each contender. All that follows uses the first. "
+        "Errors are means ± standard deviations over the folds. Times were measured while other "
+        "fits ran in parallel.",
+        ["", "settings", "cross-validated error (%)", "time per fit"],
         rows,
         numbers={2, 3},
     )
 
 
-def _search_caption(results: dict[str, Any]) -> str:
-    tried = [
-        f"{CONTENDERS[key].name} {len(found['rows'])} of {found['total']}"
-        for key, found in results["search"].items()
-    ]
-    searched = next(iter(results["search"].values()))
-    return escape(
-        f"Settings tried: {listing(tried)}; {searched['folds']} folds of {searched['images']:,} "
-        "images, seed 0."
+def _test_errors(page: Page, results: Results, pictures: Pictures) -> None:
+    final, total = results.final, len(results.images.y_test)
+    page.section("Test errors")
+    page.figure(
+        pictures["test_errors"],
+        f"Test error on {total:,} images with Wilson's 95 % interval. {_fit_settings(results)}",
+        "Test error of each contender with its interval",
+        width="75%",
     )
-
-
-def _repeating(page: Page, results: dict[str, Any]) -> None:
-    settings, machine = results["settings"], results["environment"]
-    page.section("To repeat this")
-    page.raw(f"<pre>{escape(results['command'])}</pre>")
+    fewest = min(fit.wrong for fit in final.values())
     page.table(
-        "The settings chosen; all others are the defaults.",
-        ["contender", "settings"],
+        f"Errors on the {total:,} test images and on {results.train_error_images:,} training "
+        f"images. {_fit_settings(results)}",
+        ["", "mistakes", "test error (%)", "95 % interval (%)", "training error (%)"],
         [
             [
-                escape(CONTENDERS[key].name),
-                f"<code>{escape(setting(params)) or 'none'}</code>",
+                escape(name(key)),
+                f"{fit.wrong:,}",
+                f"{100 * fit.test_error:.2f}",
+                " to ".join(f"{100 * bound:.2f}" for bound in fit.interval),
+                f"{100 * fit.train_error:.2f}",
             ]
-            for key, params in results["params"].items()
+            for key, fit in final.items()
         ],
-    )
-    versions = ", ".join(
-        f"{name} {machine[name]}"
-        for name in ("skcnn", "python", "numpy", "scipy", "scikit-learn", "scikit-image")
+        numbers={1, 2, 3, 4},
+        best={(row, 1) for row, fit in enumerate(final.values()) if fit.wrong == fewest},
     )
     page.text(
-        f"Seeds: {listing([str(seed) for seed in settings['seeds']])} for subsets and networks, 0 "
-        "for the split into training and test images (where there is none), the search and the "
-        f"final fits. {escape(versions)}; {escape(machine['system'])}, {machine['cores']} cores. "
-        f"Time budget {seconds(settings['time_budget'])}; this run took "
-        f"{seconds(machine['seconds'])}, without what it found finished.",
-        "Beside this file: the pictures (<code>pictures/</code>), every table as CSV "
-        "(<code>tables/</code>), all the figures (<code>results.json</code>), and the fitted "
-        "pipelines for <code>joblib.load</code> (<code>models/</code>). Predictions for every test "
-        f"image are in <code>tables/predictions.csv</code>. Errors here are shares of images: "
-        f"{percent(0.01, 0)} is one in a hundred.",
+        "The intervals look at each contender separately. As all were tested on the same images, a "
+        "paired test is more powerful: McNemar's exact test compares two contenders on the images "
+        "that only one of them misclassifies. Its p-values are adjusted for three tests by Holm's "
+        "method."
     )
+    page.table(
+        "McNemar's exact test for every pair of contenders, two-sided. Images are counted by which "
+        "of the two misclassifies them.",
+        ["first", "second", "only first", "only second", "both", "p", "adjusted p"],
+        [
+            [
+                escape(name(pair.a)),
+                escape(name(pair.b)),
+                *(f"{n:,}" for n in (pair.only_a, pair.only_b, pair.both)),
+                *(escape(p_value(p)) for p in (pair.p_value, pair.p_adjusted)),
+            ]
+            for pair in results.pairs
+        ],
+        numbers={2, 3, 4, 5, 6},
+    )
+    page.items(escape(verdict(pair)) for pair in results.pairs)
+
+
+def _learning_curves(page: Page, results: Results, pictures: Pictures) -> None:
+    paper = (
+        " Thin grey lines: the paper's test errors on the same data (Bastani and Wang, 2014, Figs. "
+        "10 and 11)."
+        if results.images.is_mnist
+        else ""
+    )
+    page.section("Learning curves")
+    page.figure(
+        pictures["learning_curves"],
+        "Test and training error against the number of training images (logarithmic scale). "
+        f"Points are means over the {_seeds(results)}, bars standard errors. The settings are "
+        "those tuned on all training images. Training errors are measured on at most "
+        f"{results.train_error_images:,} images.{paper}",
+        "Learning curves of the three contenders",
+    )
+
+    def cell(errors: MeanErrors | None) -> str:
+        if errors is None:
+            return "not run"
+        spread = errors.test_error_se or None  # all seeds the same: no deviation to show
+        return plus_minus(100 * errors.test_error, None if spread is None else 100 * spread)
+
+    rows = []
+    for row in results.by_share:
+        ahead = "not all run"
+        if row.winner is not None:
+            ahead = escape(name(row.winner)) + ("" if row.clear else " (not clear)")
+        cells = [cell(row.errors.get(key)) for key in CONTENDERS]
+        rows.append([f"{row.share} %", f"{row.images:,}", *cells, ahead])
+    page.table(
+        "Test error in percent: mean ± standard error over the seeds (omitted if all seeds agree). "
+        "A lead is clear if the 95 % interval of the paired difference to the second "
+        "best (Student's t over the seeds) excludes zero.",
+        ["share", "images", *(who.name for who in CONTENDERS.values()), "ahead"],
+        rows,
+        numbers={0, 1, 2, 3, 4},
+        best={
+            (number, 2 + list(CONTENDERS).index(row.winner))
+            for number, row in enumerate(results.by_share)
+            if row.winner is not None
+        },
+    )
+    turns = [crossing_text(found) for found in results.crossings if found.crossings]
+    if turns:
+        page.text(
+            f"These learning curves cross: {escape('; '.join(turns))}. Between two measured shares "
+            "the difference is interpolated on the logarithmic scale."
+        )
+    elif len(results.by_share) > 1:
+        page.text("No two learning curves cross: the order is the same at every share.")
+    else:
+        page.text("Each learning curve has a single point.")
+
+
+def _costs(page: Page, results: Results, pictures: Pictures) -> None:
+    total, cores = len(results.images.y_test), count(results.environment.cores, "core")
+    page.section("Costs")
+    page.figure(
+        pictures["costs"],
+        f"Costs of the final fits. {_fit_settings(results)} Each fit ran alone on {cores}; an SVC "
+        "uses one core, the network and HOG use all.",
+        "Training time, prediction time, memory and model size",
+    )
+    page.table(
+        "Costs of the final fits. Memory is the peak of the process beyond what it held before the "
+        "fit (Python, the libraries and the images), plus the peaks of its worker processes; the "
+        "workers of HOG load the libraries, too, and count in full. Model size is that of "
+        "<code>pickle.dumps</code>. Search time is the sum over all fits of the search; HOG "
+        "features and networks from the cache took no time.",
+        [
+            "",
+            "training",
+            f"predicting {count(total, 'image')}",
+            "predicting one image",
+            "memory",
+            "model size",
+            "search",
+        ],
+        [
+            [
+                escape(name(key)),
+                seconds(fit.fit_seconds),
+                seconds(fit.predict_seconds),
+                seconds(fit.single_predict_seconds),
+                size(fit.peak_bytes),
+                size(fit.model_bytes),
+                seconds(results.search[key].seconds),
+            ]
+            for key, fit in results.final.items()
+        ],
+        numbers=range(1, 7),
+    )
+
+
+def _mistakes(page: Page, results: Results, pictures: Pictures) -> None:
+    total, settings = len(results.images.y_test), _fit_settings(results)
+    page.section("Mistakes")
+    page.table(
+        f"How many of the {total:,} test images are misclassified by which contenders.",
+        ["misclassified by", "images"],
+        [
+            [
+                escape("all" if len(group) == len(CONTENDERS) else f"only {names(group)}"),
+                f"{n:,}",
+            ]
+            for group, n in results.shared_mistakes
+        ],
+        numbers={1},
+    )
+    page.figure(
+        pictures["confusions"],
+        "Confusion matrices: rows are true classes, columns predicted ones. The colour scale is "
+        f"chosen for the mistakes and saturates at the correct answers. {settings}",
+        "Confusion matrices of the three contenders",
+    )
+    for key, fit in results.final.items():
+        confidence = (
+            "probability" if key == "cnn" else "lead of the decision value over the second class"
+        )
+        page.figure(
+            pictures[f"mistakes_{key}"],
+            f"Test images that {escape(name(key))} misclassifies ({fit.wrong:,} in all), the most "
+            f"confident mistakes first. In brackets, the {confidence} of the predicted class. "
+            f"{settings}",
+            f"Images misclassified by {name(key)}",
+            width=f"{100 * mistakes_per_row(fit.wrong) / MISTAKES_PER_ROW:.0f}%",
+        )
+
+
+def _explanations(page: Page, results: Results, pictures: Pictures) -> None:
+    settings = _fit_settings(results)
+    page.section("What the contenders respond to")
+    page.figure(
+        pictures["filters"],
+        "The filters of the network's first layer (cf. Fig. 9 of the paper). Negative weights are "
+        f"blue, positive weights red. {settings}",
+        "Filters of the first convolution layer",
+        width="62%",
+    )
+    page.figure(
+        pictures["training"],
+        f"Training loss of the network by epoch. {settings}",
+        "Loss by epoch",
+        width="62%",
+    )
+    page.text(
+        "Occlusion maps show which pixels a decision depends on. A patch slides over the image and "
+        "hides the pixels below it. Where hiding them lowers the score of the true class, they "
+        "support it (red); where it raises the score, they speak against it (blue). Colours are "
+        "relative to the largest change in each image. The first images shown are ones on which "
+        "CNN and HOG + SVC disagree, if there are any."
+    )
+    for key in ("cnn", "hog_svc"):
+        page.figure(
+            pictures[f"occlusion_{key}"],
+            f"Occlusion maps of {escape(name(key))}. Top: test images with their true classes. "
+            f"Bottom: by how much hiding a pixel lowers the score of the true class. {settings}",
+            f"Occlusion maps of {name(key)}",
+        )
+
+
+def _reproduction(page: Page, results: Results) -> None:
+    settings = results.settings
+    page.section("Reproducing this report")
+    page.raw(f"<pre>{escape(reproducing_command(settings, 'compare'))}</pre>")
+    page.table(
+        "The chosen hyperparameters; all others have their default values.",
+        ["contender", "settings"],
+        [
+            [escape(name(key)), f"<code>{escape(setting(params)) or 'defaults'}</code>"]
+            for key, params in results.params.items()
+        ],
+    )
+    page.text(
+        f"The subsets and networks of the learning curves use the {_seeds(results)}; the split "
+        "into training and test images (if the data have none), the searches and the final fits "
+        f"use seed 0. The time budget was {seconds(settings.time_budget)}. This run took "
+        f"{seconds(results.elapsed)}, not counting stored results of earlier runs. Versions and "
+        f"machine: {escape(results.environment)}.",
+        "The folder of this file also contains the figures (<code>pictures/</code>), all tables as "
+        "CSV files (<code>tables/</code>; <code>predictions.csv</code> has the predictions for "
+        "every test image), all results (<code>results.json</code>), and the fitted pipelines for "
+        "<code>joblib.load</code> (<code>models/</code>). In the files, errors are shares: 0.01 is "
+        "one in a hundred.",
+    )
+
+
+def _fit_settings(results: Results) -> str:
+    """The settings of the final fits, for captions."""
+    return f"Fitted to {len(results.images.y_train):,} training images, tuned settings, seed 0."
+
+
+def _seeds(results: Results) -> str:
+    seeds = results.settings.seed_list
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {listing(seeds)}"

@@ -1,65 +1,65 @@
-"""The comparison from beginning to end: search, final fits, learning curves, report."""
+"""The comparison from the data to the report: searches, final fits, learning curves."""
 
 from __future__ import annotations
 
-import datetime
 import os
-import platform
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import joblib
 
-from skcnn.displays._common import pyplot
-from skcnn.study import data as compare_data
-from skcnn.study.comparison import summary
-from skcnn.study.comparison.conclusions import conclude
-from skcnn.study.comparison.contenders import CONTENDERS, build
+from skcnn.study.comparison.conclusions import brief, conclude
+from skcnn.study.comparison.contenders import CONTENDERS, Params, build, fixed_params, grid_of
 from skcnn.study.comparison.curves import learning_curves
-from skcnn.study.comparison.gallery import draw_all
-from skcnn.study.comparison.grids import fixed_settings, grid_of
 from skcnn.study.comparison.measure import measure_alone
+from skcnn.study.comparison.pictures import draw
 from skcnn.study.comparison.report import write_report
-from skcnn.study.comparison.search import part, search
-from skcnn.study.comparison.settings import DEFAULT_OUT, Budget, Settings
-from skcnn.study.comparison.tables import write_tables
+from skcnn.study.comparison.results import FinalFit, Results, Search
+from skcnn.study.comparison.search import search as tune
+from skcnn.study.comparison.settings import Budget, Settings
+from skcnn.study.comparison.tables import as_dict, write_results
+from skcnn.study.data import LEAST_PER_CLASS, Images, load_images, nested_order
 from skcnn.study.progress import Reporter
-from skcnn.study.provenance import reproducing_command, versions
-from skcnn.study.store import InterruptWatch, Store, write_text
+from skcnn.study.provenance import environment
+from skcnn.study.runs import Part, Session, open_session
+from skcnn.study.store import write_text
 
-# Of the seconds allowed: to the search of each contender. The rest is for the final fits, which
-# are always made, and then for as many points of the learning curves as it allows.
+# Share of the time budget for the search of each contender. The final fits are always made; the
+# learning curves have the rest.
 SEARCH_SHARE = 0.12
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a comparison came to.
+    """What `run` returns.
 
     Attributes
     ----------
     report : Path
         The HTML report.
     results : dict
-        All figures, as in ``results.json``: ``params``, ``search``, ``final``, ``pairs``,
-        ``curves``, ``by_share``, ``crossings``, ``conclusions`` and more, by contender
-        ("cnn", "hog_svc", "cnn_svc") where there are several.
+        All results, as in ``results.json``: ``params``, ``search``, ``final``, ``pairs``,
+        ``curves``, ``by_share``, ``crossings``, ``conclusions`` and more; where they differ by
+        contender, by its key ("cnn", "hog_svc", "cnn_svc").
     models : dict of str to Path
-        The fitted pipelines, for `joblib.load`.
+        Files of the fitted pipelines, for `joblib.load`.
+    summary : str
+        The main results in a few sentences.
     """
 
     report: Path
     results: dict[str, Any]
     models: dict[str, Path]
+    summary: str
 
 
 def run(
     data: Any = "digits",
     *,
-    out: str | Path = DEFAULT_OUT,
+    out: str | Path = "skcnn-compare",
     train_size: int | None = None,
     seeds: int = 3,
     search: str = "grid",
@@ -71,37 +71,37 @@ def run(
 ) -> Comparison:
     """Compare a CNN, HOG + SVC and CNN features + SVC, and write a report.
 
-    Each is tuned by cross-validation on the same folds, then trained on all the training images
-    and, several times, on growing parts of them. What is finished is kept in `out`: a run that
-    was stopped and is started again with the same settings goes on from there.
+    Each contender is tuned by cross-validation on the same folds, then fitted on all training
+    images and, for the learning curves, on growing shares of them. Finished results are stored in
+    `out`. To continue an interrupted run, call `run` again with the same arguments.
 
     Parameters
     ----------
     data : {"digits", "mnist"}, path-like, or four arrays, default="digits"
         scikit-learn's digits; MNIST (downloaded once); a folder with four IDX files named as
-        MNIST's; or ``(X_train, y_train, X_test, y_test)``.
+        those of MNIST; or ``(X_train, y_train, X_test, y_test)``.
     out : path-like, default="skcnn-compare"
-        Folder of the report; made if needed.
+        Folder of the report; created if needed.
     train_size : int, default=None
-        Use only this many training images, with every class in proportion. None: all.
+        Number of training images to use, drawn with every class in proportion. None: all.
     seeds : int, default=3
-        Repetitions of the learning curves; the seeds are 0, 1, ...
+        Number of repetitions of the learning curves; the seeds are 0, 1, ...
     search : {"grid", "halving"}, default="grid"
-        `GridSearchCV` or `HalvingGridSearchCV`.
+        Whether to tune with `GridSearchCV` or `HalvingGridSearchCV`.
     time_budget : float, default=5400
-        Seconds that the run should take. What does not fit (candidates of the search, points of
-        the learning curves) is left out, and the report says so; what has begun is finished. A
-        search that ran out of time is taken up again only with another budget.
+        Time for the run in seconds. Candidates of the searches and points of the learning curves
+        that do not fit into it are left out, which the report mentions. A fit that has begun is
+        finished. A search that ran out of time continues only with another budget.
     n_jobs : int, default=None
-        Cores to use. None or -1: all that this process may use.
+        Number of cores to use. None or -1: all that this process may use.
     candidates : int, default=None
-        Most settings that are tried of each contender's grid, those nearest its defaults. None:
-        10 (20 of HOG + SVC, whose fits are quicker) where there are at most 5,000 training
-        images, otherwise all.
+        Maximum number of settings to try for each contender, those closest to its defaults. None:
+        10 (20 for HOG + SVC, which is faster to fit) with at most 5,000 training images, otherwise
+        the whole grid.
     quick : bool, default=False
-        A small search and few points, to see how it works.
+        Whether to make a small run that only shows what the report looks like.
     verbose : bool, default=True
-        Progress on standard error.
+        Whether to report progress on standard error.
 
     Returns
     -------
@@ -110,171 +110,112 @@ def run(
     Raises
     ------
     ValueError
-        If a setting makes no sense, or there are too few images.
+        If a setting is invalid or there are too few images.
     ImportError
-        Without matplotlib: ``pip install "skcnn[plot]"``.
+        If matplotlib is missing; install it with ``pip install "skcnn[plot]"``.
     KeyboardInterrupt
-        On Ctrl-C; what is finished is kept.
+        On Ctrl-C. Finished results are stored.
 
     Examples
     --------
     >>> from skcnn.study.comparison import run
     >>> comparison = run("digits", out="my-comparison")  # doctest: +SKIP
-    >>> comparison.results["final"]["cnn"]["test_error"]  # doctest: +SKIP
-    0.0117
+    >>> comparison.results["final"]["cnn"]["wrong"]  # doctest: +SKIP
+    5
     """
     settings = Settings(
-        data, Path(out), train_size, seeds, search, time_budget, n_jobs, quick, candidates
+        data=data,
+        out=Path(out),
+        train_size=train_size,
+        seeds=seeds,
+        search=search,
+        time_budget=time_budget,
+        n_jobs=n_jobs,
+        candidates=candidates,
+        quick=quick,
     )
-    pyplot("skcnn.study.comparison")  # better missed now than at the end
-    reporter, budget = Reporter(verbose), Budget(time_budget)
-    images = compare_data.load(settings)
-    reporter.line(
-        f"{images.name}: {len(images.y_train):,} training and {len(images.y_test):,} test images; "
-        f"{settings.workers} cores; results go to {settings.out}"
-    )
-    store = Store(settings.out / "parts", {"data": images.fingerprint, **versions()})
-    with InterruptWatch() as watch:
-        try:
-            results, models = _figures(images, settings, budget, store, reporter, watch)
-            drawn = draw_all(results, models, images, settings.out / "pictures", reporter)
-        except KeyboardInterrupt:
-            reporter.line(f"Stopped. Finished parts are in {store.folder}; run again to go on.")
-            raise
+    budget, reporter = Budget(time_budget), Reporter(verbose)
+    # Every fold of the search needs images of every class.
+    least = LEAST_PER_CLASS * settings.folds
+    images = load_images(data, train_size=train_size, least_per_class=least)
+    with open_session(settings, images, reporter) as session:
+        results, models = _measure(images, settings, budget, session)
+        drawn = draw(results, models, settings.out / "pictures", reporter)
+    results = replace(results, elapsed=budget.spent)
+    conclusions = conclude(results)
+    plain = as_dict(results, conclusions)
+    write_results(plain, images, settings.out)
     report = settings.out / "report.html"
-    results["environment"]["seconds"] = budget.spent
-    write_tables(results, images.y_test, settings.out)
-    write_text(report, write_report(results, drawn))
+    write_text(report, write_report(results, conclusions, drawn))
     reporter.line(f"Done: {report}")
-    return Comparison(report, results, models)
+    return Comparison(report, plain, models, brief(results))
 
 
-def _figures(
-    images: compare_data.Images,
-    settings: Settings,
-    budget: Budget,
-    store: Store,
-    reporter: Reporter,
-    watch: InterruptWatch,
-) -> tuple[dict[str, Any], dict[str, Path]]:
-    """Everything that is measured, and what it says together."""
-    common = {"settings": settings, "store": store, "reporter": reporter, "watch": watch}
-    found, params = {}, {}
-    order = compare_data.nested_order(images.y_train, seed=0)[: settings.search_size]
-    # A new folder for each run: after a stop, a network that was cut short may lie in the old one.
+def _measure(
+    images: Images, settings: Settings, budget: Budget, session: Session
+) -> tuple[Results, dict[str, Path]]:
+    """All results, and the files of the fitted pipelines."""
+    found, params = _search_all(images, settings, budget, session)
+    final, models = {}, {}
+    with session.reporter.stage("Final fits", len(CONTENDERS)) as stage:
+        for key, contender in CONTENDERS.items():
+            final[key], models[key] = _fit_final(key, params[key], images, settings, session)
+            stage.advance(f"{contender.name}: {final[key].test_error:.2%} test error")
+    curves, skipped = learning_curves(params, final, images, settings, budget, session)
+    machine = environment(settings.workers)
+    return Results(images, settings, machine, params, found, final, curves, skipped), models
+
+
+def _search_all(
+    images: Images, settings: Settings, budget: Budget, session: Session
+) -> tuple[dict[str, Search], dict[str, Params]]:
+    """The searches, and the chosen parameters, by contender."""
+    found: dict[str, Search] = {}
+    params: dict[str, Params] = {}
+    order = nested_order(images.y_train, seed=0)[: settings.search_size]
+    # A new cache for each run: an interrupted one may hold a network that was cut short.
     with tempfile.TemporaryDirectory(
         prefix="cache-", dir=settings.out, ignore_cleanup_errors=True
     ) as cache:
         for key in CONTENDERS:
-            found[key] = search(
+            fixed = params["cnn"] if key == "cnn_svc" else fixed_params(key, settings.quick)
+            found[key] = tune(
                 key,
-                params["cnn"] if key == "cnn_svc" else fixed_settings(key, settings.quick),
+                fixed,
                 grid_of(key, images, settings.quick),
                 images.X_train[order],
                 images.y_train[order],
+                settings=settings,
                 budget=budget.part(SEARCH_SHARE),
+                session=session,
                 memory=joblib.Memory(cache, verbose=0),
-                **common,
             )
-            params[key] = found[key].best
-
-    finals, models = {}, {}
-    with reporter.stage("Final fits", len(CONTENDERS)) as stage:
-        for key in CONTENDERS:
-            finals[key], models[key] = _final(key, params[key], images, settings, store, watch)
-            stage.advance(f"{CONTENDERS[key].name}: {finals[key]['test_error']:.2%} test error")
-    curves, skipped = learning_curves(params, images, finals, budget=budget, **common)
-
-    used, left_out = compare_data.subset_sizes(images.y_train, settings.shares)
-    final = summary.with_intervals(finals, images.y_test)
-    results = {
-        "data": {
-            "name": images.name,
-            "source": images.source,
-            "train_images": len(images.y_train),
-            "test_images": len(images.y_test),
-            "image_shape": images.image_shape,
-            "classes": images.classes.tolist(),
-            "is_mnist": images.is_mnist,
-            "is_full_mnist": images.is_mnist and len(images.y_train) == 60_000,
-        },
-        "settings": {
-            "seeds": settings.seed_list,
-            "shares_used": [share for share, _ in used],
-            "search": settings.search,
-            "time_budget": settings.time_budget,
-            "quick": settings.quick,
-            "train_error_images": min(settings.train_error_size, len(images.y_train)),
-        },
-        "environment": {
-            "date": datetime.date.today().isoformat(),
-            "system": f"{platform.system()} {platform.machine()}",
-            "cores": settings.workers,
-            **versions(),
-        },
-        "command": reproducing_command(settings, "compare"),
-        "params": params,
-        "search": {
-            key: {
-                "rows": f.rows,
-                "total": f.total,
-                "images": f.images,
-                "folds": f.folds,
-                "epochs": f.epochs,
-            }
-            for key, f in found.items()
-        },
-        "final": final,
-        "pairs": summary.pairs(final, images.y_test),
-        "shared_mistakes": summary.shared_mistakes(final, images.y_test),
-        "curves": curves,
-        "by_share": summary.by_share(curves),
-        "crossings": summary.crossing_points(curves),
-        "left_out": left_out,
-        "skipped": skipped,
-    }
-    results["conclusions"] = conclude(results)
-    return results, models
+            params[key] = {**fixed, **found[key].rows[0].params}
+    return found, params
 
 
-def _final(
-    key: str,
-    params: dict[str, Any],
-    images: compare_data.Images,
-    settings: Settings,
-    store: Store,
-    watch: InterruptWatch,
-) -> tuple[dict[str, Any], Path]:
-    """The fit on all training images, and where its fitted pipeline is."""
+def _fit_final(
+    key: str, params: Params, images: Images, settings: Settings, session: Session
+) -> tuple[FinalFit, Path]:
+    """The fit on all training images, and the file of its pipeline."""
     identity = {
         "contender": key,
         "params": params,
         "images": len(images.y_train),
         "workers": settings.workers,
     }
-    model = store.path(f"model_{key}", identity, ".joblib")
-    if not model.exists():  # without its model, a finished fit is of no use
-        store.path("final", identity).unlink(missing_ok=True)
-    result = part(
-        store,
-        "final",
-        identity,
-        watch,
-        lambda: measure_alone(
-            build(key, params, seed=0, n_jobs=settings.workers),
-            images.X_train,
-            images.y_train,
-            images.X_test,
-            images.y_test,
-            settings.train_error_size,
-            model,
-        ),
-    )
-    public = settings.out / "models" / f"{key}.joblib"
-    public.parent.mkdir(exist_ok=True)
-    public.unlink(missing_ok=True)
+    part = Part("final", identity, FinalFit)
+    stored_model = session.store.path(f"model_{key}", identity, ".joblib")
+    fit = session.load(part) if stored_model.exists() else None
+    if fit is None:
+        pipeline = build(key, params, seed=0, n_jobs=settings.workers)
+        fit = measure_alone(pipeline, images, settings.train_error_size, stored_model)
+        session.save(part, fit)
+    model = settings.out / "models" / f"{key}.joblib"
+    model.parent.mkdir(exist_ok=True)
+    model.unlink(missing_ok=True)
     try:
-        os.link(model, public)  # the same file under two names: an SVC's may be large
+        os.link(stored_model, model)  # no second copy: the file of an SVC may be large
     except OSError:
-        shutil.copyfile(model, public)
-    return result, public
+        shutil.copyfile(stored_model, model)
+    return fit, model

@@ -1,12 +1,12 @@
-"""Tuning a contender: cross-validation over its settings, within a budget of seconds."""
+"""The search of a contender: cross-validation of its settings within a time budget."""
 
 from __future__ import annotations
 
 import math
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import joblib
@@ -14,49 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold
+from sklearn.pipeline import Pipeline
 
-from skcnn.study.comparison.contenders import build
+from skcnn.study.comparison.contenders import Grid, Params, build
+from skcnn.study.comparison.results import Candidate, Search
 from skcnn.study.comparison.settings import Budget, Settings
-from skcnn.study.progress import Reporter
-from skcnn.study.store import InterruptWatch, Store
+from skcnn.study.runs import Part, Session
 
-EPOCHS, STEPS = 15, 300  # at least, of a network's fit in the search
+EPOCHS, STEPS = 15, 300  # minimum for a network's fit in the search
 BATCH = 64
 SEED = 0  # of the folds, the order of the candidates and the networks
 HALVING_FACTOR = 3
 
 
-@dataclass(frozen=True)
-class Search:
-    """What a search found.
+def order_candidates(grid: Grid, seed: int = SEED) -> list[Params]:
+    """The settings of a grid by the number of their changes from the defaults.
 
-    Attributes
-    ----------
-    best : dict
-        The settings with the least cross-validated error.
-    rows : list of dict
-        One per candidate tried, best first: ``params``, ``error``, ``spread`` (standard deviation
-        over the folds), ``fit_seconds`` and ``images`` (of one fit).
-    total : int
-        Candidates in the grid; those beyond ``len(rows)`` were not reached in time.
-    images, folds, epochs : int
-        Images searched on, folds of the cross-validation, epochs of a network's fit.
-    """
-
-    best: dict[str, Any]
-    rows: list[dict[str, Any]]
-    total: int
-    images: int
-    folds: int
-    epochs: int
-
-
-def order_candidates(grid: list[dict[str, list]], seed: int = SEED) -> list[dict[str, Any]]:
-    """The settings of a grid: the defaults, then those that differ from them in one, two, ...
-
-    The first value of every list is the default. Among settings equally far from the defaults
-    the order is random. A search that ends early has then tried every parameter by itself before
-    any combination.
+    The first value of every list is the default. Settings with the same number of changes are in
+    random order. A search that ends early has then tried every single change before combinations.
 
     Examples
     --------
@@ -70,7 +45,7 @@ def order_candidates(grid: list[dict[str, list]], seed: int = SEED) -> list[dict
     default = {name: values[0] for name, values in grid[0].items()}
     candidates = [params for section in grid for params in ParameterGrid(section)]
 
-    def changes(params: dict[str, Any]) -> int:
+    def changes(params: Params) -> int:
         return sum(params.get(name, value) != value for name, value in default.items())
 
     chance = np.random.default_rng(seed).permutation(len(candidates))
@@ -79,7 +54,7 @@ def order_candidates(grid: list[dict[str, list]], seed: int = SEED) -> list[dict
 
 
 def search_epochs(images: int, folds: int) -> int:
-    """Epochs of a network while it is searched: fewer than by default, to rank settings suffices.
+    """Epochs of a network's fit in the search: fewer than by default, but enough to rank settings.
 
     Examples
     --------
@@ -92,195 +67,210 @@ def search_epochs(images: int, folds: int) -> int:
 
 def search(
     key: str,
-    fixed: dict[str, Any],
-    grid: list[dict[str, list]],
+    fixed: Params,
+    grid: Grid,
     X: NDArray,
     y: NDArray,
     *,
     settings: Settings,
     budget: Budget,
-    store: Store,
-    reporter: Reporter,
-    watch: InterruptWatch,
+    session: Session,
     memory: joblib.Memory,
 ) -> Search:
-    """Cross-validate the settings of a contender and choose the best.
+    """Cross-validate the settings of a contender.
 
     Parameters
     ----------
     key : str
         The contender.
     fixed : dict
-        Its settings that are not searched.
+        Parameters that are not searched.
     grid : list of dict of str to list
-        As for `GridSearchCV`; the first values are the defaults.
-    X, y : ndarray
-        Training images (the beginning of a random order) and labels.
-    settings, budget, store, reporter, watch, memory
-        Of the run.
+        As for `GridSearchCV`; the first value of every list is the default.
+    X : ndarray of shape (n, height, width) or (n, height, width, channels)
+        Training images in random order.
+    y : ndarray of shape (n,)
+        Labels.
+    settings, budget, session
+        Those of the run; `budget` is for this search alone.
+    memory : joblib.Memory
+        Cache of HOG features and fitted networks.
 
     Returns
     -------
     found : Search
     """
     every = order_candidates(grid)
-    candidates = every[: settings.most_candidates(key, len(y))]
     epochs = search_epochs(len(y), settings.folds)
-    fixed_here = fixed if key == "hog_svc" else {**fixed, "cnn__max_iter": epochs}
-    folds = StratifiedKFold(settings.folds, shuffle=True, random_state=SEED)
-    # Alone in its process, a network takes all the cores; in a worker, its share of them.
+    if key != "hog_svc":
+        fixed = {**fixed, "cnn__max_iter": epochs}
+    # Alone in this process a network may use all cores, in a worker its share of them.
     n_jobs = 1 if settings.workers == 1 else None
-    pipeline = build(key, fixed_here, seed=SEED, n_jobs=n_jobs, memory=memory)
-    run = _halving if settings.search == "halving" else _grid
-    rows = run(
-        key, fixed_here, pipeline, candidates, folds, X, y, settings, budget, store, reporter, watch
+    task = _Task(
+        key=key,
+        fixed=fixed,
+        candidates=every[: settings.max_candidates(key, len(y))],
+        pipeline=build(key, fixed, seed=SEED, n_jobs=n_jobs, memory=memory),
+        X=X,
+        y=y,
+        settings=settings,
+        budget=budget,
+        session=session,
     )
-    ranked = sorted(rows, key=lambda row: (-row["images"], row["error"], row["order"]))
-    best = {**fixed, **candidates[ranked[0]["order"]]}
-    return Search(best, ranked, len(every), len(y), settings.folds, epochs)
+    rows = list(task.halving() if settings.search == "halving" else task.grid())
+    rows.sort(key=lambda row: (-row.images, row.error, row.order))
+    return Search(rows, len(every), len(y), settings.folds, epochs)
 
 
-def _grid(
-    key, fixed, pipeline, candidates, folds, X, y, settings, budget, store, reporter, watch
-) -> list[dict[str, Any]]:
-    """Every candidate on all folds, a few at a time, until done or out of time.
+@dataclass(frozen=True)
+class Rungs:
+    """The stored result of a halving search: its candidates at the last rung of each."""
 
-    Each bundle is a `GridSearchCV` of its own over the same folds, so a candidate is a finished
-    part by itself. So is a search that ran out of time: when the same run is started again, it is
-    not given more time, which might change the settings that all the rest was measured with.
-    """
-    common = {"contender": key, "fixed": fixed, "images": len(y), "folds": settings.folds}
-    out_of_time = {**common, "candidates": candidates, "budget": float(settings.time_budget)}
-    ended = store.load("search-end", out_of_time)
-    if ended is not None:
-        candidates = candidates[:ended]
-        reporter.line(
-            f"Search, {key}: ended by the clock after {ended} candidates when this was run before; "
-            "another --time-budget takes it up again"
-        )
-    rows, waiting = [], []
-    with reporter.stage(f"Search, {key}", len(candidates)) as stage:
-        for order, params in enumerate(candidates):
-            done = store.load("search", {**common, "params": params})
-            if done is None:
-                waiting.append((order, params))
-            else:
-                rows.append({**done, "order": order, "params": params})
-                stage.advance(f"{done['error']:.2%} error")
-        size = max(1, math.ceil(2 * settings.workers / settings.folds))
-        slowest = 0.0
-        for start in range(0, len(waiting), size):
-            if rows and not budget.allows(slowest):
-                reporter.line(f"Search, {key}: time is up after {len(rows)} candidates")
-                store.save("search-end", out_of_time, len(rows))
-                break
-            bundle = waiting[start : start + size]
-            began = time.monotonic()
-            searched = _cross_validate(
-                GridSearchCV(
-                    pipeline,
-                    [{name: [value] for name, value in params.items()} for _, params in bundle],
-                    cv=folds,
-                    refit=False,
-                    n_jobs=settings.workers,
-                    error_score="raise",
-                ),
-                X,
-                y,
+    rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class OutOfTime:
+    """Stored by a grid search that ran out of time after this number of candidates."""
+
+    candidates: int
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A search: what to try, on which images, and for how long."""
+
+    key: str
+    fixed: Params
+    candidates: list[Params]
+    pipeline: Pipeline
+    X: NDArray
+    y: NDArray
+    settings: Settings
+    budget: Budget
+    session: Session
+
+    @property
+    def _identity(self) -> dict[str, Any]:
+        """What a stored result depends on."""
+        folds, images = self.settings.folds, len(self.y)
+        return {"contender": self.key, "fixed": self.fixed, "images": images, "folds": folds}
+
+    def grid(self) -> Iterator[Candidate]:
+        """Cross-validate one bundle of candidates after the other until the budget is spent.
+
+        Every bundle is a `GridSearchCV` with the same folds, so each candidate can be stored for
+        itself. That the budget was spent is also stored: if the same command is given again, more
+        time must not change the settings with which everything else was measured.
+        """
+        reporter, title = self.session.reporter, f"Search, {self.key}"
+        out_of_time = Part("search-end", self._of_all(float(self.settings.time_budget)), OutOfTime)
+        ended = self.session.load(out_of_time)
+        candidates = self.candidates[: None if ended is None else ended.candidates]
+        if ended is not None:
+            reporter.line(
+                f"{title}: an earlier run spent its time on {ended.candidates} candidates; another "
+                "--time-budget continues the search"
             )
-            watch.check()
-            slowest = max(slowest, time.monotonic() - began)
-            for index, (order, params) in enumerate(bundle):
-                row = _row(searched, index, len(y) - len(y) // settings.folds)
-                store.save("search", {**common, "params": params}, row)
-                rows.append({**row, "order": order, "params": params})
-                stage.advance(f"{row['error']:.2%} error")
-    return rows
+        stored = self.session.load_all(range(len(candidates)), self._part)
+        missing = [order for order in range(len(candidates)) if order not in stored]
+        size = max(1, math.ceil(2 * self.settings.workers / self.settings.folds))
+        slowest, done = 0.0, len(stored)
+        with reporter.stage(title, len(candidates)) as stage:
+            for row in stored.values():
+                stage.advance(f"{row.error:.2%} error")
+                yield row
+            for start in range(0, len(missing), size):
+                if done and not self.budget.allows(slowest):
+                    reporter.line(f"{title}: the time is spent after {done} candidates")
+                    self.session.save(out_of_time, OutOfTime(done))
+                    return
+                began = time.monotonic()
+                orders = missing[start : start + size]
+                for row in self._cross_validate(orders):
+                    self.session.save(self._part(row.order), row)
+                    stage.advance(f"{row.error:.2%} error")
+                    yield row
+                done += len(orders)
+                slowest = max(slowest, time.monotonic() - began)
 
+    def halving(self) -> Iterator[Candidate]:
+        """Successive halving: all candidates on few images, the best third of them on three times
+        as many, and so on. It cannot be interrupted, so the budget limits how many start.
+        """
+        with self.session.reporter.stage(f"Halving search, {self.key}", 1) as stage:
+            part = Part("halving", self._of_all(None), Rungs)
+            for row in self.session.load_or_make(part, self._halve).rows:
+                yield replace(Candidate(**row), params=self.candidates[row["order"]])
+            stage.advance()
 
-def _halving(
-    key, fixed, pipeline, candidates, folds, X, y, settings, budget, store, reporter, watch
-) -> list[dict[str, Any]]:
-    """Successive halving: all candidates on few images, the best third of them on three times as
-    many, and so on. It cannot be stopped in the middle, so the budget sets how many start.
-    """
-    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-    from sklearn.model_selection import HalvingGridSearchCV
+    def _halve(self) -> Rungs:
+        from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+        from sklearn.model_selection import HalvingGridSearchCV
 
-    least = max(2 * settings.folds * len(np.unique(y)), len(y) // HALVING_FACTOR**2)
-    whole = {"contender": key, "fixed": fixed, "images": len(y), "folds": settings.folds}
-
-    def run() -> list[dict[str, Any]]:
+        folds, images = self.settings.folds, len(self.y)
+        least = max(2 * folds * len(np.unique(self.y)), images // HALVING_FACTOR**2)
         began = time.monotonic()
-        _cross_validate(
-            GridSearchCV(
-                pipeline,
-                {name: [value] for name, value in candidates[0].items()},
-                cv=folds,
-                refit=False,
-                n_jobs=settings.workers,
-                error_score="raise",
-            ),
-            X[:least],
-            y[:least],
-        )
+        list(self._cross_validate([0], least))
         probe = time.monotonic() - began
-        # A rung has a third of the candidates and three times the images: each costs about the
-        # same (an SVC's somewhat more, which the doubling covers).
-        rungs = 1 + int(math.log(len(y) / least, HALVING_FACTOR) + 1e-9)
-        affordable = int(budget.left / (2 * rungs * probe)) if probe > 0 else len(candidates)
-        chosen = candidates[: max(HALVING_FACTOR, affordable)]
-        halving = HalvingGridSearchCV(
-            pipeline,
-            [{name: [value] for name, value in params.items()} for params in chosen],
-            factor=HALVING_FACTOR,
-            min_resources=least,
+        # A rung has a third of the candidates and three times the images of the one before, so it
+        # takes as long; an SVC takes somewhat longer, hence the factor of two.
+        rungs = 1 + int(math.log(images / least, HALVING_FACTOR) + 1e-9)
+        affordable = int(self.budget.left / (2 * rungs * probe))
+        orders = range(len(self.candidates))[: max(HALVING_FACTOR, affordable)]
+        rules = {"factor": HALVING_FACTOR, "min_resources": least, "random_state": SEED}
+        searched = self._fit(HalvingGridSearchCV, orders, **rules)
+        last = {}
+        for index, params in enumerate(searched.cv_results_["params"]):
+            n = int(searched.cv_results_["n_resources"][index])
+            order = self.candidates.index(params)
+            last[order] = vars(self._candidate(searched, index, order, n))
+        return Rungs(list(last.values()))
+
+    def _cross_validate(self, orders: list[int], images: int | None = None) -> list[Candidate]:
+        """These candidates on all folds of the first `images` images."""
+        searched = self._fit(GridSearchCV, orders, images=images)
+        n = images or len(self.y)
+        return [self._candidate(searched, i, order, n) for i, order in enumerate(orders)]
+
+    def _fit(self, kind: Any, orders: Any, *, images: int | None = None, **settings: Any) -> Any:
+        """A fitted search of this kind over the candidates at these places."""
+        grids = [{k: [v] for k, v in self.candidates[order].items()} for order in orders]
+        folds = StratifiedKFold(self.settings.folds, shuffle=True, random_state=SEED)
+        searched = kind(
+            self.pipeline,
+            grids,
             cv=folds,
             refit=False,
-            random_state=SEED,
-            n_jobs=settings.workers,
+            n_jobs=self.settings.workers,
             error_score="raise",
+            **settings,
         )
-        _cross_validate(halving, X, y)
-        last: dict[int, dict[str, Any]] = {}
-        for index, params in enumerate(halving.cv_results_["params"]):
-            images = int(halving.cv_results_["n_resources"][index])
-            row = _row(halving, index, images - images // settings.folds)
-            last[chosen.index(params)] = {**row, "order": chosen.index(params)}
-        return list(last.values())
+        with warnings.catch_warnings():  # the search has few epochs and images on purpose
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return searched.fit(self.X[:images], self.y[:images])
 
-    with reporter.stage(f"Halving search, {key}", 1) as stage:
-        rows = part(store, "halving", {**whole, "candidates": candidates}, watch, run)
-        stage.advance(f"{min(row['error'] for row in rows):.2%} error")
-    return [{**row, "params": candidates[row["order"]]} for row in rows]
+    def _candidate(self, searched: Any, index: int, order: int, images: int) -> Candidate:
+        """A row of `cv_results_`, which is about `images` images."""
+        results = searched.cv_results_
+        return Candidate(
+            params=self.candidates[order],
+            order=order,
+            error=1.0 - float(results["mean_test_score"][index]),
+            spread=float(results["std_test_score"][index]),
+            fit_seconds=float(results["mean_fit_time"][index]),
+            images=images - images // self.settings.folds,
+        )
 
+    def _part(self, order: int) -> Part[Candidate]:
+        """Where a candidate is stored. JSON turns its tuples into lists, hence `params`."""
+        params = self.candidates[order]
 
-def _cross_validate(search_cv: Any, X: NDArray, y: NDArray) -> Any:
-    """Fit a search without the warnings of fits that were given few epochs or images."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return search_cv.fit(X, y)
+        def load(**fields: Any) -> Candidate:
+            return replace(Candidate(**fields), params=params, order=order)
 
+        return Part("search", {**self._identity, "params": params}, load)
 
-def _row(searched: Any, index: int, images: int) -> dict[str, Any]:
-    """One line of `cv_results_`, as errors."""
-    results = searched.cv_results_
-    return {
-        "error": 1.0 - float(results["mean_test_score"][index]),
-        "spread": float(results["std_test_score"][index]),
-        "fit_seconds": float(results["mean_fit_time"][index]),
-        "images": images,
-    }
-
-
-def part(
-    store: Store, kind: str, key: dict[str, Any], watch: InterruptWatch, make: Callable[[], Any]
-) -> Any:
-    """The stored part, or a new one made by `make` and stored."""
-    value = store.load(kind, key)
-    if value is None:
-        value = make()
-        watch.check()
-        store.save(kind, key, value)
-        value = store.load(kind, key)
-    return value
+    def _of_all(self, budget: float | None) -> dict[str, Any]:
+        """What a stored result of the whole search depends on."""
+        return {**self._identity, "candidates": self.candidates, "budget": budget}

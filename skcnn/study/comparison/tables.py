@@ -1,112 +1,118 @@
-"""The figures of a comparison as files: ``results.json`` and a CSV file per table."""
+"""The results of a comparison as files: ``results.json`` and a CSV file for each table."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
-from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
+from skcnn.study.comparison.results import Results
+from skcnn.study.data import Images
+from skcnn.study.provenance import reproducing_command
+from skcnn.study.store import write_csv, write_json
 
-from skcnn.study.store import _plain as plain
-from skcnn.study.store import write_text as write_whole
+PER_IMAGE = ("predicted", "confidence")  # in predictions.csv, not in results.json
 
 
-def write_tables(results: dict[str, Any], y_test: NDArray, out: Path) -> None:
+def as_dict(results: Results, conclusions: list[str]) -> dict[str, Any]:
+    """All results as plain values: those of ``results.json``, and the predictions."""
+    images, settings = results.images, results.settings
+    used, left_out = results.subsets
+    environment = asdict(results.environment)
+    return {
+        "data": {
+            "name": images.name,
+            "source": results.source,
+            "train_images": len(images.y_train),
+            "test_images": len(images.y_test),
+            "image_shape": images.image_shape,
+            "classes": images.classes.tolist(),
+            "is_mnist": images.is_mnist,
+            "is_full_mnist": images.is_full_mnist,
+        },
+        "settings": {
+            "seeds": settings.seed_list,
+            "shares_used": [share for share, _ in used],
+            "search": settings.search,
+            "time_budget": settings.time_budget,
+            "quick": settings.quick,
+            "train_error_images": results.train_error_images,
+        },
+        "environment": {
+            **environment.pop("versions"),
+            **environment,
+            "seconds": results.elapsed,
+        },
+        "command": reproducing_command(settings, "compare"),
+        "params": results.params,
+        "search": {key: asdict(found) for key, found in results.search.items()},
+        "final": {
+            key: {**asdict(fit), "interval": fit.interval} for key, fit in results.final.items()
+        },
+        "pairs": [asdict(pair) for pair in results.pairs],
+        "shared_mistakes": [
+            {"contenders": group, "images": n} for group, n in results.shared_mistakes
+        ],
+        "curves": [
+            {**key._asdict(), **_without(asdict(fit), "seconds")}
+            for key, fit in results.curves.items()
+        ],
+        "by_share": [asdict(row) for row in results.by_share],
+        "crossings": [asdict(found) for found in results.crossings],
+        "left_out": left_out,
+        "skipped": results.skipped,
+        "conclusions": conclusions,
+    }
+
+
+def write_results(results: dict[str, Any], images: Images, out: Path) -> None:
     """Write ``results.json`` and ``tables/*.csv`` into the folder `out`.
 
-    Errors are shares (0.01 is one in a hundred), times seconds, sizes bytes.
+    Errors are shares of images (0.01 is one in a hundred), times seconds, sizes bytes.
     """
     final = results["final"]
-    tables = out / "tables"
-    bare = {
-        key: {k: v for k, v in result.items() if k not in ("predicted", "confidence")}
-        for key, result in final.items()
-    }
-    text = json.dumps(without_nan({**results, "final": bare}), indent=1, default=plain)
-    write_whole(out / "results.json", text)
+    bare = {key: _without(fit, *PER_IMAGE) for key, fit in final.items()}
+    write_json(out / "results.json", {**results, "final": bare})
 
-    columns = [
-        "wrong",
-        "test_error",
-        "train_error",
-        "fit_seconds",
-        "predict_seconds",
-        "single_predict_seconds",
-        "peak_bytes",
-        "model_bytes",
-    ]
-    _write(
-        tables / "final.csv",
-        ["contender", *columns, "interval_low", "interval_high"],
-        (
-            [key, *(result[c] for c in columns), *result["interval"]]
-            for key, result in final.items()
-        ),
+    def write(name: str, columns: str, rows: list[dict[str, Any]], *first: str) -> None:
+        names = [*first, *columns.split()]
+        values = ([row.get(name, "") for name in names] for row in rows)
+        write_csv(out / "tables" / f"{name}.csv", names, values)
+
+    write(
+        "final",
+        "contender wrong test_error train_error fit_seconds predict_seconds "
+        "single_predict_seconds peak_bytes model_bytes interval_low interval_high",
+        [
+            {
+                "contender": key,
+                **fit,
+                **dict(zip(("interval_low", "interval_high"), fit["interval"], strict=True)),
+            }
+            for key, fit in final.items()
+        ],
     )
-    names = ["contender", "share", "images", "seed", "test_error", "train_error", "fit_seconds"]
-    _write(
-        tables / "learning_curves.csv", names, ([r[n] for n in names] for r in results["curves"])
+    write(
+        "learning_curves",
+        "contender share images seed test_error train_error fit_seconds",
+        results["curves"],
     )
-    names = ["a", "b", "only_a", "only_b", "both", "p_value", "p_adjusted"]
-    _write(tables / "mcnemar.csv", names, ([r[n] for n in names] for r in results["pairs"]))
+    write("mcnemar", "a b only_a only_b both p_value p_adjusted", results["pairs"])
     for key, found in results["search"].items():
-        settings = sorted({name for row in found["rows"] for name in row["params"]})
-        _write(
-            tables / f"search_{key}.csv",
-            [*settings, "error", "spread", "fit_seconds", "images"],
-            (
-                [
-                    *(row["params"].get(name, "") for name in settings),
-                    row["error"],
-                    row["spread"],
-                    row["fit_seconds"],
-                    row["images"],
-                ]
-                for row in found["rows"]
-            ),
-        )
-    _write(
-        tables / "predictions.csv",
-        ["image", "true", *(f"{key}_{what}" for key in final for what in ("said", "confidence"))],
-        (
-            [
-                index,
-                label,
-                *(
-                    value[index]
-                    for result in final.values()
-                    for value in (result["predicted"], result["confidence"])
-                ),
-            ]
-            for index, label in enumerate(y_test.tolist())
-        ),
+        params = sorted({name for row in found["rows"] for name in row["params"]})
+        rows = [{**row["params"], **row} for row in found["rows"]]
+        write(f"search_{key}", "error spread fit_seconds images", rows, *params)
+    predictions = {
+        f"{key}_{name}": fit[what]
+        for key, fit in final.items()
+        for name, what in zip(("said", "confidence"), PER_IMAGE, strict=True)
+    }
+    write_csv(
+        out / "tables" / "predictions.csv",
+        ["image", "true", *predictions],
+        zip(range(len(images.y_test)), images.y_test.tolist(), *predictions.values(), strict=True),
     )
 
 
-def without_nan(value: Any) -> Any:
-    """The same with None for what is not a number: JSON does not know NaN.
-
-    Examples
-    --------
-    >>> from skcnn.study.comparison.tables import without_nan
-    >>> without_nan({"a": [1.0, float("nan")]})
-    {'a': [1.0, None]}
-    """
-    if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    write_whole(path, text.getvalue())
+def _without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}

@@ -1,0 +1,326 @@
+"""What a comparison measures, and what follows from it."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skcnn.study.comparison.contenders import CONTENDERS, Params
+from skcnn.study.comparison.settings import Settings
+from skcnn.study.data import Images, subset_sizes
+from skcnn.study.provenance import Environment
+from skcnn.study.statistics import (
+    McNemar,
+    PairedDifference,
+    crossings,
+    error_interval,
+    holm,
+    mcnemar,
+    paired_difference,
+    standard_error,
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A setting that a search tried: its mean error over the folds, `spread` their deviation.
+
+    `images` and `fit_seconds` are those of one fit; `order` is the position in the search.
+    """
+
+    params: Params
+    order: int
+    error: float
+    spread: float
+    fit_seconds: float
+    images: int
+
+
+@dataclass(frozen=True)
+class Search:
+    """The search of a contender: its candidates, best first, of `total` in the grid.
+
+    `images` is the number of images to search on, `epochs` that of a network's fit.
+    """
+
+    rows: list[Candidate]
+    total: int
+    images: int
+    folds: int
+    epochs: int
+
+    @property
+    def seconds(self) -> float:
+        """Time of all fits together."""
+        return sum(row.fit_seconds * self.folds for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Errors (shares of images) and times of one fit; `seconds` includes its predictions."""
+
+    test_error: float
+    train_error: float
+    fit_seconds: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class FinalFit(Fit):
+    """A fit on all training images, with its costs and its predictions of the test images.
+
+    `predict_seconds` is for all test images, `single_predict_seconds` for one; `peak_bytes` is the
+    memory beyond that of the process before the fit, None if the system does not tell;
+    `confidence` belongs to the predicted label: its probability, or the lead of its decision
+    value.
+    """
+
+    wrong: int
+    predict_seconds: float
+    single_predict_seconds: float
+    peak_bytes: int | None
+    model_bytes: int
+    predicted: list
+    confidence: list[float]
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the test error."""
+        return error_interval(self.wrong, len(self.predicted))
+
+
+class FitKey(NamedTuple):
+    """A fit of the learning curves; `share` is in percent of the training images."""
+
+    contender: str
+    share: int
+    images: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Pair(McNemar):
+    """McNemar's test of two contenders; `p_adjusted` by Holm's method."""
+
+    a: str
+    b: str
+    p_adjusted: float
+
+    @property
+    def significant(self) -> bool:
+        """At the level of 5 %, adjusted."""
+        return self.p_adjusted < 0.05
+
+
+@dataclass(frozen=True)
+class MeanErrors:
+    """Mean errors of a contender over the seeds, and their standard errors."""
+
+    seeds: list[int]
+    test_error: float
+    test_error_se: float
+    train_error: float
+    train_error_se: float
+
+
+@dataclass(frozen=True)
+class ShareErrors:
+    """The errors at one share of the training images.
+
+    `winner` is None where not all contenders were run; `clear` is about its lead.
+    """
+
+    share: int
+    images: int
+    errors: dict[str, MeanErrors]
+    winner: str | None
+    clear: bool
+
+
+@dataclass(frozen=True)
+class Lead(PairedDifference):
+    """Test error of one contender minus that of another, at one share."""
+
+    share: int
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Two learning curves: their differences, and the shares at which they cross."""
+
+    a: str
+    b: str
+    differences: list[Lead]
+    crossings: list[float]
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the curves cross once, and each of the two is clearly ahead somewhere."""
+        leads = {point.mean < 0 for point in self.differences if point.clear}
+        return len(self.crossings) == 1 and len(leads) == 2
+
+
+@dataclass(frozen=True)
+class Results:
+    """All results of a comparison: what was measured, and what follows from it.
+
+    Attributes
+    ----------
+    images, settings, environment
+        The data, what the run was asked to do, and the machine.
+    params : dict of str to dict
+        The chosen parameters by contender, as `final` and `search`.
+    curves : dict of FitKey to Fit
+        The fits of the learning curves.
+    skipped : list of FitKey
+        Fits for which there was no time.
+    elapsed : float
+        Seconds of the run.
+    """
+
+    images: Images
+    settings: Settings
+    environment: Environment
+    params: dict[str, Params]
+    search: dict[str, Search]
+    final: dict[str, FinalFit]
+    curves: dict[FitKey, Fit]
+    skipped: list[FitKey]
+    elapsed: float = 0.0
+
+    @property
+    def ranked(self) -> list[str]:
+        """The contenders by their mistakes on the test images, fewest first."""
+        return sorted(self.final, key=lambda key: self.final[key].wrong)
+
+    @property
+    def source(self) -> str:
+        """Where the images come from, and how many of them are used."""
+        images = self.images
+        if images.n_available is None:
+            return images.source
+        return (
+            f"{images.source} The comparison uses {len(images.y_train):,} of the "
+            f"{images.n_available:,} training images, drawn with every class in proportion."
+        )
+
+    @property
+    def train_error_images(self) -> int:
+        """Number of training images that training errors are measured on."""
+        return min(self.settings.train_error_size, len(self.images.y_train))
+
+    @cached_property
+    def subsets(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """(share, images) of the subsets that are used, and of those too small to use."""
+        return subset_sizes(self.images.y_train, self.settings.shares)
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """McNemar's test of every two contenders, adjusted for multiple tests."""
+        names = list(itertools.combinations(self.final, 2))
+        wrong = self._wrong()
+        tests = [mcnemar(wrong[a], wrong[b]) for a, b in names]
+        adjusted = holm([test.p_value for test in tests])
+        return [
+            Pair(**asdict(test), a=a, b=b, p_adjusted=float(p))
+            for (a, b), test, p in zip(names, tests, adjusted, strict=True)
+        ]
+
+    def pair(self, a: str, b: str) -> Pair:
+        """The test of these two, in either order."""
+        return next(pair for pair in self.pairs if {pair.a, pair.b} == {a, b})
+
+    @cached_property
+    def shared_mistakes(self) -> list[tuple[list[str], int]]:
+        """How many test images exactly these contenders get wrong, for every group of them."""
+        wrong, groups = self._wrong(), []
+        for count in range(len(wrong), 0, -1):
+            for group in itertools.combinations(wrong, count):
+                exactly = [wrong[key] == (key in group) for key in wrong]
+                groups.append((list(group), int(np.logical_and.reduce(exactly).sum())))
+        return groups
+
+    @cached_property
+    def by_share(self) -> list[ShareErrors]:
+        """The errors at every share."""
+        return [self._errors_at(share) for share in self._shares()]
+
+    @cached_property
+    def crossings(self) -> list[Crossing]:
+        """Every two learning curves."""
+        return [self._crossing(a, b) for a, b in itertools.combinations(CONTENDERS, 2)]
+
+    def crossing(self, a: str, b: str) -> Crossing:
+        """The curves of these two, in the order of the contenders."""
+        return next(found for found in self.crossings if (found.a, found.b) == (a, b))
+
+    def decreases(self, key: str, before: int, after: int) -> bool:
+        """Whether a contender's test error is clearly lower at the share `after`."""
+        change = _paired(self._by_seed(key, before), self._by_seed(key, after))
+        return change is not None and change.clear and change.mean > 0
+
+    def _wrong(self) -> dict[str, NDArray]:
+        """Which test images each contender gets wrong."""
+        y = self.images.y_test
+        return {key: np.asarray(fit.predicted) != y for key, fit in self.final.items()}
+
+    def _shares(self) -> list[int]:
+        return sorted({key.share for key in self.curves})
+
+    def _by_seed(self, contender: str, share: int) -> dict[int, Fit]:
+        """The fits of a contender at a share by their seed."""
+        return {
+            key.seed: fit
+            for key, fit in self.curves.items()
+            if (key.contender, key.share) == (contender, share)
+        }
+
+    def _errors_at(self, share: int) -> ShareErrors:
+        fits = {key: self._by_seed(key, share) for key in CONTENDERS}
+        errors = {key: _means(of_seed) for key, of_seed in fits.items() if of_seed}
+        ranked = sorted(errors, key=lambda key: errors[key].test_error)
+        complete = len(ranked) == len(CONTENDERS)
+        lead = _paired(fits[ranked[1]], fits[ranked[0]]) if complete else None
+        return ShareErrors(
+            share=share,
+            images=next(key.images for key in self.curves if key.share == share),
+            errors=errors,
+            winner=ranked[0] if complete else None,
+            clear=lead is not None and lead.clear,
+        )
+
+    def _crossing(self, a: str, b: str) -> Crossing:
+        leads = []
+        for share in self._shares():
+            difference = _paired(self._by_seed(a, share), self._by_seed(b, share))
+            if difference is not None:
+                leads.append(Lead(**asdict(difference), share=share))
+        at = crossings([lead.share for lead in leads], [lead.mean for lead in leads])
+        return Crossing(a, b, leads, at)
+
+
+def _paired(a: dict[int, Fit], b: dict[int, Fit]) -> PairedDifference | None:
+    """The difference of test errors over the seeds that both have; None if there are none."""
+    seeds = sorted(a.keys() & b.keys())
+    if not seeds:
+        return None
+    return paired_difference(
+        [a[seed].test_error for seed in seeds], [b[seed].test_error for seed in seeds]
+    )
+
+
+def _means(fits: dict[int, Fit]) -> MeanErrors:
+    test = [fit.test_error for fit in fits.values()]
+    train = [fit.train_error for fit in fits.values()]
+    return MeanErrors(
+        seeds=sorted(fits),
+        test_error=float(np.mean(test)),
+        test_error_se=standard_error(test),
+        train_error=float(np.mean(train)),
+        train_error_se=standard_error(train),
+    )
