@@ -1,45 +1,51 @@
-"""From the estimator's parameters to the layers of a network.
-
-Contains `build_layers` and the checks of what a network can look like.
-"""
+"""From the estimator's parameters to the layers of a network."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 from numbers import Integral
+from typing import Any
 
+from skcnn.engine.initialization import InitName
 from skcnn.engine.layer import Layer
-from skcnn.engine.layers.basic import BiasActivation, Dense, Dropout, Flatten
-from skcnn.engine.layers.convolution.conv2d import Conv2D
-from skcnn.engine.layers.pooling import MaxPool2D, MeanPool2D
+from skcnn.engine.layers import (
+    BiasActivation,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool2D,
+    MeanPool2D,
+)
 
 AUTO_DROPOUT = 0.3
 FEW_INPUTS = 64
 
 
-def as_tuple(name: str, value, minimum: int = 1) -> tuple[int, ...]:
-    """An int or several as a tuple of ints, each `minimum` at least; a ValueError otherwise."""
+def as_tuple(name: str, value: Any) -> tuple[int, ...]:
+    """An int or several as a tuple of ints of at least 1; a ValueError otherwise."""
     values = (
         tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
     )
     for one in values:
-        if not isinstance(one, Integral) or isinstance(one, bool) or one < minimum:
+        if not isinstance(one, Integral) or isinstance(one, bool) or one < 1:
             raise ValueError(
-                f"{name} is {value!r}; expected an int, or a tuple of ints, of {minimum} or more."
+                f"{name} is {value!r}; expected a positive int or a tuple of positive ints. "
+                f"Replace {one!r}."
             )
     return tuple(int(one) for one in values)
 
 
-def per_layer(name: str, value, n_layers: int) -> tuple[int, ...]:
-    """One int a convolution layer; a single one serves them all."""
+def per_layer(name: str, value: Any, n_layers: int) -> tuple[int, ...]:
+    """One int for each convolution layer; a single one applies to all."""
     values = as_tuple(name, value)
     if len(values) == 1:
         return values * n_layers
     if len(values) != n_layers:
         raise ValueError(
-            f"{name} has {len(values)} values ({value!r}), but n_filters asks for {n_layers} "
-            f"convolution layers. Give one value, or one a layer."
+            f"{name} has {len(values)} values ({value!r}), but n_filters defines {n_layers} "
+            f"convolution layers. Give one value, or {n_layers}."
         )
     return values
 
@@ -48,25 +54,27 @@ def build_layers(
     image_shape: tuple[int, int, int],
     n_classes: int,
     *,
-    n_filters,
-    filter_size,
-    padding: str,
-    pool_size,
-    pool_regions,
+    n_filters: Any,
+    filter_size: Any,
+    padding: Any,
+    pool_size: Any,
+    pool_regions: Any,
     pooling: str,
-    hidden_layer_sizes,
-    activation: str,
+    hidden_layer_sizes: Any,
+    activation: Any,
     dropout: float | str,
+    weight_init: str = "auto",
 ) -> list[Layer]:
-    """The layers of a `ConvNetClassifier`, whose parameters these are.
+    """The layers of a `ConvNetClassifier` with these parameters.
 
-    Max pooling stands before the bias and the activation: the three commute, as the activations
-    never fall, and there are four times fewer numbers behind it.
+    Max pooling precedes the bias and the activation. The activations are monotonic, so the three
+    commute, and after the pooling there are four times fewer numbers.
 
     Raises
     ------
     ValueError
-        If a parameter has not one value a layer, or the image becomes smaller than a filter.
+        If a parameter does not have one value for each layer, or an image becomes smaller than a
+        filter.
 
     Examples
     --------
@@ -95,6 +103,10 @@ def build_layers(
     regions: tuple[int | None, ...] = (None,) * len(filters)
     if pool_regions is not None:
         regions = per_layer("pool_regions", pool_regions, len(filters))
+    uniform = weight_init == "uniform"
+    hidden_init: InitName = "uniform" if uniform else "he" if activation == "relu" else "glorot"
+    output_init: InitName = "uniform" if uniform else "glorot"
+    bias_init: InitName = "uniform" if uniform else "zeros"
     pool_class = MaxPool2D if pooling == "max" else MeanPool2D
 
     layers: list[Layer] = []
@@ -104,28 +116,31 @@ def build_layers(
     ):
         if padding == "valid" and size > min(shape[:2]):
             raise ValueError(
-                f"filter_size is {size}, but the images that reach convolution layer {number} are "
-                f"{shape[0]} x {shape[1]} pixels. With padding='valid' a filter has to fit into "
-                "the image: use a smaller filter_size, less pooling, or padding='same'."
+                f"filter_size is {size}, but the images at convolution layer {number} have "
+                f"{shape[0]} x {shape[1]} pixels. With padding='valid' a filter must fit into the "
+                "image: use a smaller filter_size, less pooling, or padding='same'."
             )
-        convolution = Conv2D(k, size, padding)
+        convolution = Conv2D(k, size, padding, init=hidden_init)
         shape = convolution.plan(shape).out_shape
         pool = []
-        # also of size 1: a convolution wants its input stored otherwise than another leaves it
-        if n_regions is not None or window > 1 or number < len(filters):
+        if n_regions is not None or window > 1:
             pool = [pool_class(window, n_regions)]
             shape = pool[0].plan(shape).out_shape
-        bias = [BiasActivation(activation)]
+        bias = [BiasActivation(activation, bias_init)]
         layers += [convolution, *(pool + bias if pooling == "max" else bias + pool)]
     layers.append(Flatten())
-    n_inputs = math.prod(shape)
-    for units in (*as_tuple("hidden_layer_sizes", hidden_layer_sizes), n_classes):
+
+    def drop_inputs(n_inputs: int) -> list[Layer]:
         rate = dropout
         if dropout == "auto":
             rate = AUTO_DROPOUT if activation == "relu" and n_inputs >= FEW_INPUTS else 0.0
-        if rate > 0:
-            layers.append(Dropout(float(rate)))
-        layers += [Dense(units), BiasActivation(activation)]
+        return [Dropout(float(rate))] if float(rate) > 0 else []
+
+    n_inputs = math.prod(shape)
+    for units in as_tuple("hidden_layer_sizes", hidden_layer_sizes):
+        layers += drop_inputs(n_inputs)
+        layers += [Dense(units, hidden_init), BiasActivation(activation, bias_init)]
         n_inputs = units
-    layers[-1] = BiasActivation("identity")  # the loss applies the output's activation
-    return layers
+    layers += drop_inputs(n_inputs)
+    # The loss applies the activation of the output.
+    return [*layers, Dense(n_classes, output_init), BiasActivation("identity", bias_init)]

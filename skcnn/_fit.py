@@ -1,7 +1,6 @@
-"""What `fit` and `partial_fit` do: check everything, then build or go on, then train.
+"""What `fit` and `partial_fit` do: check everything, then start or continue, then train.
 
-Contains `fit` and `outputs` (of a network for many images). Nothing of the estimator is changed
-until all checks have passed.
+All work is done on a copy of the estimator, so that a failed call leaves the estimator unchanged.
 """
 
 from __future__ import annotations
@@ -9,324 +8,341 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-import warnings
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from skcnn._architecture import build_layers
-from skcnn._parallel import n_threads
-from skcnn._validation import Problem, check_problem
-from skcnn.augment import AUGMENTATIONS
-from skcnn.engine.layers.basic import Flatten
+from skcnn._settings import FitSettings, layers_of, settings_of
+from skcnn._validation import Problem, ValidationInput, check_problem
+from skcnn.engine.inference import outputs
+from skcnn.engine.layer import Layer
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader, mean_and_scale
 from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.threads import Threads
-from skcnn.engine.training.early_stopping import EpochMonitor
-from skcnn.engine.training.loop import DivergedError, TrainingState, run_epochs
-from skcnn.engine.training.losses import LOSSES
-from skcnn.engine.training.optimizers import SCHEDULES, SGD, Adam
-from skcnn.engine.training.trainer import Trainer, predict
+from skcnn.engine.training.early_stopping import EarlyStopping
+from skcnn.engine.training.loop import DivergedError, run_epochs
+from skcnn.engine.training.optimizers import Optimizer
+from skcnn.engine.training.settings import TrainingData, TrainingState
+from skcnn.engine.training.trainer import Trainer
 
 CARRIED_ALONG = ("network_", "_state", "loss_curve_", "validation_scores_")
-AUTO_BATCH = 64
-AUTO_RATES = {"adam": (0.004, 0.02), "sgd": (0.05, 0.5), "gd": (0.05, 0.5)}  # ReLU, other
-AUTO_IMAGES = 600_000  # images seen in all with max_iter="auto"...
-AUTO_EPOCHS = (8, 100)  # ... within these numbers of epochs...
-AUTO_STEPS = 300  # ... but at least so many steps
+
+
+class Notice(NamedTuple):
+    """A warning for the user, to be issued by the public method."""
+
+    message: str
+    category: type[Warning]
 
 
 def fit(
-    estimator, X, y, *, classes=None, sample_weight=None, validation=None, incremental: bool
-) -> None:
-    """Fit a `ConvNetClassifier`; `incremental` is `partial_fit`.
-
-    `validation` is None or ``(X_val, y_val, sample_weight_val)``.
-    """
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    incremental: bool,
+    classes: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    validation: ValidationInput | None = None,
+) -> list[Notice]:
+    """Fit a `ConvNetClassifier`; with `incremental`, as `partial_fit`."""
+    # Here rather than by scikit-learn's decorator, which skips later calls of partial_fit.
     estimator._validate_params()
-    go_on = hasattr(estimator, "network_") and (incremental or estimator.warm_start)
-    work = copy.copy(estimator)  # is fitted in the estimator's stead while all may yet fail
-    if go_on:
+    resume = hasattr(estimator, "network_") and (incremental or estimator.warm_start)
+    work = copy.copy(estimator)
+    if resume:
         for name in CARRIED_ALONG:
             setattr(work, name, copy.deepcopy(getattr(estimator, name)))
-    _fit_copy(work, go_on, X, y, classes, sample_weight, validation, incremental)
-    vars(estimator).clear()
-    vars(estimator).update(vars(work))
-
-
-def _fit_copy(estimator, go_on, X, y, classes, sample_weight, validation, incremental) -> None:
     problem = check_problem(
-        estimator,
+        work,
         X,
         y,
         classes=classes,
         sample_weight=sample_weight,
         validation=validation,
         incremental=incremental,
-        go_on=go_on,
+        resume=resume,
     )
-    layers = _layers(estimator, problem)
-    threads = n_threads(estimator.n_jobs)
-    if go_on:
-        _check_same_network(layers, estimator.network_)
-    train, held_out = _split(estimator, problem)
-    optimizer = _optimizer(estimator)
-    if not go_on:
-        _begin(estimator, problem, layers, train)
-    if not (go_on and incremental):
-        random_state = check_random_state(estimator.random_state)
-        seed = random_state.randint(2**31 - 1, size=4)
-        # a fit that goes on is not to see the same order, dropout and warps once more
-        rng = np.random.default_rng([*seed, estimator.t_] if go_on else seed)
-        if not go_on:
-            estimator.network_.initialize(rng, estimator.weight_init)
-        estimator._state = TrainingState.new(estimator.network_, optimizer, rng)
-    elif len(estimator._state.moments) != optimizer.n_moments:  # the solver has been changed
-        estimator._state = TrainingState.new(estimator.network_, optimizer, estimator._state.rng)
-    with single_threaded_blas(), Threads(threads) as pool:
-        _train(estimator, problem, train, held_out, optimizer, pool, incremental)
+    notices = _fit_copy(work, problem, resume=resume, incremental=incremental)
+    vars(estimator).clear()
+    vars(estimator).update(vars(work))
+    return notices
 
 
-def _check_same_network(layers, network: Network) -> None:
+def _fit_copy(work: Any, problem: Problem, *, resume: bool, incremental: bool) -> list[Notice]:
+    layers = layers_of(work, problem.shape, len(problem.classes))
+    if resume:
+        _check_same_network(layers, work.network_)
+    train, held_out = _split(work, problem)
+    settings = settings_of(
+        work,
+        len(train),
+        incremental=incremental,
+        has_validation=problem.validation is not None or held_out is not None,
+    )
+    if not resume:
+        _start(work, problem, layers, train)
+    _prepare_state(work, settings.training.optimizer, resume=resume, incremental=incremental)
+    with single_threaded_blas(), Threads(settings.n_threads) as threads:
+        return _train(work, problem, train, held_out, settings, threads, incremental)
+
+
+def _check_same_network(layers: Sequence[Layer], network: Network) -> None:
     if tuple(layers) == network.layers:
         return
     pairs = itertools.zip_longest(layers, network.layers)
     asked, fitted = next((new, old) for new, old in pairs if new != old)
     raise ValueError(
-        f"The parameters describe another network than the one that was fitted: {asked} instead "
-        f"of {fitted}. It cannot be trained further; set warm_start=False or make a new estimator "
-        "to begin anew."
+        f"The parameters no longer match the fitted network: they ask for {asked}, but the fitted "
+        f"network has {fitted}; expected the same layers. Set warm_start=False or make a new "
+        "estimator to start over."
     )
 
 
-def _layers(estimator, problem: Problem):
-    return build_layers(
-        problem.shape,
-        len(problem.classes),
-        n_filters=estimator.n_filters,
-        filter_size=estimator.filter_size,
-        padding=estimator.padding,
-        pool_size=estimator.pool_size,
-        pool_regions=estimator.pool_regions,
-        pooling=estimator.pooling,
-        hidden_layer_sizes=estimator.hidden_layer_sizes,
-        activation=estimator.activation,
-        dropout=estimator.dropout,
-    )
-
-
-def _split(estimator, problem: Problem) -> tuple[NDArray[np.intp], NDArray[np.intp] | None]:
-    """Numbers of the images to train on, and of those set aside for early stopping."""
+def _split(work: Any, problem: Problem) -> tuple[NDArray[np.intp], NDArray[np.intp] | None]:
+    """Indices of the images to train on, and of those set aside for early stopping."""
     usable = np.arange(len(problem.images))
     if problem.weights is not None:
-        usable = np.flatnonzero(problem.weights)  # weight zero is as good as not there
-    if not estimator.early_stopping or problem.validation is not None:
+        usable = np.flatnonzero(problem.weights)  # images of weight zero do not count
+    if not work.early_stopping or problem.validation is not None:
         return usable, None
     from sklearn.model_selection import train_test_split  # takes long to import
 
     try:
-        return train_test_split(
+        train, held_out = train_test_split(
             usable,
-            test_size=estimator.validation_fraction,
+            test_size=work.validation_fraction,
             stratify=problem.labels[usable],
-            random_state=estimator.random_state,
+            random_state=work.random_state,
         )
     except ValueError as error:
         raise ValueError(
-            f"early_stopping could not set aside validation_fraction="
-            f"{estimator.validation_fraction} of {len(usable)} images, with every class in both "
-            f"parts ({error}) Give more images, another validation_fraction, or X_val and y_val."
+            f"early_stopping=True could not set aside validation_fraction="
+            f"{work.validation_fraction} of {len(usable)} images with every class in both parts "
+            f"({str(error).rstrip('.')}). Give more images, another validation_fraction, or X_val and y_val."
         ) from error
+    return train, held_out
 
 
-def _optimizer(estimator):
-    if estimator.solver == "adam":
-        return Adam()
-    return SGD(nesterov=estimator.nesterovs_momentum)
-
-
-def _begin(estimator, problem: Problem, layers, train) -> None:
-    """The fitted attributes as they stand before the first step."""
-    estimator.classes_ = problem.classes
-    estimator.image_shape_ = problem.shape
-    estimator.network_ = Network(layers, problem.shape)
+def _start(work: Any, problem: Problem, layers: Sequence[Layer], train: NDArray[np.intp]) -> None:
+    """Set the fitted attributes as they are before the first step."""
+    work.classes_ = problem.classes
+    work.image_shape_ = problem.shape
+    work.network_ = Network(layers, problem.shape)
     counts = np.zeros(len(problem.images))
     counts[train] = 1 if problem.sample_weight is None else problem.sample_weight[train]
-    # without standardizing, too, for its check of the pixels' size
-    estimator.mean_, estimator.scale_ = mean_and_scale(problem.images, counts)
-    if not estimator.standardize:
-        estimator.mean_, estimator.scale_ = 0.0, 1.0
-    estimator.n_iter_ = estimator.t_ = 0
-    estimator.loss_curve_ = []
-    estimator.validation_scores_ = None
-    estimator.best_validation_score_ = None
+    # Also without standardization, because this checks the size of the pixels.
+    work.mean_, work.scale_ = mean_and_scale(problem.images, counts)
+    if not work.standardize:
+        work.mean_, work.scale_ = 0.0, 1.0
+    work.n_iter_ = work.t_ = 0
+    work.loss_curve_ = []
+    work.validation_scores_ = None
+    work.best_validation_score_ = None
 
 
-def _train(estimator, problem: Problem, train, held_out, optimizer, pool, incremental) -> None:
-    network, state = estimator.network_, estimator._state
-    n = len(train)
-    batch_size = AUTO_BATCH if estimator.batch_size == "auto" else estimator.batch_size
-    batch_size = n if estimator.solver == "gd" else min(n, batch_size)
-    n_epochs = 1 if incremental else _n_epochs(estimator.max_iter, n, batch_size)
+def _prepare_state(work: Any, optimizer: Optimizer, *, resume: bool, incremental: bool) -> None:
+    """Draw initial weights and make the training state, or continue with the one there is."""
+    if resume and incremental:
+        if len(work._state.moments) != optimizer.n_moments:  # the solver has been changed
+            work._state = TrainingState.new(work.network_, optimizer, work._state.rng)
+        return
+    seed = check_random_state(work.random_state).randint(2**31 - 1, size=4)
+    # A resumed fit must not repeat the order of the images, the dropout and the augmentation.
+    rng = np.random.default_rng([*seed, work.t_] if resume else seed)
+    if not resume:
+        work.network_.initialize(rng)
+    work._state = TrainingState.new(work.network_, optimizer, rng)
 
-    source = ImageReader(problem.images, estimator.mean_, estimator.scale_)
-    validation_score = None
+
+@dataclass(frozen=True)
+class _Validation:
+    """Images on which the accuracy is measured after each epoch."""
+
+    reader: ImageReader
+    indices: NDArray[np.intp] | None
+    labels: NDArray[np.intp]
+    weights: NDArray[Any] | None
+
+    def accuracy(self, network: Network, threads: Threads) -> float:
+        z = outputs(network, self.reader, threads, self.indices)
+        return float(np.average(z.argmax(axis=1) == self.labels, weights=self.weights))
+
+
+def _validation_of(
+    work: Any, problem: Problem, held_out: NDArray[np.intp] | None, reader: ImageReader
+) -> _Validation | None:
     if problem.validation is not None:
-        images, labels, counts = problem.validation
-        validation_source, rows = ImageReader(images, estimator.mean_, estimator.scale_), None
-    elif held_out is not None:
-        validation_source, rows, labels = source, held_out, problem.labels[held_out]
-        counts = None if problem.sample_weight is None else problem.sample_weight[held_out]
-    if problem.validation is not None or held_out is not None:
-        scores = estimator.validation_scores_ or []
-        missing = len(estimator.loss_curve_) - len(scores)  # epochs without validation images
-        estimator.validation_scores_ = scores + [math.nan] * missing
+        given = problem.validation
+        own_reader = ImageReader(given.images, work.mean_, work.scale_)
+        return _Validation(own_reader, None, given.labels, given.weights)
+    if held_out is None:
+        return None
+    weights = None if problem.sample_weight is None else problem.sample_weight[held_out]
+    return _Validation(reader, held_out, problem.labels[held_out], weights)
 
-        def validation_score() -> float:
-            z = outputs(network, validation_source, pool, rows)
-            return float(np.average(z.argmax(axis=1) == labels, weights=counts))
 
-    watch_loss = (
-        not incremental
-        and not estimator.early_stopping
-        and estimator.learning_rate in ("constant", "invscaling")
-    )
-    monitor = EpochMonitor(
-        network.parameters,
-        validation_score,
-        estimator.loss_curve_,
-        estimator.validation_scores_,
-        tol=estimator.tol,
-        n_iter_no_change=estimator.n_iter_no_change,
-        watch_score=estimator.early_stopping and validation_score is not None,
-        watch_loss=watch_loss,
-        verbose=bool(estimator.verbose),
-        n_epochs=n_epochs,
-    )
-    if monitor.watch_score and estimator.n_iter_:  # warm_start: what was learned may be the best
-        monitor.remember(validation_score())
-    augment = estimator.augment
-    if isinstance(augment, str):
-        augment = AUGMENTATIONS[augment]
-    weights = problem.weights
-    if weights is not None and not incremental:  # a call of a stream does not know the others'
-        weights = weights / weights[train].max()  # first, lest the mean overflow
-        weights /= weights[train].mean()
-    trainer = Trainer(
-        network,
-        LOSSES[estimator.output_activation],
-        optimizer,
-        state.moments,
-        source,
-        _targets(len(problem.classes), estimator.label_smoothing, network.dtype),
-        problem.labels,
-        weights,
-        l2=estimator.alpha,
-        batch_size=batch_size,
-        seed=state.seed,
-        threads=pool,
-        augment=augment,
-    )
-    momentum = estimator.momentum if callable(estimator.momentum) else lambda _: estimator.momentum
-    seen_before = state.n_seen
-    try:
-        run_epochs(
-            trainer,
-            state,
-            train,
-            n_epochs=n_epochs,
-            batch_size=batch_size,
-            shuffle=estimator.shuffle,
-            rate=_rate(estimator, incremental),
-            momentum=momentum,
-            max_time=None if incremental else estimator.max_time,
-            after_epoch=monitor.after_epoch,
+class _EpochLog:
+    """Records the curves, prints a line for each epoch, and asks whether to stop."""
+
+    def __init__(
+        self,
+        work: Any,
+        settings: FitSettings,
+        score: Callable[[], float] | None,
+        stopping: EarlyStopping | None,
+    ) -> None:
+        self.loss_curve: list[float] = work.loss_curve_
+        self.scores: list[float] | None = work.validation_scores_
+        self.settings, self.score, self.stopping = settings, score, stopping
+        self.n_epochs = settings.training.n_epochs
+        self.epoch = 0
+        self._begin = time.perf_counter()
+
+    def after_epoch(self, loss: float) -> bool:
+        """Record an epoch with this mean training loss; True if training should stop."""
+        self.epoch += 1
+        self.loss_curve.append(loss)
+        line = f"epoch {self.epoch:>{len(str(self.n_epochs))}}/{self.n_epochs}  loss {loss:.4f}"
+        watched = -loss
+        if self.score is not None and self.scores is not None:
+            score = self.score()
+            self.scores.append(score)
+            line += f"  validation accuracy {score:.4f}"
+            if self.settings.stopping.watch == "score":
+                watched = score
+        self._print(f"{line}  {time.perf_counter() - self._begin:.1f} s")
+        if self.stopping is None or not self.stopping.update(watched):
+            return False
+        stopping = self.settings.stopping
+        self._print(
+            f"stopped: no improvement of {stopping.tol:g} in {stopping.n_iter_no_change} epochs"
         )
+        return True
+
+    def _print(self, line: str) -> None:
+        if self.settings.verbose:
+            print(line, flush=True)
+
+
+def _train(
+    work: Any,
+    problem: Problem,
+    train: NDArray[np.intp],
+    held_out: NDArray[np.intp] | None,
+    settings: FitSettings,
+    threads: Threads,
+    incremental: bool,
+) -> list[Notice]:
+    """Train the copy, set its fitted attributes, and say what the user should know."""
+    network, state = work.network_, work._state
+    reader = ImageReader(problem.images, work.mean_, work.scale_)
+    validation = _validation_of(work, problem, held_out, reader)
+    score = None
+    if validation is not None:
+        score = _start_scores(work, validation, network, threads)
+    stopping = _early_stopping(settings, network)
+    log = _EpochLog(work, settings, score, stopping)
+    if stopping is not None and stopping.keep_best and score is not None and work.n_iter_:
+        stopping.remember(score())  # in a warm start, the weights so far may be the best
+    data = TrainingData(
+        reader,
+        problem.labels,
+        _targets(len(problem.classes), settings.label_smoothing, network.dtype),
+        # A call of partial_fit cannot know the weights of the others.
+        problem.weights if incremental else _with_mean_one(problem.weights, train),
+    )
+    trainer = Trainer(network, settings.training, data, state, threads)
+    seen_before = state.n_seen
+    notices = []
+    try:
+        run_epochs(trainer, state, train, log.after_epoch)
         if not np.isfinite(network.parameters).all():
             raise DivergedError("the weights are no longer finite")
     except KeyboardInterrupt:
-        warnings.warn(
-            f"Training was interrupted in epoch {monitor.epoch + 1} of {n_epochs}; "
-            "what was learned so far is kept.",
-            stacklevel=6,
+        notices.append(
+            Notice(
+                f"Training was interrupted in epoch {log.epoch + 1} of {log.n_epochs}; the weights "
+                "learned so far are kept.",
+                UserWarning,
+            )
         )
     except DivergedError as error:
         raise ValueError(
             f"Training diverged: {error}. Lower learning_rate_init (or what learning_rate "
             "returns), or check the data for extreme values."
         ) from error
-    monitor.restore_best()
-    estimator.n_iter_ += monitor.epoch
-    estimator.t_ += state.n_seen - seen_before
-    estimator.loss_ = estimator.loss_curve_[-1] if estimator.loss_curve_ else math.inf
-    scores = [monitor.best] if monitor.watch_score else estimator.validation_scores_ or []
-    estimator.best_validation_score_ = max(filter(math.isfinite, scores), default=None)
-    patient = estimator.n_iter_no_change == np.inf
-    if watch_loss and not monitor.converged and not patient and monitor.epoch == n_epochs:
-        warnings.warn(
-            f"max_iter={n_epochs} epochs were over before the training loss had stopped improving "
-            f"by tol={estimator.tol:g} for n_iter_no_change={estimator.n_iter_no_change} epochs.",
+    if stopping is not None:
+        stopping.restore_best()
+    work.n_iter_ += log.epoch
+    work.t_ += state.n_seen - seen_before
+    work.loss_ = work.loss_curve_[-1] if work.loss_curve_ else math.inf
+    best = stopping.best if stopping is not None and stopping.keep_best else None
+    scores = (work.validation_scores_ or []) if best is None else [best]
+    work.best_validation_score_ = max(filter(math.isfinite, scores), default=None)
+    return notices + _convergence_notices(settings, stopping, log)
+
+
+def _start_scores(
+    work: Any, validation: _Validation, network: Network, threads: Threads
+) -> Callable[[], float]:
+    """Make `validation_scores_` as long as `loss_curve_`; returns what measures the next score."""
+    scores = work.validation_scores_ or []
+    missing = len(work.loss_curve_) - len(scores)  # epochs without validation images
+    work.validation_scores_ = scores + [math.nan] * missing
+    return lambda: validation.accuracy(network, threads)
+
+
+def _early_stopping(settings: FitSettings, network: Network) -> EarlyStopping | None:
+    stopping = settings.stopping
+    if stopping.watch is None:
+        return None
+    return EarlyStopping(
+        network,
+        tol=stopping.tol,
+        n_iter_no_change=stopping.n_iter_no_change,
+        keep_best=stopping.watch == "score",
+    )
+
+
+def _convergence_notices(
+    settings: FitSettings, early: EarlyStopping | None, log: _EpochLog
+) -> list[Notice]:
+    """Whether the epochs ended before the training loss had converged."""
+    stopping = settings.stopping
+    patient = stopping.n_iter_no_change == np.inf
+    if early is None or stopping.watch != "loss" or early.stopped or patient:
+        return []
+    if log.epoch < log.n_epochs:  # stopped by the clock or the keyboard
+        return []
+    return [
+        Notice(
+            f"max_iter={log.n_epochs} epochs were done before the training loss stopped improving "
+            f"by tol={stopping.tol:g} for n_iter_no_change={stopping.n_iter_no_change} epochs. "
+            "Increase max_iter, or use learning_rate='one_cycle', which ends at max_iter.",
             ConvergenceWarning,
-            stacklevel=6,
         )
+    ]
 
 
-def _targets(n_classes: int, smoothing: float, dtype) -> NDArray:
-    """Row c is what the network should say for an image of class c."""
+def _with_mean_one(weights: NDArray[Any] | None, train: NDArray[np.intp]) -> NDArray[Any] | None:
+    """Weights of the images, divided by the mean of those to train on."""
+    if weights is None:
+        return None
+    weights = weights / weights[train].max()  # first, so that the mean does not overflow
+    weights /= weights[train].mean()
+    return weights
+
+
+def _targets(n_classes: int, smoothing: float, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Row c is the desired output for an image of class c."""
     targets = np.full((n_classes, n_classes), smoothing / n_classes)
     np.fill_diagonal(targets, 1 - smoothing + smoothing / n_classes)
     return targets.astype(dtype)
-
-
-def _n_epochs(max_iter, n_images: int, batch_size: int) -> int:
-    if max_iter != "auto":
-        return max_iter
-    fewest, most = AUTO_EPOCHS
-    epochs = min(max(AUTO_IMAGES // n_images, fewest), most)
-    return max(epochs, -(-AUTO_STEPS // -(-n_images // batch_size)))
-
-
-def _rate(estimator, incremental: bool):
-    """``(step, progress) -> rate``."""
-    setting, highest = estimator.learning_rate, estimator.learning_rate_init
-    if highest == "auto":
-        slow = estimator.activation != "relu"  # its gradients are several times smaller
-        highest = AUTO_RATES[estimator.solver][slow]
-    if callable(setting):
-        return lambda step, progress: setting(step)
-    if incremental and setting == "one_cycle":
-        setting = "constant"
-    schedule = SCHEDULES[setting]
-    return lambda step, progress: highest * schedule(step, progress)
-
-
-def outputs(
-    network: Network, source: ImageReader, pool: Threads, rows=None, *, features: bool = False
-) -> NDArray:
-    """The last layer's output (n, classes) in float64, or the pooled features (n, f) in float32.
-
-    `rows` names the images in the source; None: all.
-    """
-    n = len(source) if rows is None else len(rows)
-    flatten = _flatten_index(network)
-    width = n_features(network) if features else network.shapes[-1][0]
-    result = np.empty((n, width), network.dtype if features else np.float64)
-
-    def write(where: slice, space) -> None:
-        found = space.memories[flatten].y if features else space.output
-        result[where] = found[: where.stop - where.start]
-
-    predict(network, source, pool, write, rows)
-    return result
-
-
-def n_features(network: Network) -> int:
-    """How many pooled features an image has."""
-    return network.shapes[_flatten_index(network) + 1][0]
-
-
-def _flatten_index(network: Network) -> int:
-    return next(i for i, layer in enumerate(network.layers) if isinstance(layer, Flatten))

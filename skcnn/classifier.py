@@ -1,29 +1,37 @@
-"""`ConvNetClassifier`: scikit-learn's contract, and nothing else."""
+"""`ConvNetClassifier`: the contract with scikit-learn."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable, Iterable
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    _fit_context,
 )
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skcnn import _fit as fitting
+from skcnn._fit import fit
 from skcnn._images import validate_images
 from skcnn._parallel import n_threads
+from skcnn._validation import ValidationInput
 from skcnn.augment import AUGMENTATIONS
+from skcnn.engine.inference import features, outputs
+from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.training.losses import LOSSES
-from skcnn.engine.training.optimizers import SCHEDULES
+from skcnn.engine.training.schedules import SCHEDULES
+from skcnn.engine.training.settings import Augment
 
 
 class ConvNetClassifier(
@@ -31,107 +39,111 @@ class ConvNetClassifier(
 ):
     """Convolutional network for small images, on the CPU.
 
-    Convolution layers, each with pooling, then fully connected layers; trained by mini-batches,
-    bit-for-bit the same for any number of threads.
+    Convolution layers, each followed by pooling, then fully connected layers, trained with
+    mini-batches. Results are bit-identical for any number of threads.
 
     Parameters
     ----------
     image_shape : (height, width) or (height, width, channels), default=None
-        Shape of the image in one row of a 2-D X. None: taken from a 3-D or 4-D X; for a 2-D X,
-        square if the number of features is a perfect square, else one row of pixels.
+        Shape of the image in one row of a 2-D X. None: taken from a 3-D or 4-D X; in a 2-D X,
+        square images if the number of features is a perfect square, otherwise images with a single
+        row of pixels.
     n_filters : int or tuple of int, default=(32, 32, 64)
-        Filters of each convolution layer; an int is one layer.
+        Number of filters of each convolution layer; an int means one layer.
     filter_size : int or tuple of int, default=3
-        Side of the square filters in pixels; a tuple has one for each layer.
+        Side of the square filters, in pixels; a tuple has one value for each layer.
     padding : {"same", "valid"}, default="same"
-        "same" surrounds the image with zeros so that it keeps its size; with "valid" filters stay
+        "same" pads the image with zeros so that it keeps its size; with "valid", filters stay
         inside the image, as in [1]_.
     pool_size : int or tuple of int, default=2
-        Side of the pooling window in pixels; 1 is no pooling. A partial last window is kept.
+        Side of the pooling window, in pixels; 1 means no pooling. A partial last window is kept.
     pool_regions : int or tuple of int, default=None
-        Pool into this many regions per side, as equal as possible, whatever the image's size, as
-        [1]_ counts ("2 by 2"); takes the place of `pool_size`.
+        Pool into this many regions per side, as equal as possible, whatever the size of the image
+        ("2 by 2" in [1]_). Replaces `pool_size`.
     pooling : {"max", "mean"}, default="max"
-        What represents a window.
+        Whether a window is replaced by its maximum or by its mean.
     hidden_layer_sizes : tuple of int, default=(128,)
-        Units of the fully connected layers between convolutions and output; ``()`` is none.
+        Units of the fully connected layers between the convolutions and the output; ``()`` means
+        none.
     activation : {"relu", "sigmoid", "tanh"}, default="relu"
-        Of the convolution and hidden layers.
+        Activation of the convolution layers and the hidden layers.
     output_activation : {"softmax", "sigmoid"}, default="softmax"
         "softmax" with cross-entropy, or "sigmoid" with squared error ([1]_, section 5.5).
     dropout : float in [0, 1) or "auto", default="auto"
-        Share of the inputs of each fully connected layer that are dropped while training [2]_.
-        "auto": 0.3 with "relu", but none before a layer of fewer than 64 inputs; none with
-        "sigmoid" and "tanh", whose networks fit less closely.
+        Share of the inputs of each fully connected layer that are set to zero in training [2]_.
+        "auto": 0.3 with "relu", except before layers with fewer than 64 inputs; 0 with "sigmoid"
+        and "tanh", which fit the training images less closely.
     label_smoothing : float in [0, 1), default=0.05
-        Share of each target that is spread evenly over all classes while training [7]_. It makes
-        the probabilities more modest than the errors are rare; 0 for probabilities that are to be
-        taken at their word.
+        Share of each target that is spread evenly over all classes in training [7]_. It makes
+        probabilities under-confident; 0 disables it.
     weight_init : {"auto", "uniform"}, default="auto"
-        "auto": He [3]_ for "relu", Glorot [4]_ otherwise; "uniform": weights and biases from
-        U[-1, 1), as in [1]_.
+        "auto": He initialization [3]_ for "relu", Glorot initialization [4]_ otherwise; "uniform":
+        weights and biases from U[-1, 1), as in [1]_.
     solver : {"adam", "sgd", "gd"}, default="adam"
-        "adam" [5]_; "sgd", with momentum; "gd", the same with all images in each step.
+        "adam" [5]_; "sgd": stochastic gradient descent with momentum; "gd": the same with all
+        images in each step.
     learning_rate : {"one_cycle", "constant", "invscaling"} or callable, default="one_cycle"
-        The rate over time. "one_cycle" rises to `learning_rate_init` and falls to zero at the end
-        of `fit` [6]_; "invscaling" is ``learning_rate_init / sqrt(step + 1)``; a callable maps the
-        number of the step, from 0, to the rate itself.
+        Schedule of the learning rate. "one_cycle" rises to `learning_rate_init` and falls to zero
+        at the end of `fit` [6]_; "invscaling" is ``learning_rate_init / sqrt(step + 1)``; a
+        callable maps the number of the step, counted from 0, to the rate.
     learning_rate_init : float or "auto", default="auto"
-        The (highest) rate. "auto": for "adam" 0.004 with "relu" and 0.02 with "sigmoid" and
-        "tanh"; for "sgd" and "gd" 0.05 and 0.5. With `augment` and more epochs, or more layers
-        than by default, half of it or less may do better.
+        The highest learning rate of the schedule. "auto": 0.004 for "adam" with "relu" and 0.02
+        with "sigmoid" or "tanh"; 0.05 and 0.5 for "sgd" and "gd". With `augment` and more epochs,
+        or with more layers than by default, half of it or less may be better.
     momentum : float in [0, 1] or callable, default=0.9
-        For "sgd" and "gd"; a callable maps the number of the step, from 0, to the momentum.
+        Momentum of "sgd" and "gd"; a callable maps the number of the step, counted from 0, to the
+        momentum.
     nesterovs_momentum : bool, default=True
-        Whether that momentum is Nesterov's.
+        Whether to use Nesterov's momentum.
     alpha : float, default=0.0001
         Strength of the L2 penalty on the weights, divided by the number of images in a mini-batch,
         as in `MLPClassifier`.
     batch_size : int or "auto", default="auto"
         Images in a mini-batch; "auto" is ``min(64, n_samples)``.
     max_iter : int or "auto", default="auto"
-        Epochs: how often each training image is used. "auto" takes fewer for more images: what
-        makes 600,000 images in all, within 8 to 100 epochs, but at least 300 steps.
+        Number of epochs: how often each training image is used. "auto": as many as make 600,000
+        images in all, but between 8 and 100 epochs and at least 300 steps.
     max_time : float, default=None
-        Stop after this many seconds of training, if `max_iter` epochs have not passed. "one_cycle"
-        then runs by the clock, so that the rate has come down when the time is up. What is learned
-        then depends on the machine's speed.
+        Stop training after this many seconds, even before `max_iter` epochs are done. "one_cycle"
+        then follows the clock, so that the rate is zero when the time is up. The result depends on
+        the speed of the machine.
     shuffle : bool or "replacement", default=True
-        Whether each epoch takes the images in a new order. With "replacement" mini-batches are
-        drawn with replacement, as in [1]_; an epoch is then as many images as there are.
+        Whether to use the images in a new order in each epoch. With "replacement", mini-batches
+        are drawn with replacement, as in [1]_; an epoch then has as many images as X.
     augment : {"shift", "affine", "elastic"}, callable or None, default=None
-        Random warps of the training images: see `skcnn.augment`, whose classes are to be had with
-        other strengths, too. Your own is ``callable(images, rng) -> images``, on a few images
-        ``(n, h, w, channels)`` at a time, in float32 and as they are in X; it is called by several
-        threads at once, each with a `numpy.random.Generator` of its own.
+        Random distortions of the training images: see `skcnn.augment`, whose classes take other
+        strengths. A callable ``(images, rng) -> images`` receives a few images at a time, of shape
+        ``(n, h, w, channels)``, in float32, with the pixel values of X. Several threads call it at
+        the same time, each with its own `numpy.random.Generator`.
     standardize : bool, default=True
-        Subtract the training images' mean pixel and divide by their standard deviation, so that
-        0-255, 0-1 or any other scale trains alike. Learned at the first fit.
+        Subtract the mean of all training pixels and divide by their standard deviation, so that
+        the range of the pixels (0-255, 0-1, ...) does not matter. Computed in the first fit.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes; "balanced" is inverse to their frequency.
+        Weights of the classes; "balanced" uses weights inversely proportional to their frequency.
     tol : float, default=1e-4
-        What counts as an improvement; see `n_iter_no_change`.
+        The least change that counts as an improvement; see `n_iter_no_change`.
     n_iter_no_change : int, default=10
-        Stop after so many epochs without improvement: of the validation accuracy with
-        `early_stopping`, under any schedule (which may cut "one_cycle" short of its best part);
-        otherwise of the training loss, with "constant" and "invscaling" only: a schedule that has
-        an end, "one_cycle" or your own, is followed to it.
+        Stop after this many epochs without improvement. With `early_stopping`, this refers to the
+        validation accuracy, under any schedule ("one_cycle" may then end before its low rates,
+        which improve most). Otherwise it refers to the training loss, and applies to "constant"
+        and "invscaling" only; other schedules run to their end.
     early_stopping : bool, default=False
-        Watch the accuracy on validation images, stop when it no longer improves, and restore the
-        weights that were best. The images are `X_val`, or, without, set aside from X.
+        Monitor the accuracy on validation images, stop when it no longer improves, and restore the
+        best weights. The images are `X_val` or, without it, set aside from X.
     validation_fraction : float in (0, 1), default=0.1
-        Share of X that is set aside (stratified) with `early_stopping` and without `X_val`.
+        Share of X that `early_stopping` sets aside (stratified) if there is no `X_val`.
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights of the fit before.
+        Whether `fit` continues from the weights of the previous fit.
     random_state : int, RandomState instance or None, default=None
-        Seed of initial weights, order of images, dropout, augmentation and the split for early
-        stopping.
+        Seed of the initial weights, the order of the images, dropout, augmentation and the split
+        for early stopping.
     verbose : bool, default=False
-        Whether to print a line for each epoch.
+        Whether to print a line after each epoch.
     n_jobs : int or None, default=None
-        Threads. None: all cores that this process may use, fewer in a joblib worker; -1: all
-        cores. The result does not depend on it. Threads share a mini-batch 16 to 64 images at a
-        time: more than one (small images), two or four of them want a larger `batch_size` than 64.
+        Number of threads. None: all cores that this process may use, fewer in a joblib worker; -1:
+        all cores. The result does not depend on it. Threads share a mini-batch in tiles of 16 to
+        64 images: with the default `batch_size` of 64, no more than four threads have work (two
+        for most networks, one for very small images).
 
     Attributes
     ----------
@@ -142,26 +154,26 @@ class ConvNetClassifier(
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Column names, if X was a DataFrame.
     image_shape_ : (height, width, channels)
-        Shape of an image.
+        Shape of the images.
     network_ : Network
         The network; ``print(network_.summary())`` shows layers, output shapes and parameters.
     n_iter_ : int
-        Epochs done since the weights were first drawn.
+        Epochs done since the weights were initialized.
     t_ : int
-        Images used for training since then.
+        Training images used since then, with repetitions.
     loss_ : float
         Mean training loss of the last epoch, without the L2 penalty.
     loss_curve_ : list of float
-        The same for each epoch. Weighted, where the images are.
+        The mean training loss of each epoch, weighted if the images are.
     validation_scores_ : list of float or None
-        Validation accuracy after each epoch, if there were validation images; NaN for epochs of
-        an earlier fit without any.
+        Validation accuracy after each epoch, if there were validation images; NaN for the epochs
+        of an earlier fit without them.
     best_validation_score_ : float or None
-        The best of them.
+        The best validation accuracy.
     filters_ : ndarray of shape (n_filters, filter_size, filter_size, channels)
         Filters of the first layer.
     mean_, scale_ : float
-        What was subtracted from the pixels, and by what they were divided.
+        Mean that is subtracted from the pixels, and scale by which they are divided.
 
     See Also
     --------
@@ -194,7 +206,7 @@ class ConvNetClassifier(
     True
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012 (scikit-learn's way)
+    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 (scikit-learn's convention)
         "image_shape": ["array-like", None],
         "n_filters": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "filter_size": [Interval(Integral, 1, None, closed="left"), "array-like"],
@@ -234,41 +246,41 @@ class ConvNetClassifier(
     def __init__(
         self,
         *,
-        image_shape=None,
-        n_filters=(32, 32, 64),
-        filter_size=3,
-        padding="same",
-        pool_size=2,
-        pool_regions=None,
-        pooling="max",
-        hidden_layer_sizes=(128,),
-        activation="relu",
-        output_activation="softmax",
-        dropout="auto",
-        label_smoothing=0.05,
-        weight_init="auto",
-        solver="adam",
-        learning_rate="one_cycle",
-        learning_rate_init="auto",
-        momentum=0.9,
-        nesterovs_momentum=True,
-        alpha=0.0001,
-        batch_size="auto",
-        max_iter="auto",
-        max_time=None,
-        shuffle=True,
-        augment=None,
-        standardize=True,
-        class_weight=None,
-        tol=1e-4,
-        n_iter_no_change=10,
-        early_stopping=False,
-        validation_fraction=0.1,
-        warm_start=False,
-        random_state=None,
-        verbose=False,
-        n_jobs=None,
-    ):
+        image_shape: tuple[int, ...] | None = None,
+        n_filters: int | Iterable[int] = (32, 32, 64),
+        filter_size: int | Iterable[int] = 3,
+        padding: str = "same",
+        pool_size: int | Iterable[int] = 2,
+        pool_regions: int | Iterable[int] | None = None,
+        pooling: str = "max",
+        hidden_layer_sizes: int | Iterable[int] = (128,),
+        activation: str = "relu",
+        output_activation: str = "softmax",
+        dropout: float | str = "auto",
+        label_smoothing: float = 0.05,
+        weight_init: str = "auto",
+        solver: str = "adam",
+        learning_rate: str | Callable[[int], float] = "one_cycle",
+        learning_rate_init: float | str = "auto",
+        momentum: float | Callable[[int], float] = 0.9,
+        nesterovs_momentum: bool = True,
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        max_iter: int | str = "auto",
+        max_time: float | None = None,
+        shuffle: bool | str = True,
+        augment: str | Augment | None = None,
+        standardize: bool = True,
+        class_weight: dict[Any, float] | str | None = None,
+        tol: float = 1e-4,
+        n_iter_no_change: float = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool = False,
+        n_jobs: int | None = None,
+    ) -> None:
         self.image_shape = image_shape
         self.n_filters = n_filters
         self.filter_size = filter_size
@@ -304,65 +316,84 @@ class ConvNetClassifier(
         self.verbose = verbose
         self.n_jobs = n_jobs
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> ConvNetClassifier:
         """Train on images X with labels y.
 
-        Interrupted from the keyboard, it keeps what was learned, with a warning.
+        Ctrl-C stops training, with a warning; the weights learned so far are kept.
 
         Parameters
         ----------
         X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
-            Images, of any real dtype. Not copied.
+            Images, of any real dtype. They are not copied.
         y : array-like of shape (n,)
             Labels.
         sample_weight : array-like of shape (n,), default=None
-            How much each image counts, compared with the others.
+            Weights of the images. Only their ratios matter.
         X_val, y_val, sample_weight_val : like X, y and sample_weight, default=None
             Images on which the accuracy is measured after each epoch; see `early_stopping`.
 
         Returns
         -------
-        self
+        self : ConvNetClassifier
 
         Raises
         ------
         ValueError
             If X, y or a parameter is not as described, or if training diverges. The estimator
-            is then as it was before.
+            then remains as it was before the call.
         """
         if (X_val is None) != (y_val is None):
-            missing = "y_val" if y_val is None else "X_val"
-            raise ValueError(f"X_val and y_val go together, but {missing} is missing.")
-        if X_val is None and sample_weight_val is not None:
-            raise ValueError("sample_weight_val was given, but X_val and y_val are missing.")
-        validation = None if X_val is None else (X_val, y_val, sample_weight_val)
-        fitting.fit(
-            self, X, y, sample_weight=sample_weight, validation=validation, incremental=False
+            given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
+            raise ValueError(f"{given} was given without {missing}. Pass both or neither.")
+        validation = None
+        if X_val is not None and y_val is not None:
+            validation = ValidationInput(X_val, y_val, sample_weight_val)
+        elif sample_weight_val is not None:
+            raise ValueError(
+                "sample_weight_val was given without X_val and y_val. Pass all three, or none."
+            )
+        notices = fit(
+            self, X, y, incremental=False, sample_weight=sample_weight, validation=validation
         )
+        for notice in notices:
+            warnings.warn(notice.message, notice.category, stacklevel=2)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """One pass over X; weights, optimizer and random stream go on where they stood.
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> ConvNetClassifier:
+        """Train for one pass over X, continuing from the current weights.
 
-        "one_cycle", which would need to know the end, holds `learning_rate_init` here; `max_iter`
-        and `max_time` play no part.
+        The state of the optimizer and of the random generator is continued, too. "one_cycle",
+        which would need to know the end of the training, holds `learning_rate_init`; `max_iter`
+        and `max_time` are ignored.
 
         Parameters
         ----------
         X, y
             As for `fit`.
-        sample_weight : array-like of shape (n,), default=None
-            Factors of each image's loss and gradient. In `fit` only their ratios matter; here they,
-            and `class_weight`, are taken as they are, as a call cannot know the other calls'
-            images. (For "adam" a factor common to all calls changes nothing.)
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever come; needed at the first call.
+            All labels that any call will have; required at the first call.
+        sample_weight : array-like of shape (n,), default=None
+            Factors of each image's loss and gradient. They and `class_weight` are used without
+            rescaling, because a call cannot know the images of the other calls. (With "adam", a
+            factor common to all calls has no effect.)
 
         Returns
         -------
-        self
+        self : ConvNetClassifier
 
         Raises
         ------
@@ -370,11 +401,13 @@ class ConvNetClassifier(
             If `classes` is missing at the first call or differs later, if y has another label, or
             as for `fit`.
         """
-        fitting.fit(self, X, y, classes=classes, sample_weight=sample_weight, incremental=True)
+        notices = fit(self, X, y, incremental=True, classes=classes, sample_weight=sample_weight)
+        for notice in notices:
+            warnings.warn(notice.message, notice.category, stacklevel=2)
         return self
 
-    def predict(self, X):
-        """Labels of images X.
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Predict the labels of images X.
 
         Parameters
         ----------
@@ -382,13 +415,13 @@ class ConvNetClassifier(
 
         Returns
         -------
-        ndarray of shape (n,)
+        labels : ndarray of shape (n,)
         """
         best = self._outputs(X).argmax(axis=1)
         return self.classes_[best]
 
-    def predict_proba(self, X):
-        """Probabilities of the classes, in the order of `classes_`.
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Predict the probabilities of the classes, in the order of `classes_`.
 
         Parameters
         ----------
@@ -396,21 +429,15 @@ class ConvNetClassifier(
 
         Returns
         -------
-        ndarray of shape (n, n_classes)
-            Rows sum to one. With ``output_activation="sigmoid"`` each class's output, divided by
-            their sum.
+        probabilities : ndarray of shape (n, n_classes)
+            Rows sum to one. With ``output_activation="sigmoid"``, the output of each class divided
+            by the sum over the classes.
         """
         logarithms = self.predict_log_proba(X)
         return np.exp(logarithms, out=logarithms)
 
-    def predict_log_proba(self, X):
-        """Logarithms of `predict_proba`: (n, n_classes)."""
-        z = self._outputs(X)
-        LOSSES[self.output_activation].log_probabilities(z, out=z)
-        return z
-
-    def transform(self, X):
-        """Output of the last pooling layer, flat: features for another estimator.
+    def predict_log_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Predict the logarithms of the probabilities; see `predict_proba`.
 
         Parameters
         ----------
@@ -418,31 +445,51 @@ class ConvNetClassifier(
 
         Returns
         -------
-        ndarray of shape (n, n_features_out), float32
+        log_probabilities : ndarray of shape (n, n_classes)
+        """
+        z = self._outputs(X)
+        LOSSES[self.output_activation].log_probabilities(z, out=z)
+        return z
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Compute the flattened output of the last pooling layer: features for other estimators.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
+
+        Returns
+        -------
+        features : ndarray of shape (n, n_features_out), float32
             In the order (row, column, filter).
         """
-        return self._outputs(X, features=True)
+        return self._run(X, features)
 
-    def _outputs(self, X, features=False):
+    def _outputs(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Output of the last layer, before softmax or sigmoid: (n, n_classes)."""
+        return self._run(X, outputs)
+
+    def _run(
+        self, X: ArrayLike, compute: Callable[[Network, ImageReader, Threads], NDArray[Any]]
+    ) -> NDArray[Any]:
         check_is_fitted(self)
         images, _ = validate_images(self, X, image_shape=self.image_shape_, reset=False)
-        source = ImageReader(images, self.mean_, self.scale_)
-        threads = n_threads(self.n_jobs)
-        with single_threaded_blas(), Threads(threads) as pool:
-            return fitting.outputs(self.network_, source, pool, features=features)
+        reader = ImageReader(images, self.mean_, self.scale_)
+        with single_threaded_blas(), Threads(n_threads(self.n_jobs)) as threads:
+            return compute(self.network_, reader, threads)
 
     @property
-    def filters_(self):
+    def filters_(self) -> NDArray[np.float32]:
         """Filters of the first layer: (n_filters, filter_size, filter_size, channels)."""
         filters = self.network_.layer_parameters[0].weights.transpose(3, 0, 1, 2)
-        filters.flags.writeable = False  # a view of the network's own
+        filters.flags.writeable = False  # a view of the network's parameters
         return filters
 
     @property
-    def _n_features_out(self):
-        return fitting.n_features(self.network_)
+    def _n_features_out(self) -> int:
+        return self.network_.plans[self.network_.feature_layer].out_shape[0]
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []  # features are float32
         return tags

@@ -22,10 +22,10 @@ from networks import build
 from sklearn.neural_network import MLPClassifier
 
 from skcnn import ConvNetClassifier, make_hog_svc
-from skcnn._fit import AUTO_BATCH, AUTO_RATES
 from skcnn._parallel import n_threads
+from skcnn._settings import AUTO_BATCH, AUTO_RATES
 from skcnn.datasets import load_mnist
-from skcnn.engine.training.optimizers import one_cycle
+from skcnn.engine.training.schedules import one_cycle
 
 NAMES = ("skcnn", "PyTorch", "MLPClassifier", "HOG + SVC")
 
@@ -43,8 +43,8 @@ class TorchNetwork:
         self.model = build_torch("default")
         ours = build("default")
         ours.initialize(np.random.default_rng(seed))
-        weights = [p.weights for p in ours.layer_parameters if hasattr(p, "weights")]
-        layers = [layer for layer in self.model if hasattr(layer, "weight")]
+        weights = [vars(p)["weights"] for p in ours.layer_parameters if "weights" in vars(p)]
+        layers = [layer for layer in self.model if list(layer.parameters())]
         with torch.no_grad():
             for layer, own in zip(layers, weights, strict=True):
                 if own.ndim == 4:  # (i, j, c, k) -> (k, c, i, j)

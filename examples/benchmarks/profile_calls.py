@@ -52,7 +52,7 @@ def new_tile(name: str) -> Workspace:
     with Threads(1) as threads:
         trainer = Ours(name, images, np.arange(64) % 10, threads).trainers[64]
         trainer.step(np.arange(64), step=1, rate=0.0, momentum=0.0)
-    return next(iter(trainer.spaces[0].values())).net
+    return trainer.memory(0, trainer.tile).workspace
 
 
 def measure(tile: Workspace) -> list[Timed]:

@@ -23,12 +23,14 @@ import numpy as np
 from networks import N_CLASSES, NETWORKS, build, training_flops
 from sklearn.neural_network import MLPClassifier
 
+from skcnn.engine.inference import predict
 from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.training.losses import LOSSES
 from skcnn.engine.training.optimizers import Adam
-from skcnn.engine.training.trainer import Trainer, predict
+from skcnn.engine.training.settings import TrainingData, TrainingSettings, TrainingState
+from skcnn.engine.training.trainer import Trainer
 
 BATCHES = (64, 256)
 
@@ -40,16 +42,19 @@ class Ours:
         self.network = build(name)
         self.network.initialize(np.random.default_rng(0))
         self.threads = threads
-        self.source = ImageReader(images, 128.0, 74.0)
-        moments = [np.zeros_like(self.network.parameters) for _ in range(2)]
-        targets = np.eye(N_CLASSES, dtype=np.float32)
+        self.reader = ImageReader(images, 128.0, 74.0)
+        data = TrainingData(self.reader, labels, np.eye(N_CLASSES, dtype=np.float32))
+        state = TrainingState.new(self.network, Adam(), np.random.default_rng(0))
         self.trainers = {
             size: Trainer(
-                self.network, LOSSES["softmax"], Adam(), moments, self.source, targets, labels,
-                None, l2=1e-4, batch_size=size, seed=0, threads=threads,
+                self.network,
+                TrainingSettings(LOSSES["softmax"], Adam(), size, l2=1e-4),
+                data,
+                state,
+                threads,
             )
             for size in BATCHES
-        }  # fmt: skip
+        }
         self.steps = 0
         self.result = np.empty((len(images), N_CLASSES))
 
@@ -67,7 +72,7 @@ class Ours:
             self.result[rows] = space.output[: rows.stop - rows.start]
 
         with single_threaded_blas():
-            predict(self.network, self.source, self.threads, write)
+            predict(self.network, self.reader, self.threads, write)
 
 
 PAUSE = 0.3  # seconds; PyTorch's OpenMP threads go on spinning for 0.2 after their work is done

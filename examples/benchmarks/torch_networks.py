@@ -1,4 +1,4 @@
-"""The same networks in PyTorch, as fast as PyTorch lets one write them without compiling."""
+"""The same networks in PyTorch, in the fastest form that needs no compilation."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import torch
 from networks import NETWORKS, layers_of
 from torch import nn
 
-from skcnn.engine.layers.basic import BiasActivation, Dense, Dropout, Flatten
-from skcnn.engine.layers.convolution.conv2d import Conv2D
-from skcnn.engine.layers.pooling import MaxPool2D, MeanPool2D
+from skcnn.engine.layers import (
+    BiasActivation,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool2D,
+    MeanPool2D,
+)
 
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "identity": nn.Identity}
 
 
 def build_torch(name: str) -> nn.Sequential:
-    """Translate the layers one by one; convolutions and dense layers take their bias with them."""
+    """Translate the layers one by one; convolutions and dense layers include their bias."""
     shape: tuple[int, ...] = NETWORKS[name][0]
     modules: list[nn.Module] = []
     for layer in layers_of(name):
@@ -37,7 +43,7 @@ def build_torch(name: str) -> nn.Sequential:
             case Dropout():
                 modules.append(nn.Dropout(layer.rate))
             case _:
-                raise ValueError(f"{layer} has no translation here; add one.")
+                raise ValueError(f"{layer} has no translation to PyTorch here. Add one.")
         shape = out_shape
     return nn.Sequential(*modules)
 

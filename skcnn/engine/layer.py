@@ -1,86 +1,123 @@
 """What a layer is: a value that holds settings only. Memory is passed in.
 
-A layer answers `plan(in_shape)`: the shape of its output and the arrays that it needs. `Workspace`
-lays the arrays out once and asks the layer, or the kernel that the plan names in its stead, once,
-for what it does with them: `forward` and `backward` return lists of calls without arguments, numpy
-functions bound to views of the memory.
-The training loop does nothing but make these calls. Between two calls of numpy a thread holds the
-interpreter's lock, and others wait for it: the less happens there, the better threads scale.
+`Layer.plan` says which output shape an input shape gives, which arrays the layer needs, and which
+`Kernel` does its work (for most layers, the layer itself). `Workspace` lays out the arrays once and
+asks the kernel once for its work: `Kernel.forward` and `Kernel.backward` return lists of calls
+without arguments, NumPy functions bound to views of the memory. The training loop only makes these
+calls. Between two NumPy calls a thread holds the interpreter's lock and other threads wait for it;
+the less happens there, the better threads scale.
 
-A layer gets
+A kernel receives three namespaces:
 
-- ``p``: its parameters, by name, and what is derived from them each step,
-- ``m``: its memory for one tile: ``m.x`` input, ``m.y`` output, ``m.dx`` and ``m.dy`` their
-  gradients (None where nobody needs them), and the arrays that it asked for, by name,
-- ``g``: where the tile's gradients of the parameters go, by name.
+``p`` : parameters
+    The layer's parameters and state, by name, and the arrays derived from them.
+``m`` : memory of one tile
+    ``m.x`` input, ``m.y`` output, ``m.dx`` and ``m.dy`` their gradients (None if nothing needs
+    them), and the arrays of the plan (`kept`, `scratch`, `backward_scratch`), by name.
+    ``m.training`` is False for prediction. ``m.rng`` is the tile's random stream. ``m.observed``
+    is where a layer with state leaves what it observed in the tile, by the name of the state.
+``g`` : gradients
+    Where the tile's gradients of the parameters go, by name.
 
-Images are ``(h, t, w, c)``, rows first. A convolution may be asked to store the columns x with
-equal ``x % period`` side by side: then ``m.y`` (and ``m.x`` of the pooling layer behind it) is
-None, and ``m.y_planes``, ``(h, period, t, w / period, c)``, takes its place; it also exists, with a
-period of 1, where ``m.y`` does. ``m.y_stored`` is the memory behind ``m.y`` with its padding, and
-``m.y_pixels`` the columns in it that are not padding; for x alike. A gradient is ``d`` + name.
+Axes: t images of a tile, h rows, w columns, c channels. Images are stored ``(h, t, w, c)``, rows
+first; features ``(t, features)``. A gradient is ``d`` + name.
 
-Contains `Call`, `Calls`, `Parameter`, `Plan` and the protocols `Layer` and `Kernel`.
+A layer may ask to have its input stored in another way, and may then find ``m.x`` to be None:
+
+- with `Plan.input_padding`, ``m.x_stored`` is the memory with columns of zeros around the image;
+  ``m.x`` is the view without them and ``m.x_pixels`` the slice of columns that it covers;
+- with `Plan.input_period`, the columns x with equal ``x % period`` are stored side by side:
+  ``m.x_planes``, of shape ``(h, period, t, w / period, c)``, takes the place of ``m.x``. Where
+  ``m.x`` exists without padding, ``m.x_planes`` does too, with a period of 1.
+
+The same names with y exist for the output, as the next layer wants it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from types import SimpleNamespace
 
+import numpy as np
+from numpy.typing import NDArray
+
+from skcnn.engine.initialization import Initializer
 from skcnn.engine.memory import Array
+from skcnn.engine.runtime.calls import Calls
 
 Shape = tuple[int, ...]
-Call = Callable[[], Any]
-Calls = list[Call]
+Namespace = SimpleNamespace  # arrays by name
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A weight or a bias: its shape, and how many inputs and outputs meet in it (weights only)."""
+    """An array that is trained.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    init : Initializer
+        Draws the initial values.
+    penalized : bool
+        Whether the L2 penalty applies: to weights, not to biases.
+    whole_batch : bool
+        Whether the gradient is one product ``x.T @ dy`` over the mini-batch, which `backward` then
+        leaves alone. For parameters of shape (inputs, outputs) of a layer on features.
+    """
 
     shape: Shape
-    fan_in: int = 0
-    fan_out: int = 0
+    init: Initializer
+    penalized: bool = True
+    whole_batch: bool = False
 
-    @property
-    def is_weight(self) -> bool:
-        return self.fan_in > 0
+
+@dataclass(frozen=True)
+class State:
+    """An array that is saved and copied with the parameters but not trained: running statistics.
+
+    The forward pass of a tile writes what it observed, of the same shape, to
+    ``m.observed.<name>``; `Kernel.update_state` merges the tiles' observations.
+    """
+
+    shape: Shape
+    init: Initializer
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a layer makes of an input shape, and what it needs for it.
+    """What a layer makes of an input shape, and what it needs for that.
 
     Attributes
     ----------
+    kernel : Kernel
+        What does the layer's work; ``kernel=self`` in a layer that does it itself.
     out_shape : (h, w, c) or (features,)
-    parameters : by name
+    parameters, state : by name
     kept : arrays that live from forward to backward
-    scratch, backward_scratch : arrays that live from the layer's first call to its last, in one
-        direction; the latter made only for training
-    derived, backward_derived : arrays computed from the parameters once a step; the latter made
-        only for training
-    input_padding : columns of zeros (before, after) that the layer wants around its input, which
-        is then stored ``(h, t, before + w + after, c)``; None: no wish
-    input_period : the layer wants the columns x with equal ``x % input_period`` stored side by
-        side; granted where a layer with `row_order` writes them and their number divides
-    overwrites_input : the gradient of the input takes the input's place
-    periods : the layer can store its output with these only; None: with any
-    row_order : the output has to be stored without padding, whatever the next layer wishes
-    in_place : the output is the input's memory, if that can be stored as both neighbours wish
-    random : draws from ``m.rng`` while training
-    idle_in_prediction : does nothing but while training; its output is then the input's memory
-    whole_batch : names of parameters whose gradient is one product over the mini-batch
-    flops : multiplications and additions an image of the forward matrix products; of a convolution,
-        those of a direct sum, however it is computed
-    single_image_layer : the layer to use in this one's stead for tiles of one image; None: itself
-    kernel : what does the layer's work; None: the layer itself
+    scratch, backward_scratch : arrays used within one direction only; the latter exist for
+        training only
+    derived, backward_derived : shapes of arrays computed from the parameters and the state before
+        each step; the latter exist for training only
+    input_padding : columns of zeros (before, after) that the layer wants around its input
+    input_period : the period with which the layer wants its input stored; granted if the layer
+        before it has `unpadded_output`, can write with this period, and the columns divide
+    overwrites_input : the gradient of the input takes the memory of the input
+    unpadded_output : the output must be stored without padding, whatever the next layer wants
+    output_periods : the periods with which the layer can store its output; None: any
+    in_place : the output takes the memory of the input, where both neighbours' wishes agree
+    random : whether the layer draws from ``m.rng`` in training
+    training_only : in prediction the layer does nothing, and its output is its input
+    flops : multiplications and additions of the forward matrix products for one image; a
+        convolution counts those of a direct sum, however it is computed
+    single_image_layer : the layer to use in place of this one for tiles of one image; None: this
     """
 
+    kernel: Kernel
     out_shape: Shape
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    state: Mapping[str, State] = field(default_factory=dict)
     kept: Mapping[str, Array] = field(default_factory=dict)
     scratch: Mapping[str, Array] = field(default_factory=dict)
     backward_scratch: Mapping[str, Array] = field(default_factory=dict)
@@ -89,31 +126,50 @@ class Plan:
     input_padding: tuple[int, int] | None = None
     input_period: int = 1
     overwrites_input: bool = False
-    row_order: bool = False
-    periods: tuple[int, ...] | None = None
+    unpadded_output: bool = False
+    output_periods: tuple[int, ...] | None = None
     in_place: bool = False
     random: bool = False
-    idle_in_prediction: bool = False
-    whole_batch: tuple[str, ...] = ()
+    training_only: bool = False
     flops: int = 0
     single_image_layer: Layer | None = None
-    kernel: Kernel | None = None
 
 
-class Layer(Protocol):
-    """What `Network` asks of a layer; a layer that plans no kernel is a `Kernel` itself."""
+class Layer(ABC):
+    """Settings of a layer: a frozen dataclass that can be compared, hashed and pickled."""
 
-    def plan(self, in_shape: Shape) -> Plan: ...
+    @abstractmethod
+    def plan(self, in_shape: Shape) -> Plan:
+        """What the layer makes of images (h, w, c) or features (n,), and what it needs."""
 
 
-class Kernel(Protocol):
-    """What `Network` and `Workspace` ask of what does a layer's work."""
+class Kernel(ABC):
+    """What does a layer's work. Each method but the last returns calls that are bound once."""
 
-    def derive(self, p: Any, training: bool) -> Calls:
-        """What computes the derived arrays from the parameters."""
+    def derive(self, p: Namespace, training: bool) -> Calls:
+        """Calls that compute the derived arrays of ``p`` from its parameters and state."""
+        return []
 
-    def forward(self, p: Any, m: Any) -> Calls:
-        """What computes ``m.y`` from ``m.x``."""
+    @abstractmethod
+    def forward(self, p: Namespace, m: Namespace) -> Calls:
+        """Calls that compute ``m.y`` from ``m.x``, and ``m.observed`` in training."""
 
-    def backward(self, p: Any, m: Any, g: Any) -> Calls:
-        """What computes ``m.dx`` and g from ``m.dy``; may use up ``m.y`` and ``m.dy``."""
+    @abstractmethod
+    def backward(self, p: Namespace, m: Namespace, g: Namespace) -> Calls:
+        """Calls that compute ``m.dx`` and ``g`` from ``m.dy``.
+
+        They may overwrite ``m.y`` and ``m.dy``. Where ``m.dx`` is None, nothing needs it.
+        """
+
+    def update_state(
+        self, state: Namespace, observed: Namespace, n_images: NDArray[np.intp]
+    ) -> None:
+        """Merge observations (n_tiles, ...), in tile order, into `state`; by name.
+
+        Called after the tiles of a mini-batch, by one thread. `n_images` (n_tiles,) says how many
+        images each tile had. A layer that plans state must define this method.
+        """
+        raise TypeError(
+            f"{type(self).__name__} plans state but does not define update_state, which merges "
+            "what the tiles observed. Define it."
+        )

@@ -1,33 +1,40 @@
-"""One buffer carved into named arrays.
-
-Contains `Array` (what a layer asks for: a shape an image) and `carve`.
-"""
+"""One buffer divided into named arrays."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
+Name = TypeVar("Name", bound=Hashable)
+
 
 @dataclass(frozen=True)
 class Array:
-    """An array that a layer asks for: `shape` without the axis of images.
+    """An array that a layer asks for.
 
-    That axis comes first; of `images_second` arrays, behind the first one, of rows for example.
-    `fixed` arrays have none at all.
+    Attributes
+    ----------
+    shape : tuple of int
+        Without the axis of images, which comes first.
+    images_second : bool
+        The axis of images comes second, behind rows for example.
+    fixed : bool
+        There is no axis of images.
     """
 
     shape: tuple[int, ...]
-    fixed: bool = False
     images_second: bool = False
+    fixed: bool = False
 
     def full_shape(self, n_images: int) -> tuple[int, ...]:
+        """The shape with the axis of images."""
         if self.fixed:
             return self.shape
         if self.images_second:
@@ -36,28 +43,29 @@ class Array:
 
 
 def carve(
-    arrays: Mapping[Hashable, Array],
+    arrays: Mapping[Name, Array],
     n_images: int,
     dtype: DTypeLike,
     *,
     start: int = 0,
     buffer: NDArray[np.uint8] | None = None,
-) -> tuple[dict, int]:
-    """Lay `arrays` one behind the other from byte `start` of `buffer`, each on a cache line.
+) -> tuple[dict[Name, NDArray[Any]], int]:
+    """Place `arrays` one after another from byte `start` of `buffer`, each on a cache line.
 
-    Without a buffer only the space is counted.
+    Without a buffer, only the space is counted.
 
     Returns
     -------
     views : dict
         The arrays by name; empty without a buffer.
     end : int
-        The byte behind the last array.
+        The byte after the last array.
     """
-    views = {}
+    views: dict[Name, NDArray[Any]] = {}
     end = start
+    kind = np.dtype(dtype)
     for name, array in arrays.items():
-        shape, kind = array.full_shape(n_images), np.dtype(dtype)
+        shape = array.full_shape(n_images)
         size = math.prod(shape) * kind.itemsize
         if buffer is not None:
             views[name] = buffer[end : end + size].view(kind).reshape(shape)
@@ -66,7 +74,7 @@ def carve(
 
 
 def aligned_zeros(n_bytes: int) -> NDArray[np.uint8]:
-    """`n_bytes` zeroed bytes that begin on a cache line."""
+    """`n_bytes` zero bytes that begin on a cache line."""
     raw = np.zeros(n_bytes + ALIGNMENT, np.uint8)
     skip = -raw.ctypes.data % ALIGNMENT
     return raw[skip : skip + n_bytes]

@@ -1,27 +1,29 @@
-"""`Network`: layers in a row, one flat vector of parameters, forward and backward for one tile.
-
-The memory of a tile is a `Workspace`.
-"""
+"""`Network`: a sequence of layers, with all parameters in one flat vector."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from types import SimpleNamespace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from skcnn.engine.layer import Calls, Kernel, Layer, Plan, Shape
+from skcnn.engine.layer import Kernel, Layer, Namespace, Parameter, Plan, Shape, State
+from skcnn.engine.runtime.calls import Calls
 from skcnn.engine.workspace import Workspace
+
+Slots = dict[tuple[int, str], slice]  # (layer, name) -> place in the flat vector
 
 
 class Network:
     """Layers in a row.
 
-    The shapes are threaded through the layers once. All parameters lie in one flat vector, the
-    weights that are trained a mini-batch at a time first, then the other weights, then the biases;
-    so an optimizer step, a copy of the best weights, a gradient check is one vector operation.
+    The shapes are propagated through the layers once. One flat vector holds the parameters: first
+    the weights whose gradient is one product over the mini-batch, then the other weights, then
+    whatever has no L2 penalty. The state of the layers, which is not trained, follows in the same
+    memory. So an optimizer step, a copy of the best weights and a gradient check are each one
+    vector operation.
 
     Parameters
     ----------
@@ -32,25 +34,32 @@ class Network:
     Attributes
     ----------
     parameters : ndarray of shape (n_parameters,)
-    layer_parameters : list of namespaces
-        Views of `parameters`, by layer and name.
-    n_parameters, n_weights, n_whole_batch : int
-        Lengths of the vector, of its leading part of weights, and of that part's leading part
-        whose gradient is taken over a whole mini-batch at once.
+    state : ndarray of shape (n_state,)
+    layer_parameters, layer_state : list of namespaces
+        Views of `parameters` and `state`, by layer and name.
+    n_parameters, n_penalized, n_whole_batch : int
+        Length of the vector, of its leading part with an L2 penalty, and of that part's leading
+        part with whole-batch gradients.
+    plans, kernels : list of Plan, list of Kernel
+        One for each layer.
     shapes : list of tuple
         Input shape, then the output shape of each layer.
     flops : int
-        Multiplications and additions of the matrix products of one image, forward, were all
-        convolutions direct sums.
+        Multiplications and additions of the forward matrix products for one image, counting every
+        convolution as a direct sum.
+
+    Raises
+    ------
+    ValueError
+        If a layer gives two of its arrays the same name.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from skcnn.engine.layers.convolution.conv2d import Conv2D
-    >>> from skcnn.engine.layers.basic import BiasActivation, Dense, Flatten
+    >>> from skcnn.engine.layers import BiasActivation, Conv2D, Dense, Flatten
     >>> from skcnn.engine.network import Network
-    >>> convolution = [Conv2D(4, 3), BiasActivation("relu"), Flatten()]
-    >>> network = Network([*convolution, Dense(10), BiasActivation("identity")], (8, 8, 1))
+    >>> layers = [Conv2D(4, 3), BiasActivation("relu"), Flatten(), Dense(10)]
+    >>> network = Network([*layers, BiasActivation("identity")], (8, 8, 1))
     >>> network.initialize(np.random.default_rng(0))
     >>> network.forward(np.zeros((2, 8, 8, 1))).shape
     (2, 10)
@@ -71,61 +80,125 @@ class Network:
         self.input_shape = tuple(input_shape)
         self.dtype = np.dtype(dtype)
         self.plans: list[Plan] = []
-        self.kernels: list[Kernel] = []
         self.shapes: list[Shape] = [self.input_shape]
         for layer in self.layers:
             plan = layer.plan(self.shapes[-1])
+            _check_names(layer, plan)
             self.plans.append(plan)
-            self.kernels.append(plan.kernel or layer)
             self.shapes.append(plan.out_shape)
+        self.kernels: list[Kernel] = [plan.kernel for plan in self.plans]
         self.flops = sum(plan.flops for plan in self.plans)
-        self._lay_out_parameters()
-        self.parameters = np.zeros(self.n_parameters, self.dtype)
-        self.layer_parameters = self.views(self.parameters)
+        self._lay_out()
+        self._use(np.zeros(self.n_parameters + self.n_state, self.dtype))
         self._for_single_images: Network | None = None
 
-    def _lay_out_parameters(self) -> None:
-        def rank(entry) -> int:
-            plan, name = self.plans[entry[0]], entry[1]
-            if name in plan.whole_batch:
-                return 0
-            return 1 if plan.parameters[name].is_weight else 2
+    def _lay_out(self) -> None:
+        parameters = _entries(self.plans, lambda plan: plan.parameters)
 
-        entries = [(i, name) for i, plan in enumerate(self.plans) for name in plan.parameters]
-        self.slots: dict[tuple[int, str], slice] = {}
-        ends = [0, 0, 0]
-        start = 0
-        for entry in sorted(entries, key=rank):
-            end = start + math.prod(self.plans[entry[0]].parameters[entry[1]].shape)
-            self.slots[entry] = slice(start, end)
-            ends[rank(entry) :] = [end] * (3 - rank(entry))
-            start = end
-        self.n_whole_batch, self.n_weights, self.n_parameters = ends
+        def rank(parameter: Parameter) -> int:
+            return 0 if parameter.whole_batch else 1 if parameter.penalized else 2
 
-    def views(self, vector: NDArray) -> list[SimpleNamespace]:
-        """A vector laid out as the parameters are, by layer and name."""
-        views = [SimpleNamespace() for _ in self.layers]
-        for (index, name), slot in self.slots.items():
-            shape = self.plans[index].parameters[name].shape
-            setattr(views[index], name, vector[slot].reshape(shape))
+        ordered = sorted(parameters.items(), key=lambda entry: rank(entry[1]))
+        self._slots, self.n_parameters = _place(ordered)
+        sizes = [math.prod(parameter.shape) for _, parameter in ordered]
+        ranks = [rank(parameter) for _, parameter in ordered]
+        self.n_whole_batch = sum(n for n, r in zip(sizes, ranks, strict=True) if r == 0)
+        self.n_penalized = sum(n for n, r in zip(sizes, ranks, strict=True) if r <= 1)
+        self._state_slots, self.n_state = _place(
+            _entries(self.plans, lambda plan: plan.state).items()
+        )
+
+    def _use(self, variables: NDArray[Any]) -> None:
+        """Take parameters and state from this memory."""
+        self._variables = variables
+        self.parameters = variables[: self.n_parameters]
+        self.state = variables[self.n_parameters :]
+        self.layer_parameters = self.views(self.parameters)
+        self.layer_state = self.state_views(self.state)
+
+    def views(self, vector: NDArray[Any]) -> list[Namespace]:
+        """View a vector (n_parameters,) by layer and name."""
+        shapes = {entry: self._parameter(entry).shape for entry in self._slots}
+        return self._views(vector, self._slots, shapes)
+
+    def state_views(self, vectors: NDArray[Any]) -> list[Namespace]:
+        """View vectors (..., n_state) by layer and name; leading axes stay."""
+        shapes = {(i, name): self.plans[i].state[name].shape for i, name in self._state_slots}
+        return self._views(vectors, self._state_slots, shapes)
+
+    def _views(
+        self, vectors: NDArray[Any], slots: Slots, shapes: Mapping[tuple[int, str], Shape]
+    ) -> list[Namespace]:
+        views = [Namespace() for _ in self.layers]
+        for entry, slot in slots.items():
+            index, name = entry
+            part = vectors[..., slot].reshape(*vectors.shape[:-1], *shapes[entry])
+            setattr(views[index], name, part)
         return views
 
-    def prepare(self, *, training: bool) -> tuple[list[SimpleNamespace], Calls]:
-        """The parameters by layer with the arrays derived from them, and what derives these.
+    def _parameter(self, entry: tuple[int, str]) -> Parameter:
+        index, name = entry
+        return self.plans[index].parameters[name]
 
-        The calls are to be made whenever the parameters have changed.
+    def whole_batch_slots(self) -> Slots:
+        """Places of the parameters whose gradient is one product over the mini-batch."""
+        return {e: slot for e, slot in self._slots.items() if self._parameter(e).whole_batch}
+
+    @property
+    def has_state(self) -> bool:
+        """Whether a layer has state."""
+        return self.n_state > 0
+
+    @property
+    def is_random(self) -> bool:
+        """Whether a layer draws random numbers in training."""
+        return any(plan.random for plan in self.plans)
+
+    @property
+    def feature_layer(self) -> int:
+        """Index of the layer that turns images into features: the first output with one axis."""
+        return next(i for i, plan in enumerate(self.plans) if len(plan.out_shape) == 1)
+
+    def prepare(self, *, training: bool) -> tuple[list[Namespace], Calls]:
+        """The ``p`` of each layer, and the calls that compute the derived arrays in it.
+
+        The calls must be made whenever parameters or state have changed.
         """
-        views = self.views(self.parameters)
+        found: list[Namespace] = []
         calls: Calls = []
-        for kernel, p, plan in zip(self.kernels, views, self.plans, strict=True):
-            derived = plan.derived | plan.backward_derived if training else plan.derived
-            for name, shape in derived.items():
-                setattr(p, name, np.zeros(shape, self.dtype))
+        for i, (kernel, plan) in enumerate(zip(self.kernels, self.plans, strict=True)):
+            derived = {**plan.derived, **(plan.backward_derived if training else {})}
+            p = Namespace(
+                **vars(self.layer_parameters[i]),
+                **vars(self.layer_state[i]),
+                **{name: np.zeros(shape, self.dtype) for name, shape in derived.items()},
+            )
+            found.append(p)
             calls += kernel.derive(p, training)
-        return views, calls
+        return found, calls
+
+    def update_state(self, observed: NDArray[Any], n_images: NDArray[np.intp]) -> None:
+        """Merge what tiles observed, (n_tiles, n_state) in tile order, into the state.
+
+        `n_images` (n_tiles,) says how many images each tile had.
+        """
+        views = self.state_views(observed)
+        for kernel, plan, state, mine in zip(
+            self.kernels, self.plans, self.layer_state, views, strict=True
+        ):
+            if plan.state:
+                kernel.update_state(state, mine, n_images)
+
+    def snapshot(self) -> NDArray[Any]:
+        """A copy of parameters and state, for `restore`."""
+        return self._variables.copy()
+
+    def restore(self, snapshot: NDArray[Any]) -> None:
+        """Set parameters and state to those of a snapshot."""
+        self._variables[:] = snapshot
 
     def for_single_images(self) -> Network:
-        """This network, its parameters in the same memory, laid out for an image at a time."""
+        """This network, with its parameters in the same memory, planned for tiles of one image."""
         if not any(plan.single_image_layer for plan in self.plans):
             return self
         if self._for_single_images is None:
@@ -134,37 +207,24 @@ class Network:
                 for layer, plan in zip(self.layers, self.plans, strict=True)
             ]
             self._for_single_images = Network(layers, self.input_shape, self.dtype)
-            self._for_single_images.parameters = self.parameters
-            self._for_single_images.layer_parameters = self.layer_parameters
+            self._for_single_images._use(self._variables)
         return self._for_single_images
 
-    def initialize(self, rng: np.random.Generator, scheme: str = "auto") -> None:
-        """Draw the parameters.
+    def initialize(self, rng: np.random.Generator) -> None:
+        """Draw the parameters, then the state, each by its own `init`."""
+        for entry in sorted(self._slots):
+            parameter = self._parameter(entry)
+            self.parameters[self._slots[entry]] = parameter.init(rng, parameter.shape).ravel()
+        for index, name in sorted(self._state_slots):
+            state = self.plans[index].state[name]
+            values = state.init(rng, state.shape).ravel()
+            self.state[self._state_slots[index, name]] = values
 
-        "auto": weights uniform within ``sqrt(6 / fan_in)`` before a ReLU (He et al. 2015), else
-        ``sqrt(6 / (fan_in + fan_out))`` (Glorot & Bengio 2010); biases zero.
-        "uniform": weights and biases from U[-1, 1) (Bastani & Wang 2014).
+    def forward(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Output of the last layer for images (n, h, w, channels), as in prediction: (n, classes).
+
+        It lays out memory at every call; `inference.predict` is the fast way.
         """
-        for (index, name), slot in sorted(self.slots.items()):
-            parameter = self.plans[index].parameters[name]
-            if scheme == "uniform":
-                limit = 1.0
-            elif not parameter.is_weight:
-                limit = 0.0
-            elif self._next_function(index) == "relu":
-                limit = math.sqrt(6 / parameter.fan_in)
-            else:
-                limit = math.sqrt(6 / (parameter.fan_in + parameter.fan_out))
-            self.parameters[slot] = rng.uniform(-limit, limit, slot.stop - slot.start)
-
-    def _next_function(self, index: int) -> str | None:
-        for layer in self.layers[index + 1 :]:
-            if hasattr(layer, "function"):
-                return layer.function
-        return None
-
-    def forward(self, images: NDArray) -> NDArray:
-        """Output of the last layer, before softmax: (n, classes). For looking, not for speed."""
         parameters, derive = self.prepare(training=False)
         for call in derive:
             call()
@@ -174,7 +234,7 @@ class Network:
         return space.output.copy()
 
     def summary(self) -> str:
-        """A table: layer, output shape, parameters."""
+        """A table with layer, output shape and number of parameters."""
         counts = [
             sum(math.prod(parameter.shape) for parameter in plan.parameters.values())
             for plan in self.plans
@@ -197,14 +257,52 @@ class Network:
             f"{len(self.layers)} layers, {self.n_parameters:,} parameters>"
         )
 
-    def __getstate__(self) -> dict:
+    def __getstate__(self) -> dict[str, Any]:
         return {
             "layers": self.layers,
             "input_shape": self.input_shape,
             "dtype": self.dtype,
             "parameters": self.parameters,
+            "state": self.state,
         }
 
-    def __setstate__(self, state: dict) -> None:
-        self.__init__(state["layers"], state["input_shape"], state["dtype"])
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Network.__init__(self, state["layers"], state["input_shape"], state["dtype"])
         self.parameters[:] = state["parameters"]
+        self.state[:] = state["state"]
+
+
+Entry = TypeVar("Entry", Parameter, State)
+
+
+def _entries(
+    plans: Sequence[Plan], arrays_of: Callable[[Plan], Mapping[str, Entry]]
+) -> dict[tuple[int, str], Entry]:
+    """Arrays of all layers by (layer, name)."""
+    return {
+        (i, name): array for i, plan in enumerate(plans) for name, array in arrays_of(plan).items()
+    }
+
+
+def _place(entries: Iterable[tuple[tuple[int, str], Parameter | State]]) -> tuple[Slots, int]:
+    """Places in a flat vector, one after another, and the length of the vector."""
+    slots: Slots = {}
+    start = 0
+    for entry, array in entries:
+        end = start + math.prod(array.shape)
+        slots[entry] = slice(start, end)
+        start = end
+    return slots, start
+
+
+def _check_names(layer: Layer, plan: Plan) -> None:
+    """A layer's arrays reach it by name: no two in the same namespace may share one."""
+    in_p = [*plan.parameters, *plan.state, *plan.derived, *plan.backward_derived]
+    in_m = [*plan.kept, *plan.scratch, *plan.backward_scratch]
+    for names in (in_p, in_m):
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(
+                f"{layer} plans several arrays with the name {repeated[0]!r}; expected distinct "
+                "names. Rename one of them in the layer's plan."
+            )

@@ -1,8 +1,8 @@
-"""`Workspace`: the memory of one tile, in one buffer, and the two ways through the layers.
+"""`Workspace`: the memory of one tile in one buffer, and the forward and backward pass through it.
 
-From the front of the buffer: what lies between the layers; what layers keep from forward to
-backward; two areas for the gradients of what lies between the layers, used in turns (a layer reads
-one and writes the other); one area of scratch, as large as the layer that wants most.
+The buffer holds, in this order: the values between the layers; what layers keep from forward to
+backward; two areas for the gradients of the values, used in turns (a layer reads one and writes the
+other); one area of scratch memory, as large as the layer with the largest demand.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from types import SimpleNamespace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn.engine.layer import Calls, Kernel, Plan, Shape
+from skcnn.engine.layer import Kernel, Namespace, Plan, Shape
 from skcnn.engine.memory import Array, aligned_zeros, carve
+from skcnn.engine.runtime.calls import Calls
+
+Name = tuple[str | int, int | str]  # ("y" or "dy", boundary) or (layer, name)
+Views = dict[Name, NDArray[Any]]
 
 
 class Planned(Protocol):
@@ -26,16 +29,24 @@ class Planned(Protocol):
     kernels: list[Kernel]
     plans: list[Plan]
     shapes: list[Shape]
-    dtype: np.dtype
+    dtype: np.dtype[Any]
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """What lies between two layers, or between several that work in place.
+    """The values between two layers, or between several layers that work in place.
 
-    With `padding` there are columns of zeros before and after each row, for the convolution that
-    reads it. With a `period`, columns x with equal ``x % period`` stand side by side (`plan`).
-    `one_memory`: the gradient takes the place of the values.
+    Attributes
+    ----------
+    index : int
+        Number of the layer that reads the values; of the first one, if several share them.
+    shape : (h, w, c) or (features,)
+    padding : (before, after)
+        Columns of zeros around each row, for the layer that reads the values.
+    period : int
+        Columns x with equal ``x % period`` are stored side by side (`layer`).
+    one_memory : bool
+        The gradient takes the memory of the values.
     """
 
     index: int
@@ -44,134 +55,162 @@ class Boundary:
     period: int = 1
     one_memory: bool = False
 
-    def stored(self, padding: tuple[int, int] = (0, 0)) -> Array:
+    @property
+    def values(self) -> Array:
+        """Memory of the values."""
+        return self._stored(self.padding)
+
+    @property
+    def gradients(self) -> Array:
+        """Memory of their gradient, without padding."""
+        return self._stored((0, 0))
+
+    def _stored(self, padding: tuple[int, int]) -> Array:
         if len(self.shape) == 1:
             return Array(self.shape)
         h, w, c = self.shape
         return Array((h, w + sum(padding), c), images_second=True)
 
-    def planes(self, stored: NDArray | None) -> NDArray | None:
-        """The view (h, period, t, w / period, c) of images."""
+    @property
+    def pixels(self) -> slice | None:
+        """The columns of the image between the padding; None for features."""
+        if len(self.shape) == 1:
+            return None
+        return slice(self.padding[0], self.padding[0] + self.shape[1])
+
+    def planes(self, stored: NDArray[Any] | None) -> NDArray[Any] | None:
+        """View (h, period, t, w / period, c); None for features and with padding."""
         if stored is None or len(self.shape) == 1 or stored.shape[2] != self.shape[1]:
             return None
         h, t, w, c = stored.shape
         return stored.reshape(h, self.period, t, w // self.period, c)
 
-    def whole(self, stored: NDArray | None) -> NDArray | None:
-        """The view (h, t, w, c) without padding, None if columns are not in order; or features."""
+    def whole(self, stored: NDArray[Any] | None) -> NDArray[Any] | None:
+        """View (h, t, w, c) without padding, None with a period; or features (t, n)."""
         if stored is None or len(self.shape) == 1:
             return stored
         if self.period > 1:
             return None
         return stored if stored.shape[2] == self.shape[1] else stored[:, :, self.pixels]
 
-    @property
-    def pixels(self) -> slice | None:
-        """Where the columns of an image stand between the padding."""
-        if len(self.shape) == 1:
-            return None
-        return slice(self.padding[0], self.padding[0] + self.shape[1])
 
+def find_boundaries(
+    plans: Sequence[Plan], shapes: Sequence[Shape], training: bool
+) -> list[Boundary]:
+    """Before the first layer, ..., after the last: the same object where memory is shared.
 
-def find_boundaries(plans: Sequence[Plan], shapes: Sequence[Shape], training: bool):
-    """Before the first layer, ..., behind the last: the same object where memory is shared."""
+    Raises
+    ------
+    ValueError
+        If two adjacent layers cannot share the values between them.
+    """
 
     def shares(plan: Plan) -> bool:
-        return plan.in_place or (plan.idle_in_prediction and not training)
+        return plan.in_place or (plan.training_only and not training)
 
     owners = [0]
     for i, plan in enumerate(plans):
-        if plan.in_place and i and plans[i - 1].in_place:  # backward, each wants its own output
-            raise ValueError("Two activations need a layer between them.")
+        if i and plan.in_place and plans[i - 1].in_place:  # in backward, each needs its own output
+            raise ValueError(
+                f"Layers {i - 1} and {i}, {plans[i - 1].kernel} and {plan.kernel}, both work in "
+                "place, and backward needs the output of each. Put another layer between them."
+            )
         shared = shares(plan)
-        if shared and owners[-1] and plans[owners[-1] - 1].row_order:
-            reader = next((p for p in plans[i + 1 :] if not shares(p)), None)
+        if shared and owners[-1] and plans[owners[-1] - 1].unpadded_output:
+            reader = next((later for later in plans[i + 1 :] if not shares(later)), None)
             shared = reader is None or reader.input_padding is None
         owners.append(owners[-1] if shared else i + 1)
     padding = dict.fromkeys(owners, (0, 0))
-    for owner, plan in zip(owners, plans, strict=False):
+    for i, (owner, plan) in enumerate(zip(owners, plans, strict=False)):
         if plan.input_padding is not None:
-            if owner and plans[owner - 1].row_order:
-                raise ValueError("Two convolutions need a layer between them, a bias at least.")
+            if owner and plans[owner - 1].unpadded_output:
+                raise ValueError(
+                    f"Layer {owner - 1} cannot write the padding that layer {i} reads: two "
+                    "convolutions need a layer between them, such as a bias."
+                )
             padding[owner] = plan.input_padding
-    # only where a convolution writes and nobody but the reader looks at it
-    pairs = {
+    # A reader's wishes are granted where a convolution writes and no other layer sees the values.
+    readers = {
         owner: plan
         for owner, plan in zip(owners, plans, strict=False)
-        if owner and plans[owner - 1].row_order and owners.count(owner) == 1
+        if owner and plans[owner - 1].unpadded_output and owners.count(owner) == 1
     }
 
     def period(owner: int) -> int:
-        wish = pairs[owner].input_period if owner in pairs else 1
-        if wish == 1 or shapes[owner][1] % wish:
+        wanted = readers[owner].input_period if owner in readers else 1
+        if wanted == 1 or shapes[owner][1] % wanted:
             return 1
-        granted = plans[owner - 1].periods
-        return wish if granted is None or wish in granted else 1
+        possible = plans[owner - 1].output_periods
+        return wanted if possible is None or wanted in possible else 1
 
-    found = {
+    boundaries = {
         owner: Boundary(
             owner,
             shapes[owner],
             padding[owner],
             period(owner),
-            owner in pairs and pairs[owner].overwrites_input,
+            owner in readers and readers[owner].overwrites_input,
         )
         for owner in padding
     }
-    return [found[owner] for owner in owners]
+    return [boundaries[owner] for owner in owners]
 
 
 class Workspace:
-    """The memory of one tile of `n_images`, and what the layers do with it.
+    """The memory of one tile of `n_images`, and the calls that the layers make on it.
 
     Parameters
     ----------
     network : Planned
     n_images : int
     parameters : list of namespaces
-        By layer, with the arrays derived from them; see `Network.prepare`.
+        The ``p`` of each layer, from `Network.prepare`.
     gradients : list of namespaces or None
-        Where the tile's gradients go; None: for prediction only.
-    stores : list of namespaces or None
-        Layers whose gradient is one product over the mini-batch leave the factors of that product
-        in ``x`` and ``dy`` of theirs, in the rows `rows`.
+        Where the tile's gradients go, by layer; None: for prediction only.
+    observed : list of namespaces or None
+        Where layers with state leave what they observe in a tile, by layer.
+    factors : list of namespaces or None
+        For layers whose gradient is one product over the mini-batch, the arrays ``x`` and ``dy`` of
+        the whole mini-batch, into whose rows `rows` the tile's are copied.
     rng : Generator or None
-        Layers that draw, draw from it.
+        The random stream of layers that draw.
 
     Attributes
     ----------
     input : ndarray of shape (n_images, h, w, channels)
         To be filled before `forward`.
-    output, doutput : ndarray of shape (n_images, classes), or whatever the last layer gives
-        Output of the last layer; the gradient to be filled before `backward` (training only).
+    output, doutput : ndarray of shape (n_images, ...)
+        Output of the last layer; its gradient, to be filled before `backward` (training only).
     rows : slice
-        The tile's place in the stores.
-    memories : list of namespaces, one a layer
-    forward_calls, backward_calls : list of lists of calls, one a layer
+        The tile's rows in `factors`.
+    memories : list of namespaces, one for each layer
+    forward_calls, backward_calls : list of lists of calls, one for each layer
     """
 
     def __init__(
         self,
         network: Planned,
         n_images: int,
-        parameters: Sequence[SimpleNamespace],
+        parameters: Sequence[Namespace],
         *,
-        gradients: Sequence[SimpleNamespace] | None = None,
-        stores: Sequence[SimpleNamespace | None] | None = None,
+        gradients: Sequence[Namespace] | None = None,
+        observed: Sequence[Namespace] | None = None,
+        factors: Sequence[Namespace | None] | None = None,
         rng: np.random.Generator | None = None,
     ) -> None:
         training = gradients is not None
         at = find_boundaries(network.plans, network.shapes, training)
         self.rows = slice(0, n_images)
-        views = self._lay_out(network, n_images, at, training)
-
-        sights = {b: self._sight(b, views, training) for b in dict.fromkeys(at)}
+        views = _lay_out(network, n_images, at, training)
+        seen = {b: _views_of(b, views, training) for b in dict.fromkeys(at)}
         self.memories = [
-            SimpleNamespace(
-                **{role.format("x"): view for role, view in sights[at[i]].items()},
-                **{role.format("y"): view for role, view in sights[at[i + 1]].items()},
+            Namespace(
+                training=training,
                 rng=rng,
-                **{key[1]: view for key, view in views.items() if key[0] == i},
+                observed=None if observed is None else observed[i],
+                **{role.format("x"): view for role, view in seen[at[i]].items()},
+                **{role.format("y"): view for role, view in seen[at[i + 1]].items()},
+                **{str(name): view for (owner, name), view in views.items() if owner == i},
             )
             for i in range(len(network.kernels))
         ]
@@ -185,70 +224,18 @@ class Workspace:
             zip(network.kernels, parameters, self.memories, strict=True)
         ):
             self.forward_calls.append(kernel.forward(p, m))
-            if training:
+            if gradients is not None:
                 calls = kernel.backward(p, m, gradients[i])
-                if stores is not None and stores[i] is not None:
-                    calls = [partial(self._leave_factors, stores[i], m.x, m.dy), *calls]
+                mine = None if factors is None else factors[i]
+                if mine is not None:
+                    calls = [partial(self._copy_factors, mine, m.x, m.dy), *calls]
                 self.backward_calls.append(calls)
         self._forward = [call for calls in self.forward_calls for call in calls]
         self._backward = [call for calls in reversed(self.backward_calls) for call in calls]
 
-    @staticmethod
-    def _lay_out(network: Planned, n_images: int, at: list[Boundary], training: bool):
-        """All arrays as views of one buffer, by (layer, name) or ("y" or "dy", boundary)."""
-        distinct = list(dict.fromkeys(at))
-        lasting = {("y", b.index): b.stored(b.padding) for b in distinct}
-        passing = []
-        for i, plan in enumerate(network.plans):
-            own = dict(plan.scratch)
-            if training:
-                own |= plan.backward_scratch
-                lasting |= {(i, name): array for name, array in plan.kept.items()}
-            else:
-                own |= plan.kept
-            passing.append({(i, name): array for name, array in own.items()})
-        turns: list[list[Boundary]] = [[], []]
-        if training:
-            # nobody asks for the input's
-            apart = [b for b in distinct[1:] if not b.one_memory]
-            for position, boundary in enumerate(apart):
-                turns[position % 2].append(boundary)
-
-        def lay_out(buffer):
-            views, end = carve(lasting, n_images, network.dtype, buffer=buffer)
-            areas = [[{("dy", b.index): b.stored()} for b in turn] for turn in turns]
-            for area in (*areas, passing):
-                ends = [end]
-                for arrays in area:
-                    found, stop = carve(arrays, n_images, network.dtype, start=end, buffer=buffer)
-                    views |= found
-                    ends.append(stop)
-                end = max(ends)
-            return views, end
-
-        _, n_bytes = lay_out(None)
-        return lay_out(aligned_zeros(n_bytes))[0]
-
-    @staticmethod
-    def _sight(b: Boundary, views: dict, training: bool) -> dict[str, NDArray | None]:
-        """What a layer sees of a boundary; {} stands for x where it reads, for y where it writes.
-
-        Views that are the same object are the same memory.
-        """
-        stored = views["y", b.index]
-        values = {
-            "{}": b.whole(stored),
-            "{}_planes": b.planes(stored),
-        }
-        gradient = views.get(("dy", b.index))
-        gradients = {"d{}": b.whole(gradient), "d{}_planes": b.planes(gradient)}
-        if training and b.one_memory:
-            gradients = {f"d{role}": view for role, view in values.items()}
-        return {**values, **gradients, "{}_stored": stored, "{}_pixels": b.pixels}
-
-    def _leave_factors(self, store: SimpleNamespace, x: NDArray, dy: NDArray) -> None:
-        np.copyto(store.x[self.rows], x)
-        np.copyto(store.dy[self.rows], dy)
+    def _copy_factors(self, factors: Namespace, x: NDArray[Any], dy: NDArray[Any]) -> None:
+        np.copyto(factors.x[self.rows], x)
+        np.copyto(factors.dy[self.rows], dy)
 
     def forward(self) -> None:
         """From `input` to `output`."""
@@ -261,6 +248,58 @@ class Workspace:
             call()
 
 
-def _images_first(array: NDArray | None) -> NDArray | None:
-    """(t, h, w, c) of (h, t, w, c); features as they are."""
+def _lay_out(network: Planned, n_images: int, at: list[Boundary], training: bool) -> Views:
+    """All arrays as views of one buffer, by (layer, name) or by ("y" or "dy", boundary)."""
+    distinct = list(dict.fromkeys(at))
+    lasting: dict[Name, Array] = {("y", b.index): b.values for b in distinct}
+    scratch: list[dict[Name, Array]] = []
+    for i, plan in enumerate(network.plans):
+        own = dict(plan.scratch)
+        if training:
+            own |= plan.backward_scratch
+            lasting |= {(i, name): array for name, array in plan.kept.items()}
+        else:
+            own |= plan.kept
+        scratch.append({(i, name): array for name, array in own.items()})
+    turns: list[list[Boundary]] = [[], []]
+    if training:
+        # Nothing needs the gradient of the input.
+        separate = [b for b in distinct[1:] if not b.one_memory]
+        for position, boundary in enumerate(separate):
+            turns[position % 2].append(boundary)
+    gradients: list[list[dict[Name, Array]]] = [
+        [{("dy", b.index): b.gradients} for b in turn] for turn in turns
+    ]
+
+    def lay_out(buffer: NDArray[np.uint8] | None) -> tuple[Views, int]:
+        views, end = carve(lasting, n_images, network.dtype, buffer=buffer)
+        for area in (*gradients, scratch):  # the arrays of an area share its memory
+            ends = [end]
+            for arrays in area:
+                found, stop = carve(arrays, n_images, network.dtype, start=end, buffer=buffer)
+                views |= found
+                ends.append(stop)
+            end = max(ends)
+        return views, end
+
+    _, n_bytes = lay_out(None)
+    return lay_out(aligned_zeros(n_bytes))[0]
+
+
+def _views_of(b: Boundary, views: Views, training: bool) -> dict[str, NDArray[Any] | slice | None]:
+    """What a layer sees of a boundary; {} stands for x where it reads, for y where it writes.
+
+    Views that are the same object are the same memory.
+    """
+    stored = views["y", b.index]
+    values = {"{}": b.whole(stored), "{}_planes": b.planes(stored)}
+    gradient = views.get(("dy", b.index))
+    gradients = {"d{}": b.whole(gradient), "d{}_planes": b.planes(gradient)}
+    if training and b.one_memory:
+        gradients = {f"d{role}": view for role, view in values.items()}
+    return {**values, **gradients, "{}_stored": stored, "{}_pixels": b.pixels}
+
+
+def _images_first(array: NDArray[Any]) -> NDArray[Any]:
+    """View images (h, t, w, c) as (t, h, w, c); features, or None, as they are."""
     return array if array is None or array.ndim == 2 else array.swapaxes(0, 1)

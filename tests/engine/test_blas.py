@@ -1,22 +1,16 @@
 """Products cut to the sizes that BLAS takes as they are."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from helpers.engine import make_trainer, with_method
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from skcnn._architecture import build_layers
-from skcnn.engine.layers.convolution.conv2d import Conv2D
 from skcnn.engine.network import Network
-from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime import blas
 from skcnn.engine.runtime.threads import Threads
-from skcnn.engine.training.losses import SoftmaxCrossEntropy
-from skcnn.engine.training.optimizers import SGD
-from skcnn.engine.training.trainer import Trainer
 
 SIZES = st.integers(1, 3000)
 
@@ -33,7 +27,7 @@ def test_rows_per_product(n_rows, n_inner, n_columns, most):
             assert each >= 16
 
 
-@pytest.mark.parametrize("method", ["direct", "winograd"])
+@pytest.mark.parametrize("method", ["gemm", "winograd"])
 def test_small_products_give_the_same_gradient(monkeypatch, method):
     """Whatever BLAS is here: cut as for one that likes small products, and not cut."""
     shape, rng = (10, 12, 2), np.random.default_rng(0)
@@ -41,9 +35,7 @@ def test_small_products_give_the_same_gradient(monkeypatch, method):
         shape, 3, n_filters=(8, 6), filter_size=3, padding="same", pool_size=2, pool_regions=None,
         pooling="max", hidden_layer_sizes=(), activation="relu", dropout=0.0,
     )  # fmt: skip
-    layers = [
-        replace(layer, method=method) if isinstance(layer, Conv2D) else layer for layer in layers
-    ]
+    layers = [with_method(layer, method) for layer in layers]
     images, labels = rng.standard_normal((64, *shape)), rng.integers(3, size=64)
     found, cuts = [], []
     cut = blas.rows_per_product
@@ -60,11 +52,7 @@ def test_small_products_give_the_same_gradient(monkeypatch, method):
         network.initialize(np.random.default_rng(1))
         start = network.parameters.copy()
         with Threads(1) as pool:
-            trainer = Trainer(
-                network, SoftmaxCrossEntropy(), SGD(), [np.zeros_like(start)],
-                ImageReader(images), np.eye(3), labels, None, l2=0.0, batch_size=64, seed=0,
-                threads=pool,
-            )  # fmt: skip
+            trainer = make_trainer(network, images, labels, pool)
             trainer.step(np.arange(64), step=1, rate=1.0, momentum=0.0)
         found.append(start - network.parameters)
         assert any(cuts) == bool(most)

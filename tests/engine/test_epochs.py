@@ -7,18 +7,22 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skcnn.engine.layers.basic import Dense, Flatten
+from skcnn.engine.layers import Dense, Flatten
 from skcnn.engine.network import Network
-from skcnn.engine.training import loop as training
-from skcnn.engine.training.loop import TrainingState, run_epochs
-from skcnn.engine.training.optimizers import SCHEDULES, SGD
+from skcnn.engine.training import loop
+from skcnn.engine.training.loop import run_epochs
+from skcnn.engine.training.losses import SoftmaxCrossEntropy
+from skcnn.engine.training.optimizers import SGD
+from skcnn.engine.training.schedules import SCHEDULES
+from skcnn.engine.training.settings import TrainingSettings, TrainingState
 
 
 class Recorder:
-    """In the place of a trainer: keeps what each step was asked to do."""
+    """Takes the place of a trainer: records what each step was given."""
 
     def __init__(self):
         self.network = Network([Flatten(), Dense(2)], (4, 4, 1))
+        self.settings = None
         self.batches, self.steps, self.rates, self.momenta = [], [], [], []
 
     def step(self, indices, *, step, rate, momentum):
@@ -29,21 +33,17 @@ class Recorder:
         return float(len(self.steps))
 
 
-def epochs(recorder, n_images=10, state=None, **changes):
-    """What `after_epoch` was told."""
+def epochs(recorder, n_images=10, state=None, after_epoch=None, **changes):
+    """The losses that `after_epoch` received, and the state."""
     losses = []
     state = state or TrainingState.new(recorder.network, SGD(), np.random.default_rng(0))
-    arguments = {
+    settings = {
         "n_epochs": 3,
-        "batch_size": 4,
-        "shuffle": True,
         "rate": lambda step, progress: progress,
         "momentum": lambda step: 0.9,
-        "max_time": None,
-        "after_epoch": lambda loss: losses.append(loss),
     }
-    indices = 100 + np.arange(n_images)
-    run_epochs(recorder, state, indices, **arguments | changes)
+    recorder.settings = TrainingSettings(SoftmaxCrossEntropy(), SGD(), 4, **settings | changes)
+    run_epochs(recorder, state, 100 + np.arange(n_images), after_epoch or losses.append)
     return losses, state
 
 
@@ -119,7 +119,7 @@ def clock(monkeypatch):
 
     plain_step = Recorder.step
     monkeypatch.setattr(Recorder, "step", step)
-    monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=lambda: hand.now))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: hand.now))
     return hand
 
 

@@ -5,25 +5,27 @@ zero tells the loss and moves nothing. So everything between the images and the 
 test: layers, losses, tiles, weights of images, products over the mini-batch.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from helpers import naive
+from helpers.engine import make_trainer, with_method
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from skcnn._architecture import build_layers
-from skcnn.engine.layers.basic import BiasActivation, Dense, Dropout, Flatten
-from skcnn.engine.layers.convolution.conv2d import Conv2D
-from skcnn.engine.layers.pooling import MaxPool2D, MeanPool2D
+from skcnn.engine.layers import (
+    BiasActivation,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool2D,
+    MeanPool2D,
+)
 from skcnn.engine.network import Network
-from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.training.losses import LOSSES
-from skcnn.engine.training.optimizers import SGD
-from skcnn.engine.training.trainer import Trainer
 
 PLAIN = {"padding": "same", "pool_size": 2, "pool_regions": None, "pooling": "max", "dropout": 0.0}
 
@@ -42,19 +44,8 @@ class Problem:
         self.weights = rng.uniform(0.5, 2, n_images)
         self.indices = rng.permutation(n_images)
         self.rng = rng
-        self.trainer = Trainer(
-            network,
-            loss,
-            SGD(),
-            [np.zeros_like(network.parameters)],
-            ImageReader(self.images),
-            np.eye(n_classes),
-            self.labels,
-            self.weights,
-            l2=0.0,
-            batch_size=n_images,
-            seed=seed,
-            threads=threads,
+        self.trainer = make_trainer(
+            network, self.images, self.labels, threads, loss=loss, weights=self.weights, seed=seed
         )
 
     def loss(self, parameters) -> float:
@@ -179,11 +170,8 @@ def network_settings(draw):
         layers = build_layers(shape, draw(st.integers(2, 4)), **arguments)
     except ValueError:
         assume(False)
-    methods = st.sampled_from(["auto", "direct", "winograd"])
-    return shape, [
-        replace(layer, method=draw(methods)) if isinstance(layer, Conv2D) else layer
-        for layer in layers
-    ]
+    methods = st.sampled_from(["auto", "gemm", "winograd"])
+    return shape, [with_method(layer, draw(methods)) for layer in layers]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
@@ -199,24 +187,9 @@ def test_whole_networks(threads, case, n_images, loss, seed):
 
 
 def naive_forward(network, x):
-    """What the naive twins make of images x."""
+    """What the naive twins of the layers compute for images x."""
     for layer, p in zip(network.layers, network.layer_parameters, strict=True):
-        if isinstance(layer, Conv2D):
-            x = naive.conv2d(x, p.weights, layer.padding)
-        elif isinstance(layer, MaxPool2D | MeanPool2D):
-            split, n = naive.windows_by_size, layer.size
-            if layer.regions is not None:
-                split, n = naive.windows_by_regions, layer.regions
-            kind = "max" if isinstance(layer, MaxPool2D) else "mean"
-            x = naive.pool(x, split(x.shape[1], n), split(x.shape[2], n), kind)
-        elif isinstance(layer, Flatten):
-            x = x.reshape(len(x), -1)
-        elif isinstance(layer, Dense):
-            x = naive.dense(x, p.weights)
-        elif isinstance(layer, BiasActivation):
-            x = naive.elementwise(naive.ACTIVATIONS[layer.function], x + p.bias)
-        else:
-            assert isinstance(layer, Dropout)  # idle in prediction
+        x = naive.forward(layer, x, p)
     return x
 
 
@@ -227,7 +200,7 @@ def test_whole_networks_forward(case, seed):
     rng = np.random.default_rng(seed)
     images = rng.standard_normal((2, *shape))
     exact = Network(layers, shape, np.float64)
-    exact.initialize(rng, "uniform")
+    exact.parameters[:] = rng.uniform(-1, 1, exact.n_parameters)
     expected = naive_forward(exact, images)
     assert_allclose(exact.forward(images), expected, rtol=1e-9, atol=1e-9)
     single = Network(layers, shape)

@@ -1,98 +1,30 @@
 """Each layer against its naive twin, forward and backward."""
 
-from dataclasses import dataclass
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from helpers import naive
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from numpy.typing import NDArray
 
-from skcnn.engine.layers.basic import BiasActivation, Dense, Dropout, Flatten
+from skcnn.engine.layers import (
+    BiasActivation,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool2D,
+    MeanPool2D,
+)
+from skcnn.engine.layers.checks import run_layer
 from skcnn.engine.layers.convolution import winograd
-from skcnn.engine.layers.convolution.conv2d import Conv2D
-from skcnn.engine.layers.convolution.gemm import DirectConvolution
+from skcnn.engine.layers.convolution.gemm import GemmConvolution
 from skcnn.engine.layers.convolution.winograd import WinogradConvolution
-from skcnn.engine.layers.pooling import MaxPool2D, MeanPool2D
 from skcnn.engine.network import Network
 from skcnn.engine.workspace import Workspace
 
 DTYPES = st.sampled_from([np.float32, np.float64])
 TOLERANCE = {np.float32: 2e-4, np.float64: 1e-10}
-
-
-@dataclass
-class Result:
-    y: NDArray
-    dx: NDArray
-    gradients: dict[str, NDArray]
-
-
-def run(
-    layer, x, dy, parameters, *, dtype, behind_convolution=False, followed_by=0, seed=0
-) -> Result:
-    """The layer's output and gradients for images or rows x, in a network around it.
-
-    Before it stand layers that copy the input, so that the input's gradient is asked for; the last
-    of them is a pooling layer, or a convolution, which never stores its output with padding. Behind
-    it, with `followed_by`, stands a convolution of that filter size that copies the output, for
-    which the output is stored in another order and with padding.
-    """
-    images = x if x.ndim == 4 else x[:, None, None, :]
-    before = [Conv2D(images.shape[3], 1)]
-    if not behind_convolution:
-        before.append(MaxPool2D(1))
-    if x.ndim == 2:
-        before.append(Flatten())
-    behind = [Conv2D(dy.shape[-1], followed_by)] if followed_by else []
-    network = Network([*before, layer, *behind], images.shape[1:], dtype)
-    network.layer_parameters[0].weights[:] = np.eye(images.shape[3])
-    if behind:
-        centre = (followed_by - 1) // 2
-        network.layer_parameters[-1].weights[centre, centre] = np.eye(dy.shape[-1])
-    at = len(before)
-    for name, value in parameters.items():
-        getattr(network.layer_parameters[at], name)[:] = value
-
-    prepared, derive = network.prepare(training=True)
-    gradients = network.views(np.full(network.n_parameters, np.nan, dtype))
-    stores = [
-        SimpleNamespace(
-            x=np.zeros((len(images), *in_shape), dtype),
-            dy=np.zeros((len(images), *plan.out_shape), dtype),
-        )
-        if plan.whole_batch
-        else None
-        for in_shape, plan in zip(network.shapes[:-1], network.plans, strict=True)
-    ]
-    bits = np.random.PCG64(seed)
-    begin = bits.state
-    space = Workspace(
-        network, len(images), prepared, gradients=gradients, stores=stores,
-        rng=np.random.Generator(bits),
-    )  # fmt: skip
-    rng = np.random.default_rng(1)
-    junk = rng.standard_normal(images.shape), rng.standard_normal(dy.shape)
-    for some_images, some_dy in (junk, (images, dy)):  # nothing may be left from a tile before
-        bits.state = begin
-        np.copyto(space.input, some_images)
-        for call in derive:
-            call()
-        space.forward()
-        y = space.output.copy()
-        np.copyto(space.doutput, some_dy)
-        space.backward()
-    found = vars(gradients[at])
-    if stores[at] is not None:
-        found["weights"] = stores[at].x.T @ stores[at].dy
-    m = space.memories[at]
-    dx = m.dx
-    if x.ndim == 4:  # from (h, period, t, w / period, c): columns by their number modulo the period
-        dx = m.dx_planes.transpose(2, 0, 3, 1, 4).reshape(x.shape)
-    return Result(y, dx.copy(), found)
 
 
 def rounded(rng, shape, dtype):
@@ -117,16 +49,16 @@ def convolutions(draw):
 @settings(max_examples=80, deadline=None)
 @given(
     convolutions(),
-    st.sampled_from(["direct", "winograd"]),
+    st.sampled_from(["gemm", "winograd"]),
     st.sampled_from([0, 2000, 10**9]),  # a row of the output, some, or all of them at once
     DTYPES,
     st.integers(0, 2**32),
 )
-@example((2, (28, 28, 1), 3, 13, "valid"), "direct", 0, np.float32, 0)  # the paper's
+@example((2, (28, 28, 1), 3, 13, "valid"), "gemm", 0, np.float32, 0)  # the paper's
 @example((2, (28, 28, 1), 3, 13, "valid"), "winograd", 2000, np.float32, 0)
-@example((1, (12, 12, 9), 5, 5, "same"), "direct", 0, np.float32, 0)
-@example((2, (1, 6, 1), 2, 3, "same"), "direct", 0, np.float64, 0)  # a row of pixels
-@example((1, (2, 3, 2), 2, 10, "same"), "direct", 0, np.float64, 0)  # some taps never meet a pixel
+@example((1, (12, 12, 9), 5, 5, "same"), "gemm", 0, np.float32, 0)
+@example((2, (1, 6, 1), 2, 3, "same"), "gemm", 0, np.float64, 0)  # a row of pixels
+@example((1, (2, 3, 2), 2, 10, "same"), "gemm", 0, np.float64, 0)  # some taps never meet a pixel
 @example((1, (2, 3, 2), 2, 10, "same"), "winograd", 2000, np.float64, 0)
 def test_convolution(case, method, block, dtype, seed):
     t, shape, k, size, padding = case
@@ -136,8 +68,10 @@ def test_convolution(case, method, block, dtype, seed):
     dy = rounded(rng, y.shape, dtype)
     dx, dfilters = naive.conv2d_backward(x, filters, padding, dy)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(winograd, "BLOCK", block)
-        found = run(Conv2D(k, size, padding, method), x, dy, {"weights": filters}, dtype=dtype)
+        patch.setattr(winograd, "CACHED_NUMBERS", block)
+        found = run_layer(
+            Conv2D(k, size, padding, method), x, dy, {"weights": filters}, dtype=dtype
+        )
     tolerance = {"rtol": TOLERANCE[dtype], "atol": TOLERANCE[dtype]}
     assert_allclose(found.y, y, **tolerance)
     assert_allclose(found.dx, dx, **tolerance)
@@ -150,19 +84,19 @@ def test_convolution(case, method, block, dtype, seed):
         (Conv2D(64, 3), (14, 14, 32), WinogradConvolution),
         (Conv2D(32, 5, "valid"), (12, 12, 32), WinogradConvolution),
         (Conv2D(64, 3), (6, 6, 32), WinogradConvolution),
-        (Conv2D(64, 3), (6, 5, 32), DirectConvolution),  # half of a pair of columns for nothing
-        (Conv2D(64, 3), (4, 6, 32), DirectConvolution),  # little work
-        (Conv2D(64, 3), (14, 14, 31), DirectConvolution),  # few channels
-        (Conv2D(31, 3), (14, 14, 32), DirectConvolution),
-        (Conv2D(64, 13, "valid"), (28, 28, 1), DirectConvolution),
-        (Conv2D(64, 7), (14, 14, 32), DirectConvolution),  # 3 + 3 + 1 taps: 10 products of 14
+        (Conv2D(64, 3), (6, 5, 32), GemmConvolution),  # half of a pair of columns for nothing
+        (Conv2D(64, 3), (4, 6, 32), GemmConvolution),  # little work
+        (Conv2D(64, 3), (14, 14, 31), GemmConvolution),  # few channels
+        (Conv2D(31, 3), (14, 14, 32), GemmConvolution),
+        (Conv2D(64, 13, "valid"), (28, 28, 1), GemmConvolution),
+        (Conv2D(64, 7), (14, 14, 32), GemmConvolution),  # 3 + 3 + 1 taps: 10 products of 14
     ],
 )
 def test_the_faster_method(layer, shape, kernel):
     assert type(layer.plan(shape).kernel) is kernel
 
 
-def test_single_images_go_the_direct_way():
+def test_single_images_use_gemm():
     """With fewer calls; the same network otherwise, and it follows the parameters."""
     network = Network([Conv2D(3, 3), Flatten(), Dense(2)], (6, 6, 2))
     assert network.for_single_images() is network
@@ -170,7 +104,7 @@ def test_single_images_go_the_direct_way():
     network = Network(layers, (6, 6, 2), np.float64)
     single = network.for_single_images()
     assert network.for_single_images() is single
-    assert type(single.kernels[0]) is DirectConvolution
+    assert type(single.kernels[0]) is GemmConvolution
     network.initialize(np.random.default_rng(0))
     images = np.random.default_rng(1).standard_normal((3, 6, 6, 2))
     assert_allclose(single.forward(images), network.forward(images), rtol=1e-12)
@@ -193,10 +127,10 @@ def test_fewer_multiplications_round_little_more(size):
     x, filters = rng.standard_normal((4, 12, 12, 32)), rng.standard_normal((size, size, 32, 32))
     images = x.astype(np.float32)
     errors = []
-    for method in ("direct", "winograd"):
+    for method in ("gemm", "winograd"):
         network = Network([Conv2D(32, size, method=method)], (12, 12, 32))
         network.layer_parameters[0].weights[:] = filters
-        exact = Network([Conv2D(32, size, method="direct")], (12, 12, 32), np.float64)
+        exact = Network([Conv2D(32, size, method="gemm")], (12, 12, 32), np.float64)
         exact.parameters[:] = network.parameters
         errors.append(np.sqrt(np.mean((network.forward(images) - exact.forward(images)) ** 2)))
     assert errors[1] < 1.5 * errors[0]
@@ -242,7 +176,7 @@ def test_pooling(case, kind, dtype, behind_convolution, followed_by, seed):
     y = naive.pool(x, rows, columns, kind)
     dy = rounded(rng, y.shape, dtype)
     layer = (MaxPool2D if kind == "max" else MeanPool2D)(**arguments)
-    found = run(
+    found = run_layer(
         layer, x, dy, {}, dtype=dtype, behind_convolution=behind_convolution,
         followed_by=followed_by,
     )  # fmt: skip
@@ -263,7 +197,7 @@ def test_equal_maxima_share_nothing(case, behind_convolution, seed):
     rng = np.random.default_rng(seed)
     x = rng.integers(0, 3, shape).astype(float)
     dy = rng.uniform(1, 2, (len(x), len(rows), len(columns), shape[3]))
-    found = run(
+    found = run_layer(
         MaxPool2D(**arguments), x, dy, {}, dtype=np.float64, behind_convolution=behind_convolution
     )
     for image, i, j, channel in np.ndindex(dy.shape):
@@ -280,7 +214,7 @@ def test_dense(sizes, dtype, seed):
     rng = np.random.default_rng(seed)
     x, weights = rounded(rng, (t, n_in), dtype), rounded(rng, (n_in, n_units), dtype)
     dy = rounded(rng, (t, n_units), dtype)
-    found = run(Dense(n_units), x, dy, {"weights": weights}, dtype=dtype)
+    found = run_layer(Dense(n_units), x, dy, {"weights": weights}, dtype=dtype)
     dx, dweights = naive.dense_backward(x, weights, dy)
     tolerance = {"rtol": TOLERANCE[dtype], "atol": TOLERANCE[dtype]}
     assert_allclose(found.y, naive.dense(x, weights), **tolerance)
@@ -304,7 +238,7 @@ def test_bias_and_activation(function, shape, dtype, behind_convolution, followe
     rng = np.random.default_rng(seed)
     x, bias = rounded(rng, shape, dtype), rounded(rng, shape[-1:], dtype)
     dy = rounded(rng, shape, dtype)
-    found = run(
+    found = run_layer(
         BiasActivation(function),
         x,
         dy,
@@ -325,7 +259,7 @@ def test_bias_and_activation(function, shape, dtype, behind_convolution, followe
 def test_activation_of_extreme_numbers(function):
     """No overflow (warnings are errors), and the limits are exact."""
     x = np.array([[-1e30, -1e4, 0, 1e4, 1e30]])
-    found = run(BiasActivation(function), x, np.ones((1, 5)), {"bias": 0}, dtype=np.float32)
+    found = run_layer(BiasActivation(function), x, np.ones((1, 5)), {"bias": 0}, dtype=np.float32)
     expected = naive.elementwise(naive.ACTIVATIONS[function], x)
     assert_allclose(found.y, expected, rtol=1e-6, atol=1e-30)
     assert np.isfinite(found.dx).all()
@@ -337,7 +271,7 @@ def test_dropout(rate, dtype):
     """A share is zero, the rest is scaled up; the gradient passes where the value passed."""
     rng = np.random.default_rng(0)
     x, dy = rng.uniform(1, 2, (40, 500)), rng.uniform(1, 2, (40, 500))
-    found = run(Dropout(rate), x, dy, {}, dtype=dtype)
+    found = run_layer(Dropout(rate), x, dy, {}, dtype=dtype)
     survives = found.y != 0
     # six standard deviations of the share of 20,000 draws
     assert abs(survives.mean() - (1 - rate)) < 6 * np.sqrt(rate * (1 - rate) / survives.size)
@@ -346,8 +280,8 @@ def test_dropout(rate, dtype):
     # images and features are dropped on their own, and by the stream alone
     assert len(np.unique(survives, axis=0)) == 40
     assert len(np.unique(survives, axis=1).T) > 100
-    again = run(Dropout(rate), x, dy, {}, dtype=dtype)
-    other = run(Dropout(rate), x, dy, {}, dtype=dtype, seed=1)
+    again = run_layer(Dropout(rate), x, dy, {}, dtype=dtype)
+    other = run_layer(Dropout(rate), x, dy, {}, dtype=dtype, seed=1)
     assert_array_equal(again.y, found.y)
     assert not np.array_equal(other.y != 0, survives)
 
@@ -364,6 +298,6 @@ def test_flatten_goes_row_column_channel():
     network = Network([Conv2D(5, 1), Flatten()], (3, 4, 5), np.float64)
     network.layer_parameters[0].weights[:] = np.eye(5)
     assert_array_equal(network.forward(x), x.reshape(2, 60))
-    found = run(Flatten(), x, dy, {}, dtype=np.float64)
+    found = run_layer(Flatten(), x, dy, {}, dtype=np.float64)
     assert_array_equal(found.y, x.reshape(2, 60))
     assert_array_equal(found.dx, dy.reshape(x.shape))

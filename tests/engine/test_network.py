@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skcnn._architecture import build_layers
-from skcnn.engine.layers.basic import BiasActivation, Dense, Flatten
-from skcnn.engine.layers.convolution.conv2d import Conv2D
+from skcnn.engine.layers import BiasActivation, Conv2D, Dense, Flatten
 from skcnn.engine.network import Network
 from skcnn.engine.training.losses import SigmoidSquaredError, SoftmaxCrossEntropy
 
@@ -75,13 +74,13 @@ def test_log_probabilities(loss, twin, in_place):
 
 
 def test_convolution_behind_convolution_wants_a_layer_between():
-    with pytest.raises(ValueError, match="Two convolutions need a layer between them"):
+    with pytest.raises(ValueError, match="two convolutions need a layer between them"):
         Network([Conv2D(2, 3), Conv2D(2, 3)], (4, 4, 1)).forward(np.zeros((1, 4, 4, 1)))
 
 
 def test_activation_behind_activation_wants_a_layer_between():
     layers = [Flatten(), Dense(2), BiasActivation("tanh"), BiasActivation("sigmoid")]
-    with pytest.raises(ValueError, match="Two activations need a layer between them"):
+    with pytest.raises(ValueError, match="both work in place"):
         Network(layers, (2, 2, 1)).forward(np.zeros((1, 2, 2, 1)))
 
 
@@ -107,7 +106,7 @@ def test_network_is_laid_out_once():
     views = [view for p in network.layer_parameters for view in vars(p).values()]
     assert_array_equal(np.sort(np.concatenate([view.ravel() for view in views])), range(expected))
     # weights first, then biases: what the L2 penalty relies on
-    network.parameters[network.n_weights :] = -1
+    network.parameters[network.n_penalized :] = -1
     for p in network.layer_parameters:
         assert (getattr(p, "bias", np.array(-1)) == -1).all()
         assert (getattr(p, "weights", np.array(0)) >= 0).all()
@@ -140,24 +139,19 @@ def test_network_survives_pickling():
 
 
 @pytest.mark.parametrize(
-    ("function", "limits"),
+    ("init", "limits"),
     [
         # sqrt(6 / fan_in)
-        ("relu", {"convolution": np.sqrt(6 / 75), "dense": np.sqrt(6 / 1024)}),
+        ("he", {"convolution": np.sqrt(6 / 75), "dense": np.sqrt(6 / 1024)}),
         # sqrt(6 / (fan_in + fan_out))
-        ("tanh", {"convolution": np.sqrt(6 / (75 + 400)), "dense": np.sqrt(6 / (1024 + 200))}),
+        ("glorot", {"convolution": np.sqrt(6 / (75 + 400)), "dense": np.sqrt(6 / (1024 + 200))}),
+        ("uniform", {"convolution": 1.0, "dense": 1.0}),
     ],
 )
-def test_initialisation(function, limits):
+def test_initialization_is_the_parameter_s_own(init, limits):
+    bias = BiasActivation("relu", "uniform" if init == "uniform" else "zeros")
     network = Network(
-        [
-            Conv2D(16, 5),
-            BiasActivation(function),
-            Flatten(),
-            Dense(200),
-            BiasActivation(function),
-        ],
-        (8, 8, 3),
+        [Conv2D(16, 5, init=init), bias, Flatten(), Dense(200, init), bias], (8, 8, 3)
     )
     network.initialize(np.random.default_rng(0))
     found = {"convolution": network.layer_parameters[0], "dense": network.layer_parameters[3]}
@@ -165,9 +159,28 @@ def test_initialisation(function, limits):
         weights = found[name].weights
         assert 0.99 * limit < np.abs(weights).max() <= limit * (1 + 1e-6)
         assert weights.std() == pytest.approx(limit / np.sqrt(3), rel=0.05)
-    assert not network.parameters[network.n_weights :].any()
+    biases = network.parameters[network.n_penalized :]
+    assert len(biases) == 216
+    assert biases.std() == pytest.approx(1 / np.sqrt(3) if init == "uniform" else 0, rel=0.1)
 
-    network.initialize(np.random.default_rng(0), "uniform")
-    assert network.parameters.min() == pytest.approx(-1, abs=0.01)
-    assert network.parameters.max() == pytest.approx(1, abs=0.01)
-    assert network.layer_parameters[4].bias.std() == pytest.approx(1 / np.sqrt(3), rel=0.1)
+
+def test_an_unknown_initialization():
+    with pytest.raises(ValueError, match="init is 'best'; expected 'he', 'glorot'"):
+        Network([Flatten(), Dense(2, "best")], (2, 2, 1))
+
+
+@pytest.mark.parametrize(
+    ("activation", "weight_init", "expected"),
+    [
+        ("relu", "auto", ["he", "zeros", "he", "zeros", "glorot", "zeros"]),
+        ("tanh", "auto", ["glorot", "zeros", "glorot", "zeros", "glorot", "zeros"]),
+        ("relu", "uniform", ["uniform"] * 6),
+    ],
+)
+def test_layers_are_initialized_for_their_activation(activation, weight_init, expected):
+    layers = build_layers(
+        (8, 8, 1), 3, n_filters=4, filter_size=3, padding="same", pool_size=1, pool_regions=None,
+        pooling="max", hidden_layer_sizes=(5,), activation=activation, dropout=0.0,
+        weight_init=weight_init,
+    )  # fmt: skip
+    assert [layer.init for layer in layers if layer != Flatten()] == expected

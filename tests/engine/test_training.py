@@ -1,21 +1,18 @@
 """Steps of training: optimizers, penalties, batches of any size, streams, threads, memory."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from helpers.engine import make_trainer, with_method
 from helpers.quick import peak_of
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skcnn._architecture import build_layers
-from skcnn.engine.layers.convolution.conv2d import Conv2D
+from skcnn.engine.inference import predict
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.threads import Threads
-from skcnn.engine.training.losses import SoftmaxCrossEntropy
 from skcnn.engine.training.optimizers import SGD, Adam
-from skcnn.engine.training.trainer import Trainer, predict
 
 SMALL = {
     "n_filters": 3,
@@ -31,43 +28,23 @@ SMALL = {
 
 
 class Setting:
-    """A network with random images, and trainers for it that differ in one thing or another."""
+    """A network with random images, and trainers for it with different settings."""
 
     def __init__(
         self, n_images=100, shape=(6, 6, 1), n_classes=3, dtype=np.float64, method="auto", **changes
     ):
         rng = np.random.default_rng(0)
-        layers = [
-            replace(layer, method=method) if isinstance(layer, Conv2D) else layer
-            for layer in build_layers(shape, n_classes, **(SMALL | changes))
-        ]
+        layers = build_layers(shape, n_classes, **(SMALL | changes))
+        layers = [with_method(layer, method) for layer in layers]
         self.network = Network(layers, shape, dtype)
         self.network.initialize(rng)
         self.start = self.network.parameters.copy()
         self.images = rng.standard_normal((n_images, *shape)).astype(dtype)
         self.labels = rng.integers(n_classes, size=n_images)
-        self.n_classes = n_classes
 
-    def trainer(self, threads, optimizer=None, moments=None, weights=None, l2=0.0, **changes):
-        optimizer = optimizer or SGD()
-        if moments is None:
-            moments = [np.zeros_like(self.start) for _ in range(optimizer.n_moments)]
-        return Trainer(
-            self.network,
-            SoftmaxCrossEntropy(),
-            optimizer,
-            moments,
-            ImageReader(self.images),
-            np.eye(self.n_classes, dtype=self.network.dtype),
-            self.labels,
-            weights,
-            **{
-                "l2": l2,
-                "batch_size": len(self.images),
-                "seed": 0,
-                "threads": threads,
-            }
-            | changes,
+    def trainer(self, threads, optimizer=None, **changes):
+        return make_trainer(
+            self.network, self.images, self.labels, threads, optimizer=optimizer, **changes
         )
 
     def gradient(self, trainer, indices, at):
@@ -93,7 +70,7 @@ def batches(n_images, n_steps):
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
 def test_momentum(threads, momentum):
-    """Polyak: v = momentum v - rate gradient; parameters + v."""
+    """Polyak: v = momentum v - rate gradient; the parameters move by v."""
     setting = Setting(hidden_layer_sizes=(200,))  # several blocks and pieces of parameters
     plain, trainer = setting.trainer(threads), setting.trainer(threads, SGD())
     parameters, v = setting.start.copy(), np.zeros_like(setting.start)
@@ -172,10 +149,9 @@ def test_l2_is_divided_by_the_size_of_the_batch_and_spares_biases(threads):
         penalised = setting.trainer(threads, weights=weights, l2=3.0)
         difference = setting.network.views(setting.gradient(penalised, everything, at) - without)
         for found, p in zip(difference, setting.network.views(at), strict=True):
-            if hasattr(p, "weights"):
-                assert_allclose(found.weights, 3.0 / 100 * p.weights, rtol=1e-8, atol=1e-12)
-            if hasattr(p, "bias"):
-                assert_allclose(found.bias, 0, atol=1e-12)
+            for name, values in vars(p).items():
+                share = 0.0 if name == "bias" else 3.0 / 100
+                assert_allclose(getattr(found, name), share * values, rtol=1e-8, atol=1e-12)
 
 
 # --- mini-batches of any size ---------------------------------------------------------------------
@@ -226,7 +202,7 @@ def test_weights_of_zero(threads):
 # --- threads --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["direct", "winograd"])
+@pytest.mark.parametrize("method", ["gemm", "winograd"])
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 @pytest.mark.parametrize("optimizer", [SGD(), SGD(nesterov=True), Adam()])
 def test_identical_weights_for_any_number_of_threads(optimizer, dropout, method):

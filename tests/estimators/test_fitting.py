@@ -9,7 +9,7 @@ from helpers.quick import constant_rate, fast
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
-from skcnn.engine.layers.basic import Dropout
+from skcnn.engine.layers import Dense, Dropout
 
 
 @pytest.fixture(scope="module")
@@ -229,14 +229,16 @@ def test_automatic_rate(images, solver, activation, rate):
 def test_automatic_dropout(images):
     """With ReLU, before layers of 64 inputs and more."""
 
-    def rates(**changes):
+    def dropped(**changes):
+        """The layers that follow a dropout layer."""
         layers = fast(dropout="auto", max_iter=1, **changes).fit(*images).network_.layers
-        return [layer.rate for layer in layers if isinstance(layer, Dropout)]
+        return [layers[i + 1] for i, layer in enumerate(layers) if layer == Dropout(0.3)]
 
-    assert rates() == [0.3]  # 4 x 4 x 6 inputs
-    assert rates(hidden_layer_sizes=(64, 63)) == [0.3, 0.3]
-    assert rates(pool_regions=1) == []
-    assert rates(activation="tanh") == rates(activation="sigmoid") == []
+    assert dropped() == [Dense(10)]  # 4 x 4 x 6 inputs
+    assert dropped(hidden_layer_sizes=(64, 63)) == [Dense(64), Dense(63)]
+    for none in ({"pool_regions": 1}, {"activation": "tanh"}, {"activation": "sigmoid"}):
+        model = fast(dropout="auto", max_iter=1, **none).fit(*images)
+        assert "Dropout" not in model.network_.summary()
 
 
 def test_automatic_number_of_epochs(images):
@@ -328,7 +330,7 @@ def test_partial_fit_takes_weights_as_they_are(images):
     once = moved()
     assert_allclose(moved(weight=3.0), 3 * once, rtol=2e-3, atol=1e-6)
     assert_array_equal(moved(class_weight={0: 3.0}), moved(weight=3.0))
-    with pytest.raises(ValueError, match=r"up to 1e\+40; partial_fit takes it as it is"):
+    with pytest.raises(ValueError, match=r"up to 1e\+40; partial_fit uses the weights"):
         moved(weight=1e40)
 
 

@@ -71,11 +71,13 @@ def test_early_stopping_sets_images_aside(digits):
 
 
 def test_stops_when_the_loss_no_longer_improves(images):
-    """With a constant rate; said aloud when max_iter comes first."""
+    """With a constant rate; a warning in the caller's line when max_iter comes first."""
     still = fast(learning_rate="constant", learning_rate_init=1e-9, max_iter=50, n_iter_no_change=4)
     assert still.fit(*images).n_iter_ == 5
-    with pytest.warns(ConvergenceWarning, match="max_iter=3 epochs were over before the training"):
+    message = "max_iter=3 epochs were done before the training loss stopped improving"
+    with pytest.warns(ConvergenceWarning, match=message) as caught:
         fast(learning_rate="invscaling").fit(*images)
+    assert caught[0].filename == __file__
     # one_cycle is best at its end, and goes there
     assert still.set_params(learning_rate="one_cycle").fit(*images).n_iter_ == 50
 
@@ -94,7 +96,7 @@ def test_max_time(images):
     assert unhurried.n_iter_ == 3
 
 
-def test_interrupt_from_the_keyboard_keeps_what_was_learned(images):
+def test_ctrl_c_keeps_the_weights_learned_so_far(images):
     """As if all rates from then on had been zero."""
     X, y = images
 
@@ -105,8 +107,10 @@ def test_interrupt_from_the_keyboard_keeps_what_was_learned(images):
 
     settings = {"solver": "sgd", "momentum": 0.0, "alpha": 0.0, "max_iter": 10}
     model = fast(learning_rate=interrupt, **settings)
-    with pytest.warns(UserWarning, match="interrupted in epoch 3 of 10; what was learned"):
+    message = "interrupted in epoch 3 of 10; the weights learned so far are kept"
+    with pytest.warns(UserWarning, match=message) as caught:
         model.fit(X, y)
+    assert caught[0].filename == __file__
     still = fast(learning_rate=lambda step: 0.05 if step < 12 else 0.0, **settings).fit(X, y)
     assert_array_equal(model.network_.parameters, still.network_.parameters)
     # five batches of 64 or fewer make an epoch of 300

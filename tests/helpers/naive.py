@@ -3,9 +3,20 @@
 Images are ``(t, h, w, c)``, filters ``(rows, columns, c, k)``. A gradient is ``d`` + name.
 """
 
+import functools
 import math
 
 import numpy as np
+
+from skcnn.engine.layers import (
+    BiasActivation,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool2D,
+    MeanPool2D,
+)
 
 
 def same_padding(size):
@@ -153,3 +164,51 @@ def numerical_gradient(function, x, step=1e-6):
         behind[index] -= step
         gradient[index] = (function(ahead) - function(behind)) / (2 * step)
     return gradient
+
+
+@functools.singledispatch
+def forward(layer, x, p):
+    """What a layer with parameters p makes of images or features x in prediction."""
+    raise TypeError(f"{layer} has no naive twin; register one with @forward.register.")
+
+
+@forward.register
+def _(layer: Conv2D, x, p):
+    return conv2d(x, p.weights, layer.padding)
+
+
+def _pooled(layer, x, kind):
+    split, n = windows_by_size, layer.size
+    if layer.regions is not None:
+        split, n = windows_by_regions, layer.regions
+    return pool(x, split(x.shape[1], n), split(x.shape[2], n), kind)
+
+
+@forward.register
+def _(layer: MaxPool2D, x, p):
+    return _pooled(layer, x, "max")
+
+
+@forward.register
+def _(layer: MeanPool2D, x, p):
+    return _pooled(layer, x, "mean")
+
+
+@forward.register
+def _(layer: Flatten, x, p):
+    return x.reshape(len(x), -1)
+
+
+@forward.register
+def _(layer: Dense, x, p):
+    return dense(x, p.weights)
+
+
+@forward.register
+def _(layer: BiasActivation, x, p):
+    return elementwise(ACTIVATIONS[layer.function], x + p.bias)
+
+
+@forward.register
+def _(layer: Dropout, x, p):
+    return x

@@ -1,0 +1,1 @@
+"""What the engine runs on: threads, the BLAS library, bit masks. Nothing here knows of networks."""

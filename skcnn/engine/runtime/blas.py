@@ -1,26 +1,24 @@
-"""The library behind numpy's matrix products: held to one thread, and what sizes it likes.
-
-Contains `single_threaded_blas`, `blas_threads`, `is_uncopied` and `rows_per_product`.
-"""
+"""The BLAS library behind NumPy's matrix products: its threads, and the sizes it is fast for."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import threadpoolctl
 
-# OpenBLAS's kernels for AVX-512 take products of up to so many multiplications as they are; larger
-# operands it first copies into an order of its own, a price that products with few columns feel.
+# OpenBLAS's kernels for AVX-512 read the operands of products with up to this many multiplications
+# in place. It copies larger ones into an order of its own first, which takes a notable part of the
+# time of products with few columns.
 UNCOPIED = 1_000_000
 AVX512 = ("SkylakeX", "Cooperlake", "Sapphirerapids")
 
 
 @functools.cache
 def _blas() -> threadpoolctl.ThreadpoolController:
-    # Looking for the loaded libraries takes milliseconds, hence once.
+    # Finding the loaded libraries takes milliseconds.
     return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
 
@@ -29,10 +27,10 @@ _holders = 0
 _before: list[int] = []
 
 
-def _set_blas_threads(counts) -> None:
+def _set_blas_threads(counts: Sequence[int]) -> None:
     for library, count in zip(_blas().lib_controllers, counts, strict=False):
-        # Newer threadpoolctl lets only the first thread that ever set a limit set another, so that
-        # threads do not fight; they do not here, where only the first and the last holder set one.
+        # Newer versions of threadpoolctl let only the thread that first set a limit set another, to
+        # avoid conflicts. There are none here: only the first and the last holder set a limit.
         getattr(library, "_real_set_num_threads", library.set_num_threads)(count)
 
 
@@ -40,8 +38,8 @@ def _set_blas_threads(counts) -> None:
 def single_threaded_blas() -> Iterator[None]:
     """Hold BLAS to one thread until the last of several concurrent holders leaves.
 
-    BLAS's thread count belongs to the whole process: were each fit to restore it on its own, the
-    first to end would let the others' products run on other kernels.
+    The thread count belongs to the whole process. If each fit restored it by itself, the first one
+    to end would let the products of the others run on other kernels.
     """
     global _holders, _before
     with _holders_lock:
@@ -59,7 +57,7 @@ def single_threaded_blas() -> Iterator[None]:
 
 
 def blas_threads() -> int | None:
-    """How many threads BLAS may use here; None while it is held, or unknown."""
+    """How many threads BLAS may use; None while it is held to one, or if this is unknown."""
     counts = [library["num_threads"] for library in _blas().info()]
     return max(counts) if counts and not _holders else None
 
@@ -71,16 +69,16 @@ def _most_uncopied() -> int:
 
 
 def is_uncopied(n_rows: int, n_inner: int, n_columns: int) -> bool:
-    """Whether BLAS is known to take ``(n_rows, n_inner) @ (n_inner, n_columns)`` as it is."""
+    """Whether BLAS is known to read ``(n_rows, n_inner) @ (n_inner, n_columns)`` in place."""
     return n_rows * n_inner * n_columns <= _most_uncopied()
 
 
 def rows_per_product(n_rows: int, n_inner: int, n_columns: int) -> int:
-    """Into products of how many rows to cut ``(n_rows, n_inner) @ (n_inner, n_columns)``.
+    """Rows of each product when ``(n_rows, n_inner) @ (n_inner, n_columns)`` is cut by rows.
 
-    The largest divisor of `n_rows` with which BLAS takes them as they are; or all of the rows.
+    The largest divisor of `n_rows` with which BLAS reads the operands in place, or all rows.
     """
-    fewest = 16 if n_columns <= 64 else 64  # with fewer rows the calls cost what they save
+    fewest = 16 if n_columns <= 64 else 64  # with fewer rows, the calls cost what they save
     for n_parts in range(1, n_rows // fewest + 1):
         if n_rows % n_parts == 0 and is_uncopied(n_rows // n_parts, n_inner, n_columns):
             return n_rows // n_parts

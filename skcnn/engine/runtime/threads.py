@@ -1,4 +1,4 @@
-"""`Threads`, which share the tasks of a step."""
+"""`Threads`: a few threads that share numbered tasks."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 
 class Threads:
-    """`n_threads` threads, the caller's among them, that run numbered tasks.
+    """`n_threads` threads, the calling one among them, that run numbered tasks.
 
-    ``run(task, n_tasks)`` calls ``task(thread, index)`` for each index, in the order of the
-    indices but side by side, and returns when all are done. `thread` tells which thread's private
-    memory a task may use. What is computed must not depend on it.
+    ``run(task, n_tasks)`` calls ``task(thread, index)`` for each index and returns when all are
+    done. Tasks start in the order of their indices and run in parallel. `thread` says which
+    thread's private memory a task may use; results must not depend on it.
 
     Examples
     --------
@@ -28,7 +28,7 @@ class Threads:
 
     def __init__(self, n_threads: int) -> None:
         self.n_threads = n_threads
-        # Bare locks as signals: the cheapest way in Python to wake one waiting thread.
+        # Locks as signals: the fastest way in Python to wake one waiting thread.
         self._go = [threading.Lock() for _ in range(n_threads - 1)]
         self._done = [threading.Lock() for _ in range(n_threads - 1)]
         for lock in (*self._go, *self._done):
@@ -46,7 +46,7 @@ class Threads:
     def __enter__(self) -> Threads:
         return self
 
-    def __exit__(self, *exc_info) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self._task = None
         for go in self._go:
             go.release()
@@ -54,14 +54,14 @@ class Threads:
             worker.join()
 
     def run(self, task: Callable[[int, int], None], n_tasks: int) -> None:
-        """Run the tasks; an exception in one is raised here after the others have stopped."""
+        """Run the tasks; an exception in one is raised here once all threads have stopped."""
         n_helpers = min(n_tasks, self.n_threads) - 1
         if n_helpers < 1:
             for index in range(n_tasks):
                 task(0, index)
             return
         self._task, self._error = task, None
-        # next() on a range iterator is one step under the interpreter's lock: no index twice
+        # next() on a range iterator is atomic under the interpreter's lock: no index comes twice.
         self._indices = iter(range(n_tasks))
         woken = 0
         try:
@@ -76,8 +76,8 @@ class Threads:
             raise self._error
 
     @staticmethod
-    def _wait_for(locks: list) -> None:
-        """Nobody may still be writing afterwards, however often the keyboard interrupts."""
+    def _wait_for(locks: list[threading.Lock]) -> None:
+        """Wait even when Ctrl-C is pressed: afterwards no thread may still be writing."""
         interrupt = None
         for lock in locks:
             while True:
@@ -90,9 +90,11 @@ class Threads:
             raise interrupt
 
     def _work(self, thread: int) -> None:
-        # looked up anew for each task: after an exception there are no more
+        task = self._task
+        assert task is not None
+        # `_indices` is looked up for each task: after an exception it is empty.
         while (index := next(self._indices, None)) is not None:
-            self._task(thread, index)
+            task(thread, index)
 
     def _wait_and_work(self, thread: int) -> None:
         while True:

@@ -1,129 +1,107 @@
-"""Epochs: shuffling, schedules, the clock, and what has to survive from one call to the next.
-
-Contains `TrainingState`, `run_epochs` and `DivergedError`.
-"""
+"""The training loop: epochs, the order of the images, the schedule and the clock."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn.engine.network import Network
-from skcnn.engine.training.optimizers import Optimizer
+from skcnn.engine.training.settings import TrainingSettings, TrainingState
 from skcnn.engine.training.trainer import Trainer
 
 
 class DivergedError(ArithmeticError):
-    """The loss, or a weight, is no longer finite."""
-
-
-@dataclass
-class TrainingState:
-    """All that training carries along besides the parameters: flat vectors and counters.
-
-    Attributes
-    ----------
-    moments : list of ndarray of shape (n_parameters,)
-        The optimizer's memory.
-    step : int
-        Steps of the optimizer done with these moments.
-    rng : Generator
-        Draws the order of the images.
-    seed : int
-        Of the tiles' streams; with the step and the tile, it names each stream.
-    n_seen : int
-        Images used so far.
-    """
-
-    moments: list[NDArray]
-    step: int
-    rng: np.random.Generator
-    seed: int
-    n_seen: int = 0
-
-    @classmethod
-    def new(cls, network: Network, optimizer: Optimizer, rng: np.random.Generator) -> TrainingState:
-        moments = [np.zeros_like(network.parameters) for _ in range(optimizer.n_moments)]
-        return cls(moments, 0, rng, int(rng.integers(2**63)))
+    """The loss or a weight is no longer finite."""
 
 
 def run_epochs(
     trainer: Trainer,
     state: TrainingState,
     indices: NDArray[np.intp],
-    *,
-    n_epochs: int,
-    batch_size: int,
-    shuffle: bool | str,
-    rate: Callable[[int, float], float],
-    momentum: Callable[[int], float],
-    max_time: float | None,
     after_epoch: Callable[[float], bool],
 ) -> None:
-    """Train on the images of `indices`, up to `n_epochs` times each.
+    """Train on the images of `indices` for up to ``n_epochs`` epochs.
 
     Parameters
     ----------
     trainer : Trainer
+        Its settings say for how long and at which rates.
     state : TrainingState
-        Goes on from where it stands.
+        Continued from its current step.
     indices : ndarray of int
-        The images to train on, as numbers in the trainer's source.
-    n_epochs, batch_size : int
-    shuffle : bool or "replacement"
-        A new order for each epoch; or as many images drawn with replacement.
-    rate : callable ``(step, progress) -> rate``
-        `step` counts from 0 since the state began; `progress`, from 0 to 1, is the share of this
-        call that is over, by steps or by the clock, whichever is further.
-    momentum : callable ``step -> momentum``
-    max_time : float or None
-        Seconds after which to stop, in the middle of an epoch if need be.
+        The images to train on, by their numbers in the trainer's reader.
     after_epoch : callable ``mean training loss -> stop?``
-        Called after each epoch, and after the part of one that the clock cut short.
+        Called after each epoch, also after one that `max_time` has cut short.
+
+    Raises
+    ------
+    DivergedError
+        If the loss becomes infinite or NaN.
     """
-    n = len(indices)
-    steps_per_epoch = -(-n // batch_size)
-    n_steps = n_epochs * steps_per_epoch
-    begin = time.perf_counter()
-    done = 0
-    for _ in range(n_epochs):
-        order = _draw_order(state.rng, indices, shuffle)
+    settings = trainer.settings
+    clock = _Clock(settings, len(indices))
+    for _ in range(settings.n_epochs):
+        order = _draw_order(state.rng, indices, settings.shuffle)
         loss = n_seen = 0.0
-        time_is_up = False
-        for start in range(0, n, batch_size):
-            progress = done / n_steps
-            if max_time is not None:
-                elapsed = time.perf_counter() - begin
-                time_is_up = done > 0 and elapsed >= max_time
-                if time_is_up:
-                    break
-                progress = max(progress, elapsed / max_time)
-            batch = order[start : start + batch_size]
+        for batch in _batches(order, settings.batch_size):
+            if clock.is_over():
+                break
             mean_loss = trainer.step(
                 batch,
                 step=state.step + 1,
-                rate=rate(state.step, min(1.0, progress)),
-                momentum=momentum(state.step),
+                rate=settings.rate(state.step, clock.progress()),
+                momentum=settings.momentum(state.step),
             )
+            clock.steps_done += 1
             state.step += 1
             state.n_seen += len(batch)
-            done += 1
             if not math.isfinite(mean_loss):
                 raise DivergedError(f"the loss became {mean_loss} in step {state.step}")
             loss += mean_loss * len(batch)
             n_seen += len(batch)
         if n_seen and after_epoch(loss / n_seen):
             break
-        if time_is_up:
+        if clock.was_over:
             break
 
 
-def _draw_order(rng: np.random.Generator, indices: NDArray, shuffle: bool | str) -> NDArray:
+class _Clock:
+    """How far the training is, by its steps and by its seconds."""
+
+    def __init__(self, settings: TrainingSettings, n_images: int) -> None:
+        self.n_steps = settings.n_epochs * -(-n_images // settings.batch_size)
+        self.max_time = settings.max_time
+        self.steps_done = 0
+        self.was_over = False
+        self._begin = time.perf_counter()
+        self._elapsed = 0.0
+
+    def is_over(self) -> bool:
+        """Whether the time is up; at least one step is always done."""
+        if self.max_time is not None:
+            self._elapsed = time.perf_counter() - self._begin
+            self.was_over = self.steps_done > 0 and self._elapsed >= self.max_time
+        return self.was_over
+
+    def progress(self) -> float:
+        """Share of the training that is done, as of the last call of `is_over`."""
+        by_steps = self.steps_done / self.n_steps
+        if self.max_time is None:
+            return min(1.0, by_steps)
+        return min(1.0, max(by_steps, self._elapsed / self.max_time))
+
+
+def _batches(order: NDArray[np.intp], batch_size: int) -> Iterator[NDArray[np.intp]]:
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
+def _draw_order(
+    rng: np.random.Generator, indices: NDArray[np.intp], shuffle: bool | str
+) -> NDArray[np.intp]:
     if shuffle == "replacement":
         return indices[rng.integers(0, len(indices), len(indices))]
     return indices[rng.permutation(len(indices))] if shuffle else indices

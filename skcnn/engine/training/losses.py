@@ -1,38 +1,58 @@
-"""Losses: what the last layer's output z costs, and the gradient of that cost.
+"""Losses: the cost of the network's outputs z, and its gradient.
 
-Each function works on one tile, writes into arrays that it is given, and returns the tile's summed
-loss. Axes: t images, k classes.
-
-Contains `SoftmaxCrossEntropy` and `SigmoidSquaredError`.
+Each function works on one tile and writes into arrays that it is given. Axes: t images, k classes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 
+class Loss(Protocol):
+    """What training and prediction need of a loss."""
+
+    def loss(
+        self,
+        z: NDArray[Any],
+        targets: NDArray[Any],
+        weights: NDArray[Any],
+        dz: NDArray[Any],
+    ) -> float:
+        """The weighted loss summed over the tile; writes its gradient to dz and overwrites z.
+
+        z, targets, dz: (t, k), where each row of targets sums to one; weights: (t, 1).
+        """
+
+    def log_probabilities(self, z: NDArray[Any], out: NDArray[Any]) -> None:
+        """Write the logarithms of the class probabilities, (t, k), to `out`, which may be z."""
+
+
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy:
-    """Softmax, with ``-sum(target * log(probability))`` as the loss of an image."""
+    """Softmax; the loss of an image is ``-sum(target * log(probability))``."""
 
-    def log_probabilities(self, z: NDArray, out: NDArray) -> None:
-        """Logarithm of the softmax of each row of z; `out` may be z."""
+    def log_probabilities(self, z: NDArray[Any], out: NDArray[Any]) -> None:
+        """Logarithm of the softmax of each row."""
         np.subtract(z, z.max(axis=1, keepdims=True), out=out)
         np.subtract(out, np.log(np.exp(out).sum(axis=1, keepdims=True)), out=out)
 
-    def loss(self, z: NDArray, targets: NDArray, weights: NDArray, dz: NDArray) -> float:
-        """The loss summed over the tile, and ``dz = weights * (softmax(z) - targets)``.
-
-        z, targets, dz: (t, k); each row of targets sums to one; weights: (t, 1). z is used up.
-        """
+    def loss(
+        self,
+        z: NDArray[Any],
+        targets: NDArray[Any],
+        weights: NDArray[Any],
+        dz: NDArray[Any],
+    ) -> float:
+        """``dz = weights * (softmax(z) - targets)``."""
         np.subtract(z, z.max(axis=1, keepdims=True), out=z)
         np.exp(z, out=dz)
         total = dz.sum(axis=1, keepdims=True)
         # -sum(target * (z - log total)) with targets that sum to one
-        each = np.log(total) - np.vecdot(z, targets, axis=1)[:, None]
+        each = np.log(total) - np.vecdot(z, targets)[:, None]
         np.divide(dz, total, out=dz)
         np.subtract(dz, targets, out=dz)
         np.multiply(dz, weights, out=dz)
@@ -41,25 +61,31 @@ class SoftmaxCrossEntropy:
 
 @dataclass(frozen=True)
 class SigmoidSquaredError:
-    """One sigmoid a class, with ``0.5 * sum((sigmoid(z) - target) ** 2)`` as the loss of an image.
+    """A sigmoid for each class; the loss of an image is ``0.5 * sum((sigmoid(z) - target) ** 2)``.
 
-    The combination of section 5.5 of Bastani & Wang (2014).
+    Section 5.5 of Bastani & Wang (2014).
     """
 
-    def log_probabilities(self, z: NDArray, out: NDArray) -> None:
-        """Logarithm of each class's sigmoid, divided by the row's sum; `out` may be z.
+    def log_probabilities(self, z: NDArray[Any], out: NDArray[Any]) -> None:
+        """Logarithm of each class's sigmoid, divided by the sum over the classes.
 
-        In logarithms from the start: where every sigmoid is as good as zero, their ratios are not.
+        Computed from logarithms, because the ratios remain defined where all sigmoids underflow.
         """
         np.logaddexp(0, np.negative(z), out=out)
         np.negative(out, out=out)
         SoftmaxCrossEntropy().log_probabilities(out, out=out)
 
-    def loss(self, z: NDArray, targets: NDArray, weights: NDArray, dz: NDArray) -> float:
-        """The loss summed over the tile, and its gradient dz. z is used up."""
+    def loss(
+        self,
+        z: NDArray[Any],
+        targets: NDArray[Any],
+        weights: NDArray[Any],
+        dz: NDArray[Any],
+    ) -> float:
+        """``dz = weights * (s - targets) * s * (1 - s)`` with s = sigmoid(z)."""
         _sigmoid(z)
         np.subtract(z, targets, out=dz)
-        each = 0.5 * np.vecdot(dz, dz, axis=1)[:, None]
+        each = 0.5 * np.vecdot(dz, dz)[:, None]
         np.multiply(dz, z, out=dz)
         np.subtract(1, z, out=z)
         np.multiply(dz, z, out=dz)
@@ -67,7 +93,7 @@ class SigmoidSquaredError:
         return float(np.vdot(weights, each))
 
 
-def _sigmoid(z: NDArray) -> None:
+def _sigmoid(z: NDArray[Any]) -> None:
     """In place."""
     np.multiply(z, 0.5, out=z)
     np.tanh(z, out=z)
@@ -75,4 +101,4 @@ def _sigmoid(z: NDArray) -> None:
     np.add(z, 0.5, out=z)
 
 
-LOSSES = {"softmax": SoftmaxCrossEntropy(), "sigmoid": SigmoidSquaredError()}
+LOSSES: dict[str, Loss] = {"softmax": SoftmaxCrossEntropy(), "sigmoid": SigmoidSquaredError()}

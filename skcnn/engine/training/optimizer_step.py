@@ -1,8 +1,9 @@
-"""`Update`: from the tiles' gradients to the next parameters.
+"""`OptimizerStep`: from the tiles' gradients to the next parameters.
 
-The parameter vector is cut into blocks. Each thread takes every so-manieth block: it adds up what
-the tiles left, in tile order, or computes the gradient as one product over the mini-batch, and
-moves the block while it is in the cache. The blocks do not depend on the number of threads.
+The parameter vector is divided into blocks. Thread i of n takes blocks i, i + n, i + 2n, ... For
+each it adds the tiles' gradients, in tile order, or computes the gradient as one product over the
+mini-batch, and moves the block while it is in the cache. The blocks do not depend on the number of
+threads.
 """
 
 from __future__ import annotations
@@ -10,35 +11,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn.engine.layer import Calls
+from skcnn.engine.layer import Namespace
 from skcnn.engine.network import Network
+from skcnn.engine.runtime.calls import Call, Calls
 from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.training.optimizers import Optimizer
 
-BLOCK = 1 << 16  # parameters, about: between short calls threads wait for the interpreter's lock
-WORTH_SHARING = 200_000  # parameters; one thread alone moves fewer as soon
+BLOCK = 1 << 16  # parameters, about: after short calls threads wait for the interpreter's lock
+WORTH_SHARING = 200_000  # parameters; below this number one thread is as fast
 
 
 @dataclass(frozen=True)
 class Block:
-    """Part of the parameter vector; of a whole-batch gradient, `rows` of the weights of `layer`."""
+    """Part of the parameter vector.
+
+    With a whole-batch gradient, it is `rows` of the weights of layer number `layer`.
+    """
 
     part: slice
     layer: int | None = None
     rows: slice | None = None
 
+    def __len__(self) -> int:
+        return int(self.part.stop - self.part.start)
+
 
 def cut_into_blocks(network: Network) -> list[Block]:
+    """Blocks of the whole vector, in order."""
     blocks = []
-    for (index, _), slot in network.slots.items():
-        if slot.stop > network.n_whole_batch:
-            continue
-        n_in, n_out = network.shapes[index][0], network.plans[index].out_shape[0]
+    for (index, name), slot in network.whole_batch_slots().items():
+        n_in, n_out = network.plans[index].parameters[name].shape
         step = max(1, BLOCK // n_out)
         for first in range(0, n_in, step):
             rows = slice(first, min(first + step, n_in))
@@ -49,20 +56,19 @@ def cut_into_blocks(network: Network) -> list[Block]:
     return blocks
 
 
-class Update:
-    """Everything that moving the parameters needs, laid out once.
+class OptimizerStep:
+    """Moves the parameters; all memory is laid out once.
 
     Parameters
     ----------
     network : Network
     optimizer : Optimizer
     moments : sequence of ndarray of shape (n_parameters,)
-    lanes : ndarray of shape (n_tiles, n_parameters - n_whole_batch)
-        The tiles' gradients.
-    stores : list of namespaces or None, one a layer
+    tile_gradients : ndarray of shape (n_tiles, n_parameters - n_whole_batch)
+    factors : list of namespaces or None, one for each layer
         ``x`` and ``dy`` of the mini-batch, for layers with a whole-batch gradient.
     l2 : float
-        Strength of the penalty on the weights for a mini-batch.
+        Strength of the L2 penalty for one mini-batch.
     threads : Threads
     """
 
@@ -70,26 +76,26 @@ class Update:
         self,
         network: Network,
         optimizer: Optimizer,
-        moments: Sequence[NDArray],
-        lanes: NDArray,
-        stores: Sequence[SimpleNamespace | None],
+        moments: Sequence[NDArray[Any]],
+        tile_gradients: NDArray[Any],
+        factors: Sequence[Namespace | None],
         *,
         l2: float,
         threads: Threads,
     ) -> None:
         self.network, self.optimizer, self.moments = network, optimizer, moments
-        self.lanes, self.stores, self.l2, self.threads = lanes, stores, l2, threads
+        self.tile_gradients, self.factors = tile_gradients, factors
+        self.l2, self.threads = l2, threads
         dtype = network.dtype
         self.blocks = cut_into_blocks(network)
         shared = network.n_parameters >= WORTH_SHARING
         self.n_shares = min(threads.n_threads, len(self.blocks)) if shared else 1
         self.gradient = np.zeros(network.n_parameters, dtype)
-        longest = max(block.part.stop - block.part.start for block in self.blocks)
-        self.scratch = np.zeros((self.n_shares, longest), dtype)
-        # what changes from step to step: 0-d arrays, which the calls are bound to
+        self.scratch = np.zeros((self.n_shares, max(map(len, self.blocks))), dtype)
+        # What changes from step to step is held in 0-d arrays, to which the calls are bound.
         self.decay = np.zeros((), dtype)
         self.settings = [np.zeros((), dtype) for _ in range(optimizer.n_settings)]
-        self._calls: dict[tuple, list[Calls]] = {}
+        self._calls: dict[tuple[int, int, bool, bool], list[Calls]] = {}
 
     def run(
         self,
@@ -103,9 +109,9 @@ class Update:
         rate: float,
         momentum: float,
     ) -> None:
-        """Take in the gradients of `n_images` in `n_tiles`; after the `last` of them, move.
+        """Add the gradients of `n_images` in `n_tiles`; after the last part, move the parameters.
 
-        `first`: nothing of this mini-batch has been taken in before. `step` counts from 1.
+        `first` and `last` say which part of the mini-batch this is. `step` counts from 1.
         """
         self.decay[()] = self.l2 / batch_size
         values = self.optimizer.settings(step, rate, momentum)
@@ -134,25 +140,27 @@ class Update:
                 calls += self._move(block, gradient, scratch)
         return calls
 
-    def _sum(self, block: Block, n_images: int, n_tiles: int, out: NDArray):
-        if block.layer is None:
+    def _sum(self, block: Block, n_images: int, n_tiles: int, out: NDArray[Any]) -> Call:
+        """The gradient of a block, summed over the tiles."""
+        factors = None if block.layer is None else self.factors[block.layer]
+        if factors is None:
             skip = self.network.n_whole_batch
-            lanes = self.lanes[:n_tiles, block.part.start - skip : block.part.stop - skip]
-            return partial(np.add.reduce, lanes, 0, None, out)
-        store = self.stores[block.layer]
-        x, dy = store.x[:n_images, block.rows], store.dy[:n_images]
+            columns = slice(block.part.start - skip, block.part.stop - skip)
+            return partial(np.add.reduce, self.tile_gradients[:n_tiles, columns], 0, None, out)
+        x, dy = factors.x[:n_images, block.rows], factors.dy[:n_images]
         return partial(np.matmul, x.T, dy, out.reshape(-1, dy.shape[1]))
 
-    def _move(self, block: Block, gradient: NDArray, scratch: NDArray) -> Calls:
+    def _move(self, block: Block, gradient: NDArray[Any], scratch: NDArray[Any]) -> Calls:
+        """Add the gradient of the penalty, then follow the optimizer."""
         parameters = self.network.parameters[block.part]
         calls: Calls = []
-        n_weights = min(len(parameters), self.network.n_weights - block.part.start)
-        if self.l2 and n_weights > 0:
-            weights, decay = parameters[:n_weights], scratch[:n_weights]
-            penalised = gradient[:n_weights]
+        n_penalized = min(len(parameters), self.network.n_penalized - block.part.start)
+        if self.l2 and n_penalized > 0:
+            weights, decay = parameters[:n_penalized], scratch[:n_penalized]
+            penalized = gradient[:n_penalized]
             calls = [
                 partial(np.multiply, weights, self.decay, decay),
-                partial(np.add, penalised, decay, penalised),
+                partial(np.add, penalized, decay, penalized),
             ]
         moments = [moment[block.part] for moment in self.moments]
         return calls + self.optimizer.move(parameters, gradient, moments, scratch, self.settings)

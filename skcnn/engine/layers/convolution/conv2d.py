@@ -1,53 +1,60 @@
-"""`Conv2D`, which chooses between two ways to compute the same convolution."""
+"""`Conv2D`, and the choice between the two ways to compute a convolution."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from skcnn.engine.layer import Plan, Shape
-from skcnn.engine.layers.convolution.gemm import DirectConvolution
-from skcnn.engine.layers.convolution.lowering import Geometry
-from skcnn.engine.layers.convolution.winograd import WinogradConvolution, saved_share
+from skcnn.engine.initialization import InitName, initializer
+from skcnn.engine.layer import Layer, Parameter, Plan, Shape
+from skcnn.engine.layers.convolution.gemm import GemmConvolution
+from skcnn.engine.layers.convolution.geometry import Geometry, Padding
+from skcnn.engine.layers.convolution.winograd import WinogradConvolution
+from skcnn.engine.layers.convolution.winograd_terms import saved_share
 
-METHODS = {"direct": DirectConvolution, "winograd": WinogradConvolution}
-
-# Winograd's method adds numbers that lie in pieces as long as there are channels or filters, and
-# short pieces take as long as long ones; in layers of little work its calls take longer than they
+# Winograd's method adds contiguous runs of as many numbers as there are channels or filters, and
+# short runs take as long as long ones; in layers with little work its calls take longer than they
 # save. `examples/benchmarks/speed.py` has networks on either side of these limits.
 FEWEST_CHANNELS = 32
-LEAST_SHARE = 0.29  # of the multiplications, to be saved; filters of 3 x 3 save 0.33, 5 x 5 0.30
-LEAST_FLOPS = 1e6  # an image
+LEAST_SHARE = 0.29  # of the multiplications that must be saved; 3 x 3 saves 0.33, 5 x 5 saves 0.30
+LEAST_FLOPS = 1e6  # for one image
 
 
 @dataclass(frozen=True)
-class Conv2D:
-    """Convolution (cross-correlation, as everywhere in this field) with square filters, stride 1.
+class Conv2D(Layer):
+    """Convolution (cross-correlation, as usual in this field) with square filters and stride 1.
 
-    The bias belongs to the `BiasActivation` that follows: behind max pooling, with which it
-    commutes, it meets four times fewer numbers.
+    The `BiasActivation` that follows adds the bias: behind max pooling, with which a bias commutes,
+    there are four times fewer numbers.
 
     Parameters
     ----------
     n_filters, filter_size : int
     padding : {"same", "valid"}
-    method : {"auto", "direct", "winograd"}
-        How to compute it; "auto": whichever takes less time.
+    method : {"auto", "gemm", "winograd"}
+        How to compute it: by lowering and matrix products, or with fewer multiplications by
+        Winograd's method. "auto" chooses the faster one.
+    init : {"he", "glorot", "uniform", "zeros"}
+        Initial distribution of the weights; see `initializer`.
     """
 
     n_filters: int
     filter_size: int
-    padding: str = "same"
-    method: str = "auto"
+    padding: Padding = "same"
+    method: Literal["auto", "gemm", "winograd"] = "auto"
+    init: InitName = field(default="glorot", compare=False)
 
     def plan(self, in_shape: Shape) -> Plan:
         geometry = Geometry(in_shape, self.n_filters, self.filter_size, self.padding)
+        i, j, c, k = shape = geometry.weights_shape
+        weights = Parameter(shape, initializer(self.init, i * j * c, i * j * k))
         method = _faster_method(geometry) if self.method == "auto" else self.method
-        kernel = METHODS[method](geometry)
-        plan = replace(kernel.plan(), kernel=kernel)
-        if method == "direct":
+        kernel = (WinogradConvolution if method == "winograd" else GemmConvolution)(geometry)
+        plan = replace(kernel.plan(), parameters={"weights": weights})
+        if method == "gemm":
             return plan
-        # with one image it is the calls that count, of which the direct method makes fewer
-        return replace(plan, single_image_layer=replace(self, method="direct"))
+        # With one image, the number of calls decides, and GEMM makes fewer.
+        return replace(plan, single_image_layer=replace(self, method="gemm"))
 
     def __repr__(self) -> str:
         method = "" if self.method == "auto" else f", method={self.method!r}"
@@ -57,8 +64,8 @@ class Conv2D:
         )
 
 
-def _faster_method(geometry: Geometry) -> str:
+def _faster_method(geometry: Geometry) -> Literal["gemm", "winograd"]:
     if min(geometry.in_shape[2], geometry.n_filters) < FEWEST_CHANNELS:
-        return "direct"
+        return "gemm"
     share = saved_share(geometry.filter_size, geometry.columns.n_out)
-    return "winograd" if share >= LEAST_SHARE and geometry.flops >= LEAST_FLOPS else "direct"
+    return "winograd" if share >= LEAST_SHARE and geometry.flops >= LEAST_FLOPS else "gemm"

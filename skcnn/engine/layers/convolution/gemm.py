@@ -1,4 +1,4 @@
-"""`DirectConvolution`: products over the lowered arrays of `lowering`."""
+"""`GemmConvolution`: lowering along the width and general matrix products (GEMM)."""
 
 from __future__ import annotations
 
@@ -7,53 +7,55 @@ from functools import partial
 
 import numpy as np
 
-from skcnn.engine.layer import Calls, Plan
+from skcnn.engine.layer import Kernel, Namespace, Plan
 from skcnn.engine.layers.convolution import lowering
-from skcnn.engine.layers.convolution.lowering import Geometry
+from skcnn.engine.layers.convolution.geometry import Geometry, find_runs
 from skcnn.engine.memory import Array
+from skcnn.engine.runtime.calls import Calls
 
 
 @dataclass(frozen=True)
-class DirectConvolution:
-    """A kernel of `Conv2D`: each number of the output is a sum over a patch of the input."""
+class GemmConvolution(Kernel):
+    """A kernel of `Conv2D`: products of patches with filters, over lowered arrays (`lowering`)."""
 
     geometry: Geometry
 
     def plan(self) -> Plan:
+        """What the kernel needs; the parameters are the layer's."""
         g = self.geometry
         h, w, c = g.in_shape
         n, k = g.filter_size, g.n_filters
         rows, columns = g.rows, g.columns
         return Plan(
+            kernel=self,
             out_shape=g.out_shape,
-            parameters={"weights": g.weights},
             kept={"lowered": Array((columns.n_out, h, n * c))},
             backward_scratch={
                 "dlowered": Array((rows.n_out, w, n * c), images_second=True),
                 "dnatural": Array((rows.n_out, columns.n_out, k), images_second=True),
-                # one product an output row, added up afterwards
-                "dweights": Array((rows.n_out, *g.weights.shape), fixed=True),
+                # one product for each row of the output, added up afterwards
+                "dweights": Array((rows.n_out, *g.weights_shape), fixed=True),
             },
             backward_derived={"reversed": (n, k, n * c)},
             input_padding=(columns.before, columns.after),
-            row_order=True,
+            unpadded_output=True,
             flops=g.flops,
         )
 
-    def derive(self, p, training) -> Calls:
+    def derive(self, p: Namespace, training: bool) -> Calls:
+        """Filters (j, k, i, c) with their columns reversed, for the gradient of the input."""
         if not training:
             return []
         n, k = self.geometry.filter_size, self.geometry.n_filters
-        # (j, k, i, c), columns reversed
         backwards = p.weights[:, ::-1].transpose(1, 3, 0, 2)
         return [partial(np.copyto, p.reversed.reshape(n, k, n, -1), backwards)]
 
-    def forward(self, p, m) -> Calls:
+    def forward(self, p: Namespace, m: Namespace) -> Calls:
         n, k = self.geometry.filter_size, self.geometry.n_filters
         h, _, c = self.geometry.in_shape
-        # m.x is a view of (h, t, padded w, c); the padding stays zero for ever
         patches = lowering.patches_along_width(m.x_stored, n, m.y_planes.shape[1])
         lowered = m.lowered.reshape(patches.shape)
+        calls: Calls
         if n * c >= 8:
             calls = [partial(np.copyto, lowered, patches)]
         else:  # short pieces: fewer and longer copies, one column of the filter at a time
@@ -67,13 +69,13 @@ class DirectConvolution:
             calls.append(lowering.product(lowered, run, taps, y[run.positions]))
         return calls
 
-    def backward(self, p, m, g) -> Calls:
+    def backward(self, p: Namespace, m: Namespace, g: Namespace) -> Calls:
         calls = self._weights_gradient(m, g)
         if m.dx is not None:
             calls += self._input_gradient(p, m)
         return calls
 
-    def _weights_gradient(self, m, g) -> Calls:
+    def _weights_gradient(self, m: Namespace, g: Namespace) -> Calls:
         n, k = self.geometry.filter_size, self.geometry.n_filters
         h, _, c = self.geometry.in_shape
         lowered = m.lowered.reshape(-1, h, n * c)
@@ -82,14 +84,14 @@ class DirectConvolution:
         dweights = g.weights.reshape(n * n * c, k)
         return lowering.taps_gradient(lowered, self.geometry.row_runs, dy, partials, dweights)
 
-    def _input_gradient(self, p, m) -> Calls:
+    def _input_gradient(self, p: Namespace, m: Namespace) -> Calls:
         n, k = self.geometry.filter_size, self.geometry.n_filters
-        h, t, w, c = m.x.shape
+        _, t, w, c = m.x.shape
         rows, columns = self.geometry.rows, self.geometry.columns
         calls: Calls = []
         dy = m.dy_planes
         period = dy.shape[1]
-        if period > 1:  # windows over dy are pieces of rows in their natural order
+        if period > 1:  # windows over dy need the columns in their natural order
             natural = m.dnatural.reshape(rows.n_out, t, columns.n_out // period, period, k)
             calls.append(partial(np.copyto, natural, dy.transpose(0, 2, 3, 1, 4)))
             dy = natural
@@ -98,21 +100,28 @@ class DirectConvolution:
         flipped = p.reversed.reshape(-1, n * c)
         # Tap r of input column x is output column x + r - reach: the filter, columns reversed.
         reach = n - 1 - columns.before
-        for run in lowering.runs(w, columns.n_out, n, reach):
+        for run in find_runs(w, columns.n_out, n, reach):
             target = dlowered[:, run.positions].swapaxes(0, 1)
             calls.append(lowering.product(dy, run, flipped[run.taps(k)], target))
+        return calls + self._add_lowered_rows(m)
+
+    def _add_lowered_rows(self, m: Namespace) -> Calls:
+        """Add the gradient of each lowered row to the rows of the input that it was copied from."""
+        n, (h, t, w, c) = self.geometry.filter_size, m.x.shape
+        rows = self.geometry.rows
         dlowered = m.dlowered.reshape(rows.n_out, t, w, n, c)
-        folds = []
-        for i in range(n):  # input row y + i - before has L[y, i] in it
+        additions = []
+        for i in range(n):  # row y of the output reads row y + i - before of the input
             first = max(0, rows.before - i)
             last = min(rows.n_out, h + rows.before - i)
             if first < last:
                 target = slice(first + i - rows.before, last + i - rows.before)
-                folds.append((m.dx[target], dlowered[first:last, :, :, i]))
-        # a fold that reaches every row of the input can overwrite, and spares the zeros
-        folds.sort(key=lambda fold: len(fold[0]) != h)
-        if len(folds[0][0]) == h:
-            calls.append(partial(np.copyto, *folds.pop(0)))
+                additions.append((m.dx[target], dlowered[first:last, :, :, i]))
+        # An addition that reaches every row of the input can overwrite, and spares the zeros.
+        additions.sort(key=lambda addition: len(addition[0]) != h)
+        calls: Calls = []
+        if len(additions[0][0]) == h:
+            calls.append(partial(np.copyto, *additions.pop(0)))
         else:
             calls.append(partial(m.dx.fill, 0))
-        return calls + [partial(np.add, dx, part, dx) for dx, part in folds]
+        return calls + [partial(np.add, dx, part, dx) for dx, part in additions]

@@ -1,0 +1,146 @@
+"""From the estimator's parameters to one frozen configuration in which nothing is automatic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from skcnn._architecture import build_layers
+from skcnn._parallel import n_threads
+from skcnn.augment import AUGMENTATIONS
+from skcnn.engine.layer import Layer
+from skcnn.engine.training.losses import LOSSES
+from skcnn.engine.training.optimizers import SGD, Adam, Optimizer
+from skcnn.engine.training.schedules import SCHEDULES
+from skcnn.engine.training.settings import Augment, TrainingSettings
+
+AUTO_BATCH = 64
+AUTO_RATES = {"adam": (0.004, 0.02), "sgd": (0.05, 0.5), "gd": (0.05, 0.5)}  # ReLU, others
+AUTO_IMAGES = 600_000  # images seen in all with max_iter="auto"...
+AUTO_EPOCHS = (8, 100)  # ... within these numbers of epochs...
+AUTO_STEPS = 300  # ... but at least this many steps
+
+# Schedules without an end: training may stop when the loss no longer improves.
+ENDLESS = ("constant", "invscaling")
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """When to stop before the last epoch.
+
+    Attributes
+    ----------
+    watch : {"score", "loss"} or None
+        The validation score or the training loss; None: train to the last epoch.
+    tol : float
+    n_iter_no_change : int or inf
+    """
+
+    watch: str | None
+    tol: float
+    n_iter_no_change: float
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Everything that one call of `fit` or `partial_fit` goes by, besides the data."""
+
+    training: TrainingSettings
+    stopping: Stopping
+    label_smoothing: float
+    verbose: bool
+    n_threads: int
+
+
+def layers_of(estimator: Any, image_shape: tuple[int, int, int], n_classes: int) -> list[Layer]:
+    """The layers that the estimator's parameters ask for."""
+    return build_layers(
+        image_shape,
+        n_classes,
+        n_filters=estimator.n_filters,
+        filter_size=estimator.filter_size,
+        padding=estimator.padding,
+        pool_size=estimator.pool_size,
+        pool_regions=estimator.pool_regions,
+        pooling=estimator.pooling,
+        hidden_layer_sizes=estimator.hidden_layer_sizes,
+        activation=estimator.activation,
+        dropout=estimator.dropout,
+        weight_init=estimator.weight_init,
+    )
+
+
+def settings_of(
+    estimator: Any, n_images: int, *, incremental: bool, has_validation: bool
+) -> FitSettings:
+    """Resolve the estimator's parameters for a training on `n_images`.
+
+    `incremental` is for `partial_fit`: one epoch, at a constant rate in place of "one_cycle".
+    """
+    batch_size = AUTO_BATCH if estimator.batch_size == "auto" else estimator.batch_size
+    batch_size = n_images if estimator.solver == "gd" else min(n_images, batch_size)
+    augment: Augment | None = estimator.augment
+    if isinstance(estimator.augment, str):
+        augment = AUGMENTATIONS[estimator.augment]
+    training = TrainingSettings(
+        loss=LOSSES[estimator.output_activation],
+        optimizer=_optimizer(estimator),
+        batch_size=batch_size,
+        l2=estimator.alpha,
+        augment=augment,
+        n_epochs=1 if incremental else _n_epochs(estimator.max_iter, n_images, batch_size),
+        rate=_rate(estimator, incremental),
+        momentum=_momentum(estimator.momentum),
+        shuffle=estimator.shuffle,
+        max_time=None if incremental else estimator.max_time,
+    )
+    return FitSettings(
+        training=training,
+        stopping=Stopping(
+            _watched(estimator, incremental, has_validation),
+            estimator.tol,
+            estimator.n_iter_no_change,
+        ),
+        label_smoothing=estimator.label_smoothing,
+        verbose=bool(estimator.verbose),
+        n_threads=n_threads(estimator.n_jobs),
+    )
+
+
+def _watched(estimator: Any, incremental: bool, has_validation: bool) -> str | None:
+    if estimator.early_stopping:
+        return "score" if has_validation else None
+    return "loss" if not incremental and estimator.learning_rate in ENDLESS else None
+
+
+def _optimizer(estimator: Any) -> Optimizer:
+    return Adam() if estimator.solver == "adam" else SGD(nesterov=estimator.nesterovs_momentum)
+
+
+def _n_epochs(max_iter: int | str, n_images: int, batch_size: int) -> int:
+    if not isinstance(max_iter, str):
+        return max_iter
+    fewest, most = AUTO_EPOCHS
+    epochs = min(max(AUTO_IMAGES // n_images, fewest), most)
+    return max(epochs, -(-AUTO_STEPS // -(-n_images // batch_size)))
+
+
+def _rate(estimator: Any, incremental: bool) -> Callable[[int, float], float]:
+    """``(step, progress) -> rate``"""
+    setting, highest = estimator.learning_rate, estimator.learning_rate_init
+    if highest == "auto":
+        # The gradients of sigmoid and tanh are several times smaller than those of ReLU.
+        highest = AUTO_RATES[estimator.solver][estimator.activation != "relu"]
+    if callable(setting):
+        return lambda step, progress: setting(step)
+    if incremental and setting == "one_cycle":
+        setting = "constant"
+    schedule = SCHEDULES[setting]
+    return lambda step, progress: highest * schedule(step, progress)
+
+
+def _momentum(setting: float | Callable[[int], float]) -> Callable[[int], float]:
+    if callable(setting):
+        return setting
+    return lambda step: setting

@@ -1,0 +1,442 @@
+"""`check_layer`: tests that any layer must pass, as `check_estimator` does for estimators."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import pickle
+import tracemalloc
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from skcnn.engine.layer import Kernel, Layer, Namespace, Plan, Shape
+from skcnn.engine.layers.convolution import Conv2D
+from skcnn.engine.layers.flatten import Flatten
+from skcnn.engine.network import Network
+from skcnn.engine.runtime.calls import Calls
+from skcnn.engine.workspace import Workspace
+
+Naive = Callable[[NDArray[Any], Mapping[str, NDArray[Any]]], NDArray[Any]]
+
+STEPS = (1e-4, 1e-5, 1e-6, 1e-7)  # of finite differences: only the larger ones cross a kink
+MEASURED_BYTES = 1 << 18  # of input, for the check of allocations
+
+
+@dataclass(frozen=True)
+class LayerRun:
+    """What a layer computed for one tile of n images (or rows of features).
+
+    Attributes
+    ----------
+    y : ndarray of shape (n, *out_shape)
+    dx : ndarray of shape (n, *in_shape)
+    gradients, observed : dict
+        Gradients of the parameters, and what was observed for the state, by name.
+    """
+
+    y: NDArray[Any]
+    dx: NDArray[Any]
+    gradients: dict[str, NDArray[Any]]
+    observed: dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class _Copy(Layer, Kernel):
+    """A layer that copies its input, so that the layer behind it has to compute ``m.dx``."""
+
+    def plan(self, in_shape: Shape) -> Plan:
+        return Plan(kernel=self, out_shape=in_shape)
+
+    def forward(self, p: Namespace, m: Namespace) -> Calls:
+        return [partial(np.copyto, m.y, m.x)]
+
+    def backward(self, p: Namespace, m: Namespace, g: Namespace) -> Calls:
+        return [] if m.dx is None else [partial(np.copyto, m.dx, m.dy)]
+
+
+class _Surrounded:
+    """A layer within a small network, and the memory to train it on one tile."""
+
+    def __init__(
+        self,
+        layer: Layer,
+        in_shape: Shape,
+        n_images: int,
+        dtype: DTypeLike,
+        *,
+        behind_convolution: bool = False,
+        followed_by: int = 0,
+        seed: int = 0,
+    ) -> None:
+        self.image_shape = in_shape if len(in_shape) == 3 else (1, 1, *in_shape)
+        channels = self.image_shape[2]
+        before: list[Layer] = [Conv2D(channels, 1) if behind_convolution else _Copy()]
+        if len(in_shape) == 1:
+            before.append(Flatten())
+        behind: list[Layer] = []
+        if followed_by:
+            behind = [Conv2D(layer.plan(in_shape).out_shape[-1], followed_by)]
+        self.at = len(before)
+        self.network = network = Network([*before, layer, *behind], self.image_shape, dtype)
+        self.plan = network.plans[self.at]
+        network.initialize(np.random.default_rng(seed))
+        if behind_convolution:
+            network.layer_parameters[0].weights[:] = np.eye(channels)
+        if behind:  # the centre of an odd filter copies
+            weights = network.layer_parameters[-1].weights
+            weights[:] = 0
+            centre = (followed_by - 1) // 2
+            weights[centre, centre] = np.eye(weights.shape[-1])
+        self.parameters: dict[str, NDArray[Any]] = vars(network.layer_parameters[self.at])
+        self.state: dict[str, NDArray[Any]] = vars(network.layer_state[self.at])
+        prepared, self.derive = network.prepare(training=True)
+        self.gradients = network.views(np.full(network.n_parameters, np.nan, dtype))
+        self.observed = network.state_views(np.full(network.n_state, np.nan, dtype))
+        self.factors = [
+            Namespace(
+                x=np.zeros((n_images, *before_shape), dtype),
+                dy=np.zeros((n_images, *plan.out_shape), dtype),
+            )
+            if any(parameter.whole_batch for parameter in plan.parameters.values())
+            else None
+            for before_shape, plan in zip(network.shapes[:-1], network.plans, strict=True)
+        ]
+        self._bits = np.random.PCG64(seed)
+        self._start_of_stream = self._bits.state
+        self.space = Workspace(
+            network,
+            n_images,
+            prepared,
+            gradients=self.gradients,
+            observed=self.observed,
+            factors=self.factors,
+            rng=np.random.Generator(self._bits),
+        )
+
+    def forward_and_backward(self, x: NDArray[Any], dy: NDArray[Any]) -> NDArray[Any]:
+        """Run one tile; returns a copy of the output, whose memory backward may overwrite."""
+        self._bits.state = self._start_of_stream
+        np.copyto(self.space.input, x.reshape(len(x), *self.image_shape))
+        for call in self.derive:
+            call()
+        self.space.forward()
+        y = self.space.output.copy()
+        np.copyto(self.space.doutput, dy)
+        self.space.backward()
+        return y
+
+    def run(self, x: NDArray[Any], dy: NDArray[Any]) -> LayerRun:
+        """The results for one tile; another one runs before it, of which nothing may remain."""
+        rng = np.random.default_rng(1)
+        self.forward_and_backward(rng.standard_normal(x.shape), rng.standard_normal(dy.shape))
+        y = self.forward_and_backward(x, dy)
+        gradients = dict(vars(self.gradients[self.at]))
+        factors = self.factors[self.at]
+        for name, parameter in self.plan.parameters.items():
+            if parameter.whole_batch and factors is not None:
+                gradients[name] = factors.x.T @ factors.dy
+        m = self.space.memories[self.at]
+        dx = m.dx
+        if x.ndim == 4:  # from (h, period, t, w / period, c)
+            dx = m.dx_planes.transpose(2, 0, 3, 1, 4).reshape(x.shape)
+        return LayerRun(y, dx.copy(), gradients, dict(vars(self.observed[self.at])))
+
+
+def run_layer(
+    layer: Layer,
+    x: NDArray[Any],
+    dy: NDArray[Any],
+    parameters: Mapping[str, NDArray[Any]] | None = None,
+    *,
+    dtype: DTypeLike = np.float64,
+    behind_convolution: bool = False,
+    followed_by: int = 0,
+    seed: int = 0,
+) -> LayerRun:
+    """Run a layer forward and backward on one tile, between layers that copy.
+
+    Parameters
+    ----------
+    layer : Layer
+    x : ndarray of shape (n, h, w, c) or (n, features)
+    dy : ndarray of shape (n, *out_shape)
+        Gradient of the output.
+    parameters : mapping of str to array, default=None
+        None: those that the layer's `init` draws.
+    dtype : float32 or float64
+    behind_convolution : bool
+        A convolution stands before the layer, which never pads its output and can write columns in
+        another order, in place of a layer that simply copies.
+    followed_by : int
+        Size of the filters of a convolution behind the layer, for which the output is padded; 0:
+        there is none.
+    seed : int
+        Of the parameters and of the random stream.
+
+    Returns
+    -------
+    LayerRun
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcnn.engine.layers import MaxPool2D
+    >>> from skcnn.engine.layers.checks import run_layer
+    >>> x = np.arange(4.0).reshape(1, 2, 2, 1)
+    >>> run = run_layer(MaxPool2D(2), x, np.ones((1, 1, 1, 1)))
+    >>> run.y.ravel().tolist(), run.dx.ravel().tolist()
+    ([3.0], [0.0, 0.0, 0.0, 1.0])
+    """
+    surrounded = _Surrounded(
+        layer,
+        x.shape[1:],
+        len(x),
+        dtype,
+        behind_convolution=behind_convolution,
+        followed_by=followed_by,
+        seed=seed,
+    )
+    for name, value in (parameters or {}).items():
+        surrounded.parameters[name][:] = value
+    return surrounded.run(x, dy)
+
+
+def check_layer(layer: Layer, in_shape: Shape, *, naive: Naive | None = None) -> None:
+    """Check all that the engine relies on in a layer.
+
+    It checks that the layer is a value; that the gradients of the input and of each parameter agree
+    with finite differences in float64; that the results agree with `naive`, do not depend on the
+    layers around, on tiles before or on other images, and are the same in prediction; that the
+    calls allocate no memory; that state is merged the same way each time.
+
+    Parameters
+    ----------
+    layer : Layer
+    in_shape : (h, w, c) or (features,)
+    naive : callable ``(x, parameters) -> y``, default=None
+        A simple implementation in float64: x is (n, *in_shape), y (n, *out_shape), and
+        `parameters` maps names to arrays. Not for layers that draw random numbers.
+
+    Raises
+    ------
+    AssertionError
+        Saying which requirement the layer does not meet.
+
+    Examples
+    --------
+    >>> from skcnn.engine.layers import MeanPool2D
+    >>> from skcnn.engine.layers.checks import check_layer
+    >>> check_layer(MeanPool2D(2), (4, 6, 3), naive=lambda x, parameters: x.reshape(
+    ...     len(x), 2, 2, 3, 2, 3).mean(axis=(2, 4)))
+    """
+    _check_value(layer, in_shape)
+    _check_state(layer, in_shape)
+    _check_repetition(layer, in_shape)
+    _check_gradients(layer, in_shape)
+    _check_surroundings(layer, in_shape)
+    _check_dtypes(layer, in_shape)
+    _check_prediction(layer, in_shape)
+    _check_memory(layer, in_shape)
+    if naive is not None:
+        _check_naive(layer, in_shape, naive)
+
+
+def _tile(layer: Layer, in_shape: Shape, n_images: int = 3) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Random x (n, *in_shape) and dy (n, *out_shape)."""
+    rng = np.random.default_rng(2)
+    out_shape = layer.plan(in_shape).out_shape
+    return rng.standard_normal((n_images, *in_shape)), rng.standard_normal((n_images, *out_shape))
+
+
+def _check_value(layer: Layer, in_shape: Shape) -> None:
+    frozen = dataclasses.is_dataclass(layer) and type(layer).__dataclass_params__.frozen
+    assert frozen, f"{type(layer).__name__} is not a frozen dataclass; add @dataclass(frozen=True)."
+    copy = pickle.loads(pickle.dumps(layer))
+    assert copy == layer, f"{layer} is not equal to its own pickled copy."
+    assert hash(copy) == hash(layer), f"{layer} and its pickled copy have different hashes."
+    plans = layer.plan(in_shape), copy.plan(in_shape)
+    for name in ("out_shape", "parameters", "state", "kept", "scratch", "backward_scratch"):
+        first, second = (getattr(plan, name) for plan in plans)
+        assert first == second, f"{layer}.plan({in_shape}) gives different values of {name}."
+
+
+def _check_gradients(layer: Layer, in_shape: Shape) -> None:
+    """Along random directions of the input and of each parameter array."""
+    x, dy = _tile(layer, in_shape)
+    surrounded = _Surrounded(layer, in_shape, len(x), np.float64)
+    rng = np.random.default_rng(3)
+    for values in surrounded.parameters.values():
+        values += rng.normal(scale=0.1, size=values.shape)
+    run = surrounded.run(x, dy)
+
+    def output_along(array: NDArray[Any], direction: NDArray[Any], step: float) -> float:
+        """sum(y * dy) with `array` moved by a step."""
+        start = array.copy()
+        array += step * direction
+        y = surrounded.forward_and_backward(x, dy)
+        array[...] = start
+        return float(np.vdot(y, dy))
+
+    arrays = {"x": (x, run.dx)}
+    for name, values in surrounded.parameters.items():
+        arrays[name] = (values, run.gradients[name].copy())
+    for name, (array, gradient) in arrays.items():
+        assert np.isfinite(gradient).all(), (
+            f"{layer}: backward left the gradient of {name} unwritten or infinite."
+        )
+        direction = rng.standard_normal(array.shape)
+        expected = float(np.vdot(gradient, direction))
+        errors = []
+        for step in STEPS:
+            ahead, behind = (output_along(array, direction, sign * step) for sign in (1, -1))
+            slope = (ahead - behind) / (2 * step)
+            errors.append(abs(slope - expected) / (np.linalg.norm(gradient) + 1e-6))
+        assert min(errors) < 1e-5, (
+            f"{layer}: the gradient of {name} differs from finite differences by {min(errors):.1e} "
+            "of its norm; expected less than 1e-5. Check `backward`."
+        )
+
+
+def _check_repetition(layer: Layer, in_shape: Shape) -> None:
+    """The same bits after another tile."""
+    x, dy = _tile(layer, in_shape)
+    surrounded = _Surrounded(layer, in_shape, len(x), np.float64)
+    fresh = surrounded.forward_and_backward(x, dy)
+    assert np.array_equal(fresh, surrounded.run(x, dy).y), (
+        f"{layer}: the output depends on the tile before; expected the same bits. Check that the "
+        "calls write all scratch memory before they read it."
+    )
+
+
+def _check_surroundings(layer: Layer, in_shape: Shape) -> None:
+    """The same results behind and before convolutions."""
+    x, dy = _tile(layer, in_shape)
+    plan = layer.plan(in_shape)
+    surrounded = _Surrounded(layer, in_shape, len(x), np.float64)
+    plain = surrounded.run(x, dy)
+    befores = (False, True) if plan.input_padding is None else (False,)
+    sizes = (0, 1, 3) if dy.ndim == 4 and not plan.unpadded_output else (0,)
+    for behind_convolution in befores:
+        for followed_by in sizes:
+            run = run_layer(
+                layer,
+                x,
+                dy,
+                surrounded.parameters,
+                behind_convolution=behind_convolution,
+                followed_by=followed_by,
+            )
+            place = f"{'behind a convolution' if behind_convolution else 'behind a copying layer'}"
+            place += f", followed by filters of size {followed_by}" if followed_by else ""
+            for name, expected, found in _pairs(plain, run):
+                assert np.allclose(found, expected, rtol=1e-9, atol=1e-9), (
+                    f"{layer}: {name} is different {place}; expected the same values. Check how "
+                    "the layer reads m.x and writes m.y when they are stored with padding."
+                )
+
+
+def _pairs(a: LayerRun, b: LayerRun) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+    yield "the output", a.y, b.y
+    yield "the gradient of the input", a.dx, b.dx
+    for name, value in a.gradients.items():
+        yield f"the gradient of {name}", value, b.gradients[name]
+    for name, value in a.observed.items():
+        yield f"what is observed for {name}", value, b.observed[name]
+
+
+def _check_dtypes(layer: Layer, in_shape: Shape) -> None:
+    """float32 gives float32, close to float64."""
+    if layer.plan(in_shape).random:  # the random streams of the dtypes differ
+        return
+    x, dy = (array.astype(np.float32).astype(np.float64) for array in _tile(layer, in_shape))
+    double, single = (run_layer(layer, x, dy, dtype=kind) for kind in (np.float64, np.float32))
+    for name, exact, rounded in _pairs(double, single):
+        assert rounded.dtype == np.float32, f"{layer}: {name} is {rounded.dtype} in float32."
+        size = max(1.0, float(np.abs(exact).max(initial=0)))
+        assert np.allclose(rounded / size, exact / size, atol=1e-3), (
+            f"{layer}: {name} in float32 differs from float64 by more than 0.001 of its size."
+        )
+
+
+def _check_prediction(layer: Layer, in_shape: Shape) -> None:
+    """Each image by itself gives what the tile gives; training gives the same, if it can."""
+    x, dy = _tile(layer, in_shape)
+    surrounded = _Surrounded(layer, in_shape, len(x), np.float64)
+    images = x.reshape(len(x), *surrounded.image_shape)
+    together = surrounded.network.forward(images)
+    for image, y in zip(images, together, strict=True):
+        alone = surrounded.network.for_single_images().forward(image[None])[0]
+        assert np.allclose(alone, y, rtol=1e-9, atol=1e-9), (
+            f"{layer}: the prediction for an image depends on the other images of its tile."
+        )
+    if not surrounded.plan.random and not surrounded.plan.state:
+        assert np.allclose(surrounded.run(x, dy).y, together, rtol=1e-9, atol=1e-9), (
+            f"{layer}: training and prediction give different outputs."
+        )
+
+
+def _check_memory(layer: Layer, in_shape: Shape) -> None:
+    """The calls allocate nothing that grows with the tile."""
+    n_images = -(-MEASURED_BYTES // (4 * math.prod(in_shape)))
+    x, dy = (array.astype(np.float32) for array in _tile(layer, in_shape, n_images))
+    surrounded = _Surrounded(layer, in_shape, n_images, np.float32)
+    surrounded.forward_and_backward(x, dy)
+    calls = surrounded.space.forward_calls[surrounded.at]
+    calls = calls + surrounded.space.backward_calls[surrounded.at]
+    buffer_size = np.setbufsize(16)  # NumPy's own buffers must not hide an allocation
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for call in calls:
+            call()
+        allocated = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+        np.setbufsize(buffer_size)
+    assert allocated < x.nbytes / 4, (
+        f"{layer}: a tile with {x.nbytes:,} bytes of input allocates {allocated:,} bytes; expected "
+        "none. Plan scratch memory, and write into it with `out`."
+    )
+
+
+def _check_state(layer: Layer, in_shape: Shape) -> None:
+    """Merging the same observations twice gives the same state, and leaves parameters alone."""
+    plan = layer.plan(in_shape)
+    if not plan.state:
+        return
+    x, dy = _tile(layer, in_shape)
+    found = []
+    for _ in range(2):
+        surrounded = _Surrounded(layer, in_shape, len(x), np.float64)
+        parameters = surrounded.network.parameters.copy()
+        observed = surrounded.run(x, dy).observed
+        for name, value in observed.items():
+            assert np.isfinite(value).all(), (
+                f"{layer}: forward left m.observed.{name} unwritten or infinite in training."
+            )
+        tiles = Namespace(**{name: np.stack([v, 2 * v]) for name, v in observed.items()})
+        plan.kernel.update_state(Namespace(**surrounded.state), tiles, np.array([3, 1]))
+        assert np.array_equal(parameters, surrounded.network.parameters), (
+            f"{layer}: update_state changes parameters; expected it to change the state only."
+        )
+        found.append(surrounded.network.state.copy())
+    assert np.array_equal(found[0], found[1]), f"{layer}: update_state is not deterministic."
+    assert np.isfinite(found[0]).all(), f"{layer}: update_state gives infinite values."
+
+
+def _check_naive(layer: Layer, in_shape: Shape, naive: Naive) -> None:
+    x, dy = _tile(layer, in_shape)
+    surrounded = _Surrounded(layer, in_shape, len(x), np.float64)
+    y = surrounded.run(x, dy).y
+    expected = naive(x, surrounded.parameters)
+    assert y.shape == expected.shape, (
+        f"{layer}: the output has shape {y.shape}, that of the naive twin {expected.shape}."
+    )
+    assert np.allclose(y, expected, rtol=1e-9, atol=1e-9), (
+        f"{layer}: the output differs from the naive twin by up to {np.abs(y - expected).max():g}."
+    )

@@ -1,0 +1,40 @@
+"""`Dense`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from skcnn.engine.initialization import InitName, initializer
+from skcnn.engine.layer import Kernel, Layer, Namespace, Parameter, Plan, Shape
+from skcnn.engine.runtime.calls import Calls
+
+
+@dataclass(frozen=True)
+class Dense(Layer, Kernel):
+    """A fully connected layer without bias, which the `BiasActivation` after it adds.
+
+    The gradient of the weights is one product over the mini-batch: with a product for each tile,
+    each would write a whole array of weights.
+    """
+
+    n_units: int
+    init: InitName = field(default="glorot", compare=False, repr=False)
+
+    def plan(self, in_shape: Shape) -> Plan:
+        (n_in,) = in_shape
+        init = initializer(self.init, n_in, self.n_units)
+        return Plan(
+            kernel=self,
+            out_shape=(self.n_units,),
+            parameters={"weights": Parameter((n_in, self.n_units), init, whole_batch=True)},
+            flops=2 * n_in * self.n_units,
+        )
+
+    def forward(self, p: Namespace, m: Namespace) -> Calls:
+        return [partial(np.matmul, m.x, p.weights, m.y)]
+
+    def backward(self, p: Namespace, m: Namespace, g: Namespace) -> Calls:
+        return [] if m.dx is None else [partial(np.matmul, m.dy, p.weights.T, m.dx)]

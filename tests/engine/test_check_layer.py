@@ -1,0 +1,234 @@
+"""`check_layer`: every layer passes, and a layer with a fault does not."""
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+import pytest
+from helpers import naive
+from helpers.engine import Centre
+
+from skcnn.engine.initialization import Constant
+from skcnn.engine.layer import Kernel, Layer, Parameter, Plan, State
+from skcnn.engine.layers import (
+    BiasActivation,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool2D,
+    MeanPool2D,
+)
+from skcnn.engine.layers.checks import check_layer
+from skcnn.engine.memory import Array
+from skcnn.engine.network import Network
+
+
+def twin(layer):
+    return lambda x, parameters: naive.forward(layer, x, Namespace(parameters))
+
+
+class Namespace:
+    def __init__(self, values):
+        vars(self).update(values)
+
+
+@pytest.mark.parametrize(
+    ("layer", "in_shape"),
+    [
+        *(
+            (Conv2D(3, size, padding, method), (6, 5, 2))
+            for size in (1, 2, 3, 5)
+            for padding in ("same", "valid")
+            for method in ("gemm", "winograd")
+        ),
+        *((pool(n), (7, 6, 2)) for pool in (MaxPool2D, MeanPool2D) for n in (1, 2, 3, 9)),
+        *((pool(regions=n), (7, 6, 2)) for pool in (MaxPool2D, MeanPool2D) for n in (1, 4, 9)),
+        *(
+            (BiasActivation(function), shape)
+            for function in naive.ACTIVATIONS
+            for shape in ((4, 3, 2), (7,))
+        ),
+        (Dense(4), (7,)),
+        (Flatten(), (4, 3, 2)),
+        (Dropout(0.4), (4, 3, 2)),
+        (Dropout(0.4), (7,)),
+    ],
+    ids=repr,
+)
+def test_every_layer_passes(layer, in_shape):
+    check_layer(layer, in_shape, naive=None if type(layer) is Dropout else twin(layer))
+
+
+def test_a_layer_with_state_passes():
+    check_layer(Centre(), (4, 3, 2))
+    check_layer(Centre(), (7,))
+
+
+@dataclass(frozen=True)
+class Scale(Layer, Kernel):
+    """A correct layer, of which the tests below make faulty ones: y = x * scale."""
+
+    def plan(self, in_shape):
+        images = len(in_shape) == 3
+        return Plan(
+            kernel=self,
+            out_shape=in_shape,
+            parameters={"scale": Parameter(in_shape[-1:], Constant(1.0), penalized=False)},
+            kept={"x_kept": Array(in_shape, images_second=images)},
+            backward_scratch={"product": Array(in_shape, images_second=images)},
+        )
+
+    def forward(self, p, m):
+        return [partial(np.copyto, m.x_kept, m.x), partial(np.multiply, m.x, p.scale, m.y)]
+
+    def backward(self, p, m, g):
+        rows = m.product.reshape(-1, m.product.shape[-1])
+        calls = [
+            partial(np.multiply, m.dy, m.x_kept, m.product),
+            partial(np.add.reduce, rows, 0, None, g.scale),
+        ]
+        return calls if m.dx is None else [*calls, partial(np.multiply, m.dy, p.scale, m.dx)]
+
+
+def test_the_layer_without_a_fault_passes():
+    check_layer(Scale(), (4, 3, 2), naive=lambda x, parameters: x * parameters["scale"])
+
+
+@dataclass(frozen=True)
+class WrongInputGradient(Scale):
+    def backward(self, p, m, g):
+        calls = super().backward(p, m, g)
+        return calls if m.dx is None else [*calls, partial(np.multiply, m.dx, 1.01, m.dx)]
+
+
+@dataclass(frozen=True)
+class WrongParameterGradient(Scale):
+    def backward(self, p, m, g):
+        return [*super().backward(p, m, g), partial(np.negative, g.scale, g.scale)]
+
+
+@dataclass(frozen=True)
+class MissingParameterGradient(Scale):
+    def backward(self, p, m, g):
+        return [] if m.dx is None else [partial(np.multiply, m.dy, p.scale, m.dx)]
+
+
+@dataclass(frozen=True)
+class AddsUpAcrossTiles(Scale):
+    def forward(self, p, m):
+        # Values of a tile remain in the scratch memory and are added to the next one's.
+        return [
+            partial(np.add, m.x_kept, m.x, m.x_kept),
+            partial(np.multiply, m.x_kept, p.scale, m.y),
+        ]
+
+
+@dataclass(frozen=True)
+class MixesImages(Scale):
+    def plan(self, in_shape):
+        return replace(super().plan(in_shape), parameters={})
+
+    def forward(self, p, m):
+        return [partial(self.add_first, m)]
+
+    @staticmethod
+    def add_first(m):
+        m.y[...] = m.x + m.x[:, :1]
+
+    def backward(self, p, m, g):
+        return [] if m.dx is None else [partial(self.back, m)]
+
+    @staticmethod
+    def back(m):
+        m.dx[...] = m.dy
+        m.dx[:, :1] += m.dy.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Allocates(Scale):
+    def forward(self, p, m):
+        return [*super().forward(p, m), lambda: np.copyto(m.y, m.x * p.scale)]
+
+
+@dataclass
+class Mutable(Layer, Kernel):
+    def plan(self, in_shape):
+        return Scale().plan(in_shape)
+
+    forward, backward = Scale.forward, Scale.backward
+
+
+@dataclass(frozen=True)
+class NotComparable(Scale):
+    values: object = field(default_factory=object)
+
+
+@dataclass(frozen=True)
+class NoUpdate(Layer, Kernel):
+    def plan(self, in_shape):
+        return replace(Centre().plan(in_shape), kernel=self)
+
+    def forward(self, p, m):
+        return Centre().forward(p, m)
+
+    def backward(self, p, m, g):
+        return Centre().backward(p, m, g)
+
+
+@dataclass(frozen=True)
+class RandomUpdate(Centre):
+    def update_state(self, state, observed, n_images):
+        state.mean[:] = np.random.default_rng().random(state.mean.shape)
+
+
+@dataclass(frozen=True)
+class ObservesNothing(Centre):
+    def plan(self, in_shape):
+        plan = super().plan(in_shape)
+        return replace(plan, state={**plan.state, "other": State((1,), Constant(0.0))})
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (AddsUpAcrossTiles(), "the output depends on the tile before"),
+        (WrongInputGradient(), "the gradient of x differs from finite differences"),
+        (WrongParameterGradient(), "the gradient of scale differs from finite differences"),
+        (MissingParameterGradient(), "left the gradient of scale unwritten"),
+        (MixesImages(), "depends on the other images"),
+        (Allocates(), "expected none. Plan scratch memory"),
+        (NotComparable(), "is not equal to its own pickled copy"),
+        (RandomUpdate(), "update_state is not deterministic"),
+        (ObservesNothing(), "left m.observed.other unwritten"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_fault_is_found(layer, message):
+    with pytest.raises(AssertionError, match=message):
+        check_layer(layer, (4, 3, 2))
+
+
+def test_a_layer_that_can_change_is_found():
+    with pytest.raises(AssertionError, match="Mutable is not a frozen dataclass"):
+        check_layer(Mutable(), (4, 3, 2))
+
+
+def test_a_wrong_twin_is_found():
+    with pytest.raises(AssertionError, match="differs from the naive twin by up to"):
+        check_layer(Scale(), (4, 3, 2), naive=lambda x, parameters: x + parameters["scale"])
+
+
+def test_state_without_update_state_is_an_error():
+    with pytest.raises(TypeError, match="NoUpdate plans state but does not define update_state"):
+        check_layer(NoUpdate(), (4, 3, 2))
+
+
+def test_two_arrays_of_one_name_are_an_error():
+    @dataclass(frozen=True)
+    class Twice(Scale):
+        def plan(self, in_shape):
+            return replace(super().plan(in_shape), derived={"scale": (1,)})
+
+    with pytest.raises(ValueError, match="plans several arrays with the name 'scale'"):
+        Network([Twice()], (4, 3, 2))

@@ -1,0 +1,91 @@
+"""What the engine's tests share: trainers, convolutions by one method, a layer with state."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from skcnn.engine.initialization import Constant
+from skcnn.engine.layer import Kernel, Layer, Plan, State
+from skcnn.engine.layers import Conv2D
+from skcnn.engine.memory import Array
+from skcnn.engine.reader import ImageReader
+from skcnn.engine.training.losses import SoftmaxCrossEntropy
+from skcnn.engine.training.optimizers import SGD
+from skcnn.engine.training.settings import TrainingData, TrainingSettings, TrainingState
+from skcnn.engine.training.trainer import Trainer
+
+
+def make_trainer(
+    network,
+    images,
+    labels,
+    threads,
+    *,
+    loss=None,
+    optimizer=None,
+    weights=None,
+    l2=0.0,
+    batch_size=None,
+    augment=None,
+    seed=0,
+):
+    """A `Trainer` for all the images, without smoothing of the labels."""
+    optimizer = optimizer or SGD()
+    settings = TrainingSettings(
+        loss or SoftmaxCrossEntropy(),
+        optimizer,
+        batch_size or len(images),
+        l2=l2,
+        augment=augment,
+    )
+    targets = np.eye(network.shapes[-1][0], dtype=network.dtype)
+    data = TrainingData(ImageReader(images), labels, targets, weights)
+    state = TrainingState.new(network, optimizer, np.random.default_rng(0))
+    state.seed = seed
+    return Trainer(network, settings, data, state, threads)
+
+
+def with_method(layer, method):
+    """The layer, computed by this method if it is a convolution."""
+    return replace(layer, method=method) if type(layer) is Conv2D else layer
+
+
+@dataclass(frozen=True)
+class Centre(Layer, Kernel):
+    """A layer with state: subtracts the mean of each channel.
+
+    In training, the mean over the tile, as in batch normalization; in prediction a running mean.
+    """
+
+    share: float = 0.1  # of a mini-batch in the running mean
+
+    def plan(self, in_shape):
+        return Plan(
+            kernel=self,
+            out_shape=in_shape,
+            state={"mean": State(in_shape[-1:], Constant(0.0))},
+            backward_scratch={"column_means": Array(in_shape[-1:], fixed=True)},
+        )
+
+    def forward(self, p, m):
+        if not m.training:
+            return [partial(np.subtract, m.x, p.mean, m.y)]
+        axes = tuple(range(m.x.ndim - 1))
+        return [
+            partial(np.mean, m.x, axes, None, m.observed.mean),
+            partial(np.subtract, m.x, m.observed.mean, m.y),
+        ]
+
+    def backward(self, p, m, g):
+        if m.dx is None:
+            return []
+        axes = tuple(range(m.dy.ndim - 1))
+        return [
+            partial(np.mean, m.dy, axes, None, m.column_means),
+            partial(np.subtract, m.dy, m.column_means, m.dx),
+        ]
+
+    def update_state(self, state, observed, n_images):
+        mean = np.average(observed.mean, axis=0, weights=n_images)
+        state.mean += self.share * (mean - state.mean)
