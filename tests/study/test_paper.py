@@ -15,7 +15,7 @@ from skcnn.study import published
 from skcnn.study.data import Images
 from skcnn.study.paper2014 import execute as execution
 from skcnn.study.paper2014 import networks, paper_classifier, run, today_classifier
-from skcnn.study.paper2014.experiments import EXPERIMENTS, PROTOCOLS, Scope, resolve
+from skcnn.study.paper2014.experiments import EXPERIMENTS, COMPARED, Scope, resolve
 from skcnn.study.paper2014.hog import HOG_2014, HOG_TUNED, HOGRun
 from skcnn.study.paper2014.networks import CNNRun, FitResult, TimingResult, TimingRun
 from skcnn.study.paper2014.report import closest_training
@@ -103,7 +103,7 @@ def test_classifiers_can_be_changed_cloned_and_pickled():
 
 def test_published_values_are_complete():
     for name in EXPERIMENTS.keys() - {"fig8", "fig9", "fig10"}:
-        xs = {point.x for point in Scope().points(name) if point.series in PROTOCOLS}
+        xs = {point.x for point in Scope().points(name) if point.series in COMPARED}
         assert xs == {row.x for row in paper_rows(name)}, name
     assert len(published.HEATMAP_REGIONS_SIZES) == len(published.HEATMAP_SIZES_FILTERS) == 42
     assert published.HEATMAP_REGIONS_SIZES[5, 5] == (49.7, 62.4)
@@ -129,7 +129,7 @@ def test_experiments_share_their_runs_and_fit_other_images():
     }
     nets = [net for found in runs.values() for net in found if isinstance(net, CNNRun)]
     curves = {net for net in nets if net.curve}
-    assert {net.protocol for net in curves} == set(PROTOCOLS)
+    assert {net.protocol for net in curves} == set(COMPARED)
     assert len(curves) == 2
     assert default.iterations == 1181
     assert {net.iterations for net in runs["heatmap1"]} == {354}
@@ -159,7 +159,7 @@ def test_names_of_experiments():
         resolve(["fig12"])
 
 
-@pytest.mark.parametrize("protocol", [*PROTOCOLS, "last commit"])
+@pytest.mark.parametrize("protocol", [*COMPARED, "last commit"])
 def test_training_counts_iterations_and_is_reproducible(few, protocol):
     small = CNNRun(protocol, 3, 4, 2, (), iterations=35, curve=True)
     result = networks.train(small, few, checkpoints=(4, 31))
@@ -200,7 +200,7 @@ def test_reasons_change_the_training_and_nothing_else(few):
 
 
 def test_full_batch_uses_all_images_in_each_step(few):
-    for protocol in PROTOCOLS:
+    for protocol in COMPARED:
         descent = CNNRun(protocol, 3, 4, full_batch=True, iterations=5)
         assert networks.train(descent, few).images == 5 * 200
         assert networks.classifier(descent, 1).solver == "gd"
@@ -284,7 +284,7 @@ def test_results_of_an_interrupted_run_are_not_stored(few, tmp_path, monkeypatch
 
 def test_short_runs_as_published_are_taken_from_long_ones(few, tmp_path, monkeypatch):
     monkeypatch.setattr(networks, "THREE_HOURS", 3)
-    runs = [CNNRun(p, 3, 4, iterations=n) for p in PROTOCOLS for n in (3, 9)]
+    runs = [CNNRun(p, 3, 4, iterations=n) for p in COMPARED for n in (3, 9)]
     train, made = networks.train, []
     monkeypatch.setattr(execution, "train", lambda run, *a: made.append(run) or train(run, *a))
     results = _execute(runs, few, tmp_path)

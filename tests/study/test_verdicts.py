@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skcnn.study import published
-from skcnn.study.paper2014.experiments import PROTOCOLS
+from skcnn.study.paper2014.experiments import COMPARED
 from skcnn.study.paper2014.tables import Row, paper_rows
 from skcnn.study.paper2014.verdicts import FAILS, HOLDS, UNCLEAR, Errors, judge
 
@@ -16,7 +16,7 @@ def _row(series, x, test, train, **more):
 def _series(tests, trains=None):
     """The same made-up values for both protocols."""
     trains = trains or tests
-    return [_row(p, x, tests[x], trains[x]) for p in PROTOCOLS for x in tests]
+    return [_row(p, x, tests[x], trains[x]) for p in COMPARED for x in tests]
 
 
 def _statuses(experiment, tests, trains=None):
@@ -89,9 +89,9 @@ def test_verdict_on_hog():
     found = judge({"fig10": hog, "fig11": cnn}, n_test=10_000)
     obsolete, tuned = (verdict for verdict in found if verdict.experiment == "fig10")
     assert (obsolete.published.status, obsolete.today.status) == (HOLDS, FAILS)
-    assert "CNN ahead of HOG of 2014 at 3 of 3 shares" in obsolete.published.text
+    assert "CNN ahead at 3 of 3 shares (CNN and HOG of 2014: " in obsolete.published.text
     assert (tuned.published.status, tuned.today.status) == (FAILS, FAILS)
-    assert "CNN ahead of HOG tuned at 0 of 2 shares" in tuned.published.text
+    assert "CNN ahead at 0 of 2 shares (CNN and HOG tuned: " in tuned.published.text
     assert obsolete.is_conclusion
     assert not tuned.is_conclusion
     level = [_row("HOG tuned", x, e, 0.0) for x, e in ((10, 3.4), (50, 3.1), (100, 2.3))]

@@ -14,7 +14,7 @@ from skcnn.study.paper2014.hog import HOG_2014, HOG_TUNED, HOGRun
 from skcnn.study.paper2014.networks import CNNRun, TimingRun
 from skcnn.study.paper2014.settings import GD_ITERATIONS, IMAGE_SIDE, TEN_HOURS, THREE_HOURS
 
-PROTOCOLS = ("published", "today")
+COMPARED = ("published", "today")  # protocols
 QUICK = 0.03  # share of the iterations in a quick run
 _TUNED_SHARES = (5, 10, 20, 50, 100)  # few: this SVC takes minutes on 60,000 images
 
@@ -78,7 +78,7 @@ class Scope:
             filter_size=size,
             pool_regions=min(run.pool_regions, self.side - size + 1),
             iterations=max(2, round(QUICK * run.iterations)) if shorten else run.iterations,
-            curve=run in [CNNRun(protocol, seed=run.seed) for protocol in PROTOCOLS],
+            curve=run in [CNNRun(protocol, seed=run.seed) for protocol in COMPARED],
         )
 
     def points(self, name: str) -> Iterator[Point]:
@@ -131,7 +131,7 @@ EXPERIMENTS = {
         title="Hidden layers",
         text="Fully connected layers between the pooling layer and the output layer, trained for "
         "ten hours each.",
-        caption="Test error by hidden layers.",
+        caption="Test error by neurons of the hidden layers.",
         x_names=("hidden layers",),
         settings={x: {"hidden": sizes} for x, sizes in _HIDDEN.items()},
         timed=True,
@@ -187,16 +187,16 @@ EXPERIMENTS = {
         settings={"softmax": {}, "sigmoid": _SIGMOID, "gradient descent": _GRADIENT_DESCENT},
         published={"test_error": published.SEC55},
         labels={
-            "softmax": "default (softmax, mini-batches)",
-            "sigmoid": "sigmoid output, squared error",
-            "gradient descent": "gradient descent on all images, 5 iterations",
+            "softmax": "default\n(softmax, mini-batches)",
+            "sigmoid": "sigmoid output,\nsquared error",
+            "gradient descent": "gradient descent on all\nimages, 5 iterations",
         },
     ),
     "fig8": Experiment(
         name="Fig. 8",
         title="Error during training",
         text="The errors of the default network, measured every quarter of an hour of the paper's "
-        "time.",
+        "time. The table shows some of the points.",
         caption="Training and test error during training. The one-cycle schedule makes its last "
         "gains at the end, as the learning rate falls to zero.",
         x_names=("iteration",),

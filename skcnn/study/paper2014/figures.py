@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -65,7 +64,7 @@ def _by_name(name: str, rows: Sequence[Row]) -> Any:
     numbered = [replace(row, x=xs.index(row.x)) for row in rows]
     for series in LOOKS:
         _plot(panel, numbered, series, linestyle="none")
-    panel.set_xticks(range(len(xs)), [fill(labels.get(x, x), 24) for x in xs])
+    panel.set_xticks(range(len(xs)), [labels.get(x, x) for x in xs])
     panel.set_xlim(-0.4, len(xs) - 0.6)
     panel.set_xlabel(_axis_label(name))
     error_axis(panel, "test error (%)", log="auto")

@@ -16,17 +16,15 @@ from skcnn.engine.reader import mean_and_scale
 from skcnn.study.data import Images, nested_order
 from skcnn.study.paper2014.settings import (
     BATCH,
-    LAST_COMMIT,
     NETWORK,
+    PROTOCOLS,
     QUARTER_HOUR,
     TEN_HOURS,
     THREE_HOURS,
     TODAY,
     TODAY_GD_RATE,
     OneCycle,
-    paper_classifier,
     paper_pixels,
-    today_classifier,
 )
 
 CHUNK = 30  # iterations per call of partial_fit: a few megabytes of images
@@ -85,7 +83,7 @@ class TimingResult:
 class CNNRun:
     """One training of a network: everything that the result depends on, besides the images."""
 
-    protocol: str = "published"  # "published", "today" or "last commit"
+    protocol: str = "published"  # one of PROTOCOLS
     filter_size: int = NETWORK["filter_size"]
     n_filters: int = NETWORK["n_filters"]
     pool_regions: int = NETWORK["pool_regions"]
@@ -170,18 +168,14 @@ def classifier(run: CNNRun, n_jobs: int | None) -> ConvNetClassifier:
         "random_state": run.seed,
         "n_jobs": n_jobs,
     }
+    if run.protocol == "today":
+        steps = run.iterations * BATCH // TODAY["batch_size"]
+        settings["learning_rate"] = OneCycle(TODAY["learning_rate_init"], steps)
     if run.full_batch:
         settings["solver"] = "gd"
-    if run.protocol == "published":
-        return paper_classifier(**settings)
-    if run.protocol == "last commit":
-        return paper_classifier(**{**LAST_COMMIT, **settings})
-    if run.full_batch:
-        schedule = {"learning_rate": "constant", "learning_rate_init": TODAY_GD_RATE}
-    else:
-        steps = run.iterations * BATCH // TODAY["batch_size"]
-        schedule = {"learning_rate": OneCycle(TODAY["learning_rate_init"], steps)}
-    return today_classifier(**settings, **schedule)
+        if run.protocol == "today":
+            settings |= {"learning_rate": "constant", "learning_rate_init": TODAY_GD_RATE}
+    return ConvNetClassifier(**PROTOCOLS[run.protocol] | settings)
 
 
 def train(run: CNNRun, images: Images, checkpoints: Sequence[int] = ()) -> FitResult:
@@ -234,9 +228,11 @@ def train(run: CNNRun, images: Images, checkpoints: Sequence[int] = ()) -> FitRe
 
 def time_iteration(run: TimingRun, images: Images, n_jobs: int | None) -> TimingResult:
     """Measure the time of an iteration: the median of three rounds."""
-    net = classifier(CNNRun("published", **vars(run)), n_jobs)
+    as_published = CNNRun("published", **vars(run))
+    net = classifier(as_published, n_jobs)
     drawn = np.resize(np.arange(len(images.y_train)), TIMED_ITERATIONS * BATCH)
-    X, y = paper_pixels(images.X_train[drawn], _white(images.X_train)), images.y_train[drawn]
+    scaled = _pixel_scaling(as_published, images.X_train, drawn)
+    X, y = scaled(images.X_train[drawn]), images.y_train[drawn]
     net.partial_fit(X[:BATCH], y[:BATCH], classes=images.classes)  # lays out the memory
     rounds = []
     for _ in range(3):
@@ -267,17 +263,12 @@ def _pixel_scaling(
 ) -> Callable[[NDArray], NDArray[np.float32]]:
     """The function that scales pixels for the network of a run."""
     if run.protocol != "today":
-        white = _white(X_train)
+        white = float(X_train.max()) or 1.0
         return lambda X: paper_pixels(X, white)
     counts = np.zeros(len(X_train))
     counts[order] = 1.0
     mean, scale = mean_and_scale(X_train, counts)
     return lambda X: (X.astype(np.float32) - np.float32(mean)) / np.float32(scale)
-
-
-def _white(X: NDArray) -> float:
-    """The value of a white pixel."""
-    return float(X.max()) or 1.0
 
 
 def _draw_with_replacement(order: NDArray, count: int, rng: np.random.Generator) -> NDArray:

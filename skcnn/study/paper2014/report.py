@@ -10,7 +10,7 @@ from skcnn.displays._common import BLUE, GREY, VERMILION
 from skcnn.study.data import Images
 from skcnn.study.formatting import count, percent, plus_minus, seconds
 from skcnn.study.html import Page, escape
-from skcnn.study.paper2014.experiments import EXPERIMENTS, PROTOCOLS, QUICK
+from skcnn.study.paper2014.experiments import COMPARED, EXPERIMENTS, QUICK
 from skcnn.study.paper2014.figures import LOOKS
 from skcnn.study.paper2014.hog import TUNED_TRAIN_ERROR_IMAGES
 from skcnn.study.paper2014.networks import n_watched
@@ -53,12 +53,12 @@ class Facts:
     @property
     def origin(self) -> str:
         """For captions: where the new values are from."""
+        spread = ", error bars and ± are standard deviations over the seeds"
         quick = f"; <b>quick run with {percent(QUICK, 0)} of the iterations</b>"
         return (
             f"New values: {len(self.images.y_train):,} training images of "
             f"{escape(self.images.name)}, {count(self.settings.seeds, 'seed')}"
-            + (", ± is the standard deviation over the seeds" if self.settings.seeds > 1 else "")
-            + f"{quick if self.settings.quick else ''}."
+            f"{spread if self.settings.seeds > 1 else ''}{quick if self.settings.quick else ''}."
         )
 
 
@@ -108,9 +108,9 @@ def _opening(page: Page, tables: Tables, verdicts: Sequence[Verdict], facts: Fac
         "F. Bastani and Z. Wang, <em>Convolutional Neural Networks for Classifying Handwritten "
         "Digits</em> (2014), trained each network for three or ten hours. This report repeats "
         "their experiments in two ways: <b>as published</b>, with the paper's initial weights and "
-        "learning rates, for as many iterations as the paper's code made in these hours; and "
+        "learning rates, for as many iterations as the paper's code completed in these hours; and "
         "<b>trained today</b>, the same networks on the same number of images with today's "
-        "training methods."
+        "training methods. Headings name the tables, figures and sections of the paper."
     )
     if facts.settings.quick:
         page.box(
@@ -143,7 +143,7 @@ def _headline(tables: Tables, facts: Facts) -> str:
         return ""
     rows = tables["table2"]
     old, new = (curve(rows, s, "seconds_per_iteration")["none"] for s in ("paper", "published"))
-    published, today = (curve(rows, series)["none"] for series in PROTOCOLS)
+    published, today = (curve(rows, series)["none"] for series in COMPARED)
     return (
         f"An iteration of the paper's network took {old} s in 2014 and takes {1000 * new:.0f} ms "
         f"now, a factor of {old / new:,.0f}. Its ten hours of training, {TEN_HOURS:,} iterations, "
@@ -155,36 +155,32 @@ def _headline(tables: Tables, facts: Facts) -> str:
 
 def _counted(verdicts: Sequence[Verdict]) -> str:
     """How many of the paper's conclusions hold."""
-    conclusions = [verdict for verdict in verdicts if verdict.is_conclusion]
-    if not conclusions:
+    statuses = [(v.published.status, v.today.status) for v in verdicts if v.is_conclusion]
+    if not statuses:
         return ""
-    published, today = (
-        f"{statuses.count(HOLDS)} hold ({statuses.count(UNCLEAR)} are inconclusive)"
-        for statuses in (
-            [verdict.published.status for verdict in conclusions],
-            [verdict.today.status for verdict in conclusions],
-        )
-    )
+    published, today = zip(*statuses, strict=True)
     return (
-        f"Of {count(len(conclusions), 'conclusion')} of the paper, {published} as published, and "
-        f"{today} when the same networks are trained with today's methods."
+        f"The rerun as published confirms {published.count(HOLDS)} of "
+        f"{count(len(statuses), 'conclusion')} of the paper and leaves {published.count(UNCLEAR)} "
+        f"open. With today's training, the same networks confirm {today.count(HOLDS)} and leave "
+        f"{today.count(UNCLEAR)} open."
     )
 
 
 def _verdicts(page: Page, verdicts: Sequence[Verdict], facts: Facts) -> None:
     if not verdicts:
         return
-    page.section("The paper's conclusions")
-    n_test = f"{len(facts.images.y_test):,} test images"
-    noise = (
-        f"of the {n_test} and of the {facts.settings.seeds} seeds"
-        if facts.settings.seeds > 1
-        else f"of the {n_test}; with one seed, the variation between trainings is not known"
+    seeds = facts.settings.seeds
+    other = (
+        f" and of the {seeds} seeds"
+        if seeds > 1
+        else "; with one seed, the variation between trainings is unknown"
     )
+    page.section("The paper's conclusions")
     page.table(
         "Verdicts on the paper's conclusions. A difference is significant if it exceeds two "
-        f"standard errors ({noise}).",
-        ["", "conclusion of the paper", "as published", "trained today"],
+        f"standard errors (of the {len(facts.images.y_test):,} test images{other}).",
+        ["in the paper", "conclusion", "as published", "trained today"],
         [
             [
                 escape(EXPERIMENTS[verdict.experiment].name),
@@ -203,17 +199,22 @@ def _mark(finding: Finding) -> str:
 
 def _protocols(page: Page, facts: Facts) -> None:
     watched = n_watched(len(facts.images.y_test))
+    fewer = f" ({TUNED_TRAIN_ERROR_IMAGES:,} for the tuned HOG)"
     page.section("The two training protocols")
     page.table(
         "Training. Unless an experiment changes it, the network is the same: convolution with 64 "
         "filters of 13 x 13 pixels, sigmoid, mean pooling over 2 x 2 regions, softmax.",
         ["", "as published", "trained today"],
         [
-            ["initial weights", "U[-1, 1), also of the biases", "Glorot; biases 0"],
+            ["initial weights", "uniform in [-1, 1), also for biases", "Glorot, biases 0"],
             ["pixels", "divided by 256", "standardized to mean 0 and standard deviation 1"],
             ["optimizer", "SGD, momentum 0.5, after 20 iterations 0.9", "Adam"],
             ["learning rate", "150 / (150 + i) in iteration i", "one cycle, at most 0.02"],
-            ["mini-batches", "256 images, drawn with replacement", "64 images, in epochs"],
+            [
+                "mini-batches",
+                "256 images, drawn with replacement",
+                "64 images, shuffled in every epoch",
+            ],
             [
                 "images seen",
                 f"{TEN_HOURS:,} x {BATCH} for ten hours, {THREE_HOURS:,} x {BATCH} for three",
@@ -222,12 +223,12 @@ def _protocols(page: Page, facts: Facts) -> None:
         ],
     )
     page.text(
-        f"Training errors are measured on at most {watched:,} training images "
-        f"({min(watched, TUNED_TRAIN_ERROR_IMAGES):,} for the tuned HOG). The time of an iteration "
-        "is measured alone, on all cores. Otherwise every network is trained on one thread, as "
-        "many networks at a time as there are cores; the number of threads does not change the "
-        "results. Settings that the text of the paper omits (mini-batch size, schedules, initial "
-        "weights) are from its full report and its published code."
+        f"Training errors are measured on at most {watched:,} training images"
+        f"{fewer if watched > TUNED_TRAIN_ERROR_IMAGES else ''}. The time of an iteration is "
+        "measured alone, on all cores. Otherwise every network is trained on one thread, as many "
+        "networks at a time as there are cores; the number of threads does not change the results. "
+        "Settings that the text of the paper omits (mini-batch size, schedules, initial weights) "
+        "are from its full report and its published code."
     )
 
 
@@ -252,9 +253,9 @@ def _table(page: Page, name: str, rows: Sequence[Row], facts: Facts) -> None:
     }
     cells = {(row.series, row.x): row for row in rows}
     page.table(
-        f"{escape(experiment.name)}: "
-        f"{'test and training errors' if 'train_error' in measures else 'test errors'} in percent"
-        f"{', seconds (s) per iteration' if 's: paper' in columns else ''}. {facts.origin}",
+        f"{'Test and training errors' if 'train_error' in measures else 'Test errors'} in percent"
+        f"{', seconds (s) per iteration' if 's: paper' in columns else ''}"
+        f"{f' ({experiment.name} of the paper)' if experiment.name else ''}. {facts.origin}",
         [experiment.x_names[0], *columns],
         [
             [

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skcnn.study.cli import add_common_arguments, run_command
 from skcnn.study.data import Images, load_images, nested_order
@@ -120,10 +121,9 @@ def run(
     most_frequent = np.unique(images.y_test, return_counts=True)[1].max()
     chance = 100 * (1 - most_frequent / len(images.y_test))
     verdicts = judge(tables, len(images.y_test), chance)
-    filters = {
-        point.series: np.asarray(results[point.run].filters)
-        for point in reversed(points.get("fig9", []))  # the first seed last: it is drawn
-    }
+    filters: dict[str, NDArray] = {}
+    for point in points.get("fig9", []):  # of the first seed
+        filters.setdefault(point.series, np.asarray(results[point.run].filters))
     figures = save_figures(
         figure_makers(tables, filters), settings.out / "pictures", reporter, dpi=DPI
     )

@@ -86,6 +86,7 @@ TODAY: dict[str, Any] = {
     "standardize": True,
     "max_iter": 5,
 }
+PROTOCOLS = {"published": PAPER, "today": TODAY, "last commit": LAST_COMMIT}
 TODAY_GD_RATE = 0.1  # for full-batch gradient descent; larger rates overshoot within five steps
 
 
