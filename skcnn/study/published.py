@@ -145,16 +145,19 @@ _FILTERS_TEST = (
 
 def _cells(
     rows: tuple[int, ...], columns: tuple[int, ...], train: Table, test: Table
-) -> dict[tuple[int, int], tuple[float, float]]:
-    """(row, column) -> (training error, test error)"""
+) -> dict[str, dict[tuple[int, int], float]]:
+    """The training and the test error of each cell (row, column)."""
     return {
-        (row, column): (train[i][j], test[i][j])
-        for i, row in enumerate(rows)
-        for j, column in enumerate(columns)
+        name: {
+            (row, column): errors[i][j]
+            for i, row in enumerate(rows)
+            for j, column in enumerate(columns)
+        }
+        for name, errors in (("train_error", train), ("test_error", test))
     }
 
 
-# (pooling regions per side, filter size) -> (training error, test error)
+# By pooling regions per side and filter size.
 HEATMAP_REGIONS_SIZES = _cells(HEATMAP_REGIONS, HEATMAP_SIZES, _REGIONS_TRAIN, _REGIONS_TEST)
-# (filter size, number of filters) -> (training error, test error)
+# By filter size and number of filters.
 HEATMAP_SIZES_FILTERS = _cells(HEATMAP_SIZES, HEATMAP_FILTERS, _FILTERS_TRAIN, _FILTERS_TEST)

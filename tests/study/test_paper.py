@@ -15,7 +15,7 @@ from skcnn.study import published
 from skcnn.study.data import Images
 from skcnn.study.paper2014 import execute as execution
 from skcnn.study.paper2014 import networks, paper_classifier, run, today_classifier
-from skcnn.study.paper2014.experiments import EXPERIMENTS, COMPARED, Scope, resolve
+from skcnn.study.paper2014.experiments import COMPARED, EXPERIMENTS, Scope, resolve
 from skcnn.study.paper2014.hog import HOG_2014, HOG_TUNED, HOGRun
 from skcnn.study.paper2014.networks import CNNRun, FitResult, TimingResult, TimingRun
 from skcnn.study.paper2014.report import closest_training
@@ -105,9 +105,11 @@ def test_published_values_are_complete():
     for name in EXPERIMENTS.keys() - {"fig8", "fig9", "fig10"}:
         xs = {point.x for point in Scope().points(name) if point.series in COMPARED}
         assert xs == {row.x for row in paper_rows(name)}, name
-    assert len(published.HEATMAP_REGIONS_SIZES) == len(published.HEATMAP_SIZES_FILTERS) == 42
-    assert published.HEATMAP_REGIONS_SIZES[5, 5] == (49.7, 62.4)
-    assert published.HEATMAP_SIZES_FILTERS[17, 256] == (24.9, 24.0)
+    regions, filters = published.HEATMAP_REGIONS_SIZES, published.HEATMAP_SIZES_FILTERS
+    for column in ("train_error", "test_error"):
+        assert len(regions[column]) == len(filters[column]) == 42
+    assert (regions["train_error"][5, 5], regions["test_error"][5, 5]) == (49.7, 62.4)
+    assert (filters["train_error"][17, 256], filters["test_error"][17, 256]) == (24.9, 24.0)
     assert len(published.FIG10_TEST) == 11
     assert min(published.TABLE2.values()) == 1.73
     for errors in (published.FIG8_TRAIN, published.FIG8_TEST):

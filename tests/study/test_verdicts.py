@@ -67,11 +67,11 @@ def test_verdicts_on_output_and_method():
 def test_verdicts_on_time_heatmaps_and_shares():
     assert _statuses("fig8", published.FIG8_TEST) == [HOLDS]
     assert _statuses("fig8", {1: 30.0, 2: 29.0, 3: 5.0}) == [FAILS]
-    for name, cells in (
+    for name, columns in (
         ("heatmap1", published.HEATMAP_REGIONS_SIZES),
         ("heatmap2", published.HEATMAP_SIZES_FILTERS),
     ):
-        tests = {x: pair[1] for x, pair in cells.items()}
+        tests = columns["test_error"]
         assert _statuses(name, tests) == [HOLDS]
         (verdict,) = judge({name: _series(tests)}, n_test=10_000)
         assert "rank correlation with the paper's cells 1.00" in verdict.today.text

@@ -111,16 +111,6 @@ def _by_iteration(errors: Mapping[float, float]) -> dict[int, float]:
     return {round(hours * TEN_HOURS / 10): error for hours, error in errors.items()}
 
 
-def _columns(
-    cells: Mapping[tuple[int, int], tuple[float, float]],
-) -> dict[str, dict[tuple[int, int], float]]:
-    """The columns of a heatmap's cells."""
-    return {
-        column: {x: errors[place] for x, errors in cells.items()}
-        for place, column in enumerate(("train_error", "test_error"))
-    }
-
-
 _HIDDEN = {"none": (), "10": (10,), "16": (16,), "32": (32,), "32-16": (32, 16)}
 _SIGMOID = {"output": "sigmoid"}
 _GRADIENT_DESCENT = {"full_batch": True, "iterations": GD_ITERATIONS}
@@ -227,10 +217,10 @@ EXPERIMENTS = {
         x_names=("pooling regions per side", "filter size"),
         settings=_vary(
             ("pool_regions", "filter_size"),
-            published.HEATMAP_REGIONS_SIZES,
+            published.HEATMAP_REGIONS_SIZES["test_error"],
             iterations=THREE_HOURS,
         ),
-        published=_columns(published.HEATMAP_REGIONS_SIZES),
+        published=published.HEATMAP_REGIONS_SIZES,
     ),
     "heatmap2": Experiment(
         name="Section 5.6",
@@ -240,9 +230,11 @@ EXPERIMENTS = {
         caption="Training error (top) and test error (bottom) in percent.",
         x_names=("filter size", "filters"),
         settings=_vary(
-            ("filter_size", "n_filters"), published.HEATMAP_SIZES_FILTERS, iterations=THREE_HOURS
+            ("filter_size", "n_filters"),
+            published.HEATMAP_SIZES_FILTERS["test_error"],
+            iterations=THREE_HOURS,
         ),
-        published=_columns(published.HEATMAP_SIZES_FILTERS),
+        published=published.HEATMAP_SIZES_FILTERS,
     ),
     "fig10": Experiment(
         name="Figs. 10 and 11",

@@ -221,12 +221,14 @@ def _mean(cells: Mapping[tuple[int, int], float], place: int, values: Iterable[i
     return float(np.mean([error for x, error in cells.items() if x[place] in values]))
 
 
-def _rank_correlation(errors: Errors, cells: Mapping[tuple[int, int], tuple[float, float]]) -> str:
+def _rank_correlation(errors: Errors, columns: Mapping[str, Mapping[Any, float]]) -> str:
     """Agreement with the order of the paper's cells."""
-    ours, paper = [errors.test[x] for x in cells], [test for _, test in cells.values()]
-    if len(set(ours)) == 1:
+    paper = columns["test_error"]
+    new = [errors.test[x] for x in paper]
+    if len(set(new)) == 1:
         return "all cells are equal"
-    return f"rank correlation with the paper's cells {spearmanr(ours, paper).statistic:.2f}"
+    correlation = spearmanr(new, list(paper.values())).statistic
+    return f"rank correlation with the paper's cells {correlation:.2f}"
 
 
 def _training_images(errors: Errors) -> Finding:
