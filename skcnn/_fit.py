@@ -126,7 +126,8 @@ def _split(work: Any, problem: Problem) -> tuple[NDArray[np.intp], NDArray[np.in
         raise ValueError(
             f"early_stopping=True could not set aside validation_fraction="
             f"{work.validation_fraction} of {len(usable)} images with every class in both parts "
-            f"({str(error).rstrip('.')}). Give more images, another validation_fraction, or X_val and y_val."
+            f"({str(error).rstrip('.')}). Give more images, another validation_fraction, or X_val "
+            "and y_val."
         ) from error
     return train, held_out
 

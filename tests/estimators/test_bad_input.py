@@ -30,7 +30,7 @@ PARAMETERS = [
     ({"n_filters": ()}, "n_filters is empty; expected at least one convolution layer"),
     (
         {"n_filters": (4, 0)},
-        r"n_filters is \(4, 0\); expected a positive int or a tuple of positive ints",
+        r"n_filters is \(4, 0\); expected a positive int or a tuple",
     ),
     ({"n_filters": (4, 2.5)}, r"n_filters is \(4, 2\.5\); expected"),
     ({"n_filters": True}, "n_filters is True; expected"),
@@ -38,7 +38,7 @@ PARAMETERS = [
     ({"filter_size": (3, 3)}, r"filter_size has 2 values \(\(3, 3\)\), but n_filters defines 1"),
     (
         {"padding": "valid", "filter_size": 9},
-        "filter_size is 9, but the images.* have 8 x 8 pixels",
+        "filter_size is 9, but .* have 8 x 8 pixels",
     ),
     (
         {"padding": "valid", "filter_size": 4, "n_filters": (2, 2)},
@@ -200,9 +200,7 @@ def test_bad_classes_for_partial_fit(images):
     X, y = images
     with pytest.raises(ValueError, match="classes must be passed on the first call to partial_fit"):
         fast().partial_fit(X, y)
-    with pytest.raises(
-        ValueError, match=r"y has the labels \[8, 9\]; expected labels among the classes"
-    ):
+    with pytest.raises(ValueError, match=r"y has the labels \[8, 9\]; expected labels among"):
         fast().partial_fit(X, y, classes=range(8))
     with pytest.raises(ValueError, match=r"at least 2 classes; got 1 class: \[3\]"):
         fast().partial_fit(X[y == 3], y[y == 3], classes=[3])
@@ -211,14 +209,14 @@ def test_bad_classes_for_partial_fit(images):
     for labels, message in (
         (
             y + 5,
-            r"y has the labels \[10, 11, 12, 13, 14\]; expected labels among the classes \[0, 1,",
+            r"y has the labels \[10, 11, 12, 13, 14\]; expected .* classes \[0, 1,",
         ),
         (y.astype(str), r"y has the labels \['0', .*expected labels among the classes \[0, 1,"),
     ):
         with pytest.raises(ValueError, match=message):
             model.partial_fit(X, labels)
     with pytest.raises(
-        ValueError, match=r"classes is \[0, 1, 2\]; expected \[0, .*as at the first call"
+        ValueError, match=r"classes is \[0, 1, 2\]; expected \[0, .* the first call"
     ):
         model.partial_fit(X, y, classes=[0, 1, 2])
     assert state_of(model) == before
@@ -250,7 +248,7 @@ def test_invalid_warm_starts(images):
         (
             X,
             np.minimum(y, 8),
-            r"y has the classes \[0, 1, .*needs the same classes as before, \[0, 1",
+            r"y has the classes \[0, 1, .* same classes as before, \[0, 1",
         ),
         (X, y.astype(str), "needs the same classes as before"),
         (X[:, :4], y, r"X has images of shape \(4, 8, 1\), but .* fitted on .* \(8, 8, 1\)"),
