@@ -16,10 +16,10 @@ from skcnn.engine.layers import (
     MaxPool2D,
     MeanPool2D,
 )
-from skcnn.engine.layers.checks import run_layer
 from skcnn.engine.layers.convolution import winograd
 from skcnn.engine.layers.convolution.gemm import GemmConvolution
 from skcnn.engine.layers.convolution.winograd import WinogradConvolution
+from skcnn.engine.layers.running import run_layer
 from skcnn.engine.network import Network
 from skcnn.engine.workspace import Workspace
 

@@ -1,0 +1,197 @@
+"""Running one layer by itself, between layers that copy: the basis of `checks`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from skcnn.engine.layer import Kernel, Layer, Namespace, Plan, Shape
+from skcnn.engine.layers.convolution import Conv2D
+from skcnn.engine.layers.flatten import Flatten
+from skcnn.engine.network import Network
+from skcnn.engine.runtime.calls import Calls
+from skcnn.engine.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class LayerRun:
+    """What a layer computed for one tile of n images (or rows of features).
+
+    Attributes
+    ----------
+    y : ndarray of shape (n, *out_shape)
+    dx : ndarray of shape (n, *in_shape)
+    gradients, observed : dict
+        Gradients of the parameters, and what was observed for the state, by name.
+    """
+
+    y: NDArray[Any]
+    dx: NDArray[Any]
+    gradients: dict[str, NDArray[Any]]
+    observed: dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class _Copy(Layer, Kernel):
+    """A layer that copies its input, so that the layer behind it has to compute ``m.dx``."""
+
+    def plan(self, in_shape: Shape) -> Plan:
+        return Plan(kernel=self, out_shape=in_shape)
+
+    def forward(self, p: Namespace, m: Namespace) -> Calls:
+        return [partial(np.copyto, m.y, m.x)]
+
+    def backward(self, p: Namespace, m: Namespace, g: Namespace) -> Calls:
+        return [] if m.dx is None else [partial(np.copyto, m.dx, m.dy)]
+
+
+class SurroundedLayer:
+    """A layer within a small network, and the memory to train it on one tile."""
+
+    def __init__(
+        self,
+        layer: Layer,
+        in_shape: Shape,
+        n_images: int,
+        dtype: DTypeLike,
+        *,
+        behind_convolution: bool = False,
+        followed_by: int = 0,
+        seed: int = 0,
+    ) -> None:
+        self.image_shape = in_shape if len(in_shape) == 3 else (1, 1, *in_shape)
+        channels = self.image_shape[2]
+        before: list[Layer] = [Conv2D(channels, 1) if behind_convolution else _Copy()]
+        if len(in_shape) == 1:
+            before.append(Flatten())
+        behind: list[Layer] = []
+        if followed_by:
+            behind = [Conv2D(layer.plan(in_shape).out_shape[-1], followed_by)]
+        self.at = len(before)
+        self.network = network = Network([*before, layer, *behind], self.image_shape, dtype)
+        self.plan = network.plans[self.at]
+        network.initialize(np.random.default_rng(seed))
+        if behind_convolution:
+            network.layer_parameters[0].weights[:] = np.eye(channels)
+        if behind:  # the centre of an odd filter copies
+            weights = network.layer_parameters[-1].weights
+            weights[:] = 0
+            centre = (followed_by - 1) // 2
+            weights[centre, centre] = np.eye(weights.shape[-1])
+        self.parameters: dict[str, NDArray[Any]] = vars(network.layer_parameters[self.at])
+        self.state: dict[str, NDArray[Any]] = vars(network.layer_state[self.at])
+        prepared, self.derive = network.prepare(training=True)
+        self.gradients = network.views(np.full(network.n_parameters, np.nan, dtype))
+        self.observed = network.state_views(np.full(network.n_state, np.nan, dtype))
+        self.factors = [
+            Namespace(
+                x=np.zeros((n_images, *before_shape), dtype),
+                dy=np.zeros((n_images, *plan.out_shape), dtype),
+            )
+            if any(parameter.whole_batch for parameter in plan.parameters.values())
+            else None
+            for before_shape, plan in zip(network.shapes[:-1], network.plans, strict=True)
+        ]
+        self._bits = np.random.PCG64(seed)
+        self._start_of_stream = self._bits.state
+        self.space = Workspace(
+            network,
+            n_images,
+            prepared,
+            gradients=self.gradients,
+            observed=self.observed,
+            factors=self.factors,
+            rng=np.random.Generator(self._bits),
+        )
+
+    def forward_and_backward(self, x: NDArray[Any], dy: NDArray[Any]) -> NDArray[Any]:
+        """Run one tile; returns a copy of the output, whose memory backward may overwrite."""
+        self._bits.state = self._start_of_stream
+        np.copyto(self.space.input, x.reshape(len(x), *self.image_shape))
+        for call in self.derive:
+            call()
+        self.space.forward()
+        y = self.space.output.copy()
+        np.copyto(self.space.doutput, dy)
+        self.space.backward()
+        return y
+
+    def run(self, x: NDArray[Any], dy: NDArray[Any]) -> LayerRun:
+        """The results for one tile; another one runs before it, of which nothing may remain."""
+        rng = np.random.default_rng(1)
+        self.forward_and_backward(rng.standard_normal(x.shape), rng.standard_normal(dy.shape))
+        y = self.forward_and_backward(x, dy)
+        gradients = dict(vars(self.gradients[self.at]))
+        factors = self.factors[self.at]
+        for name, parameter in self.plan.parameters.items():
+            if parameter.whole_batch and factors is not None:
+                gradients[name] = factors.x.T @ factors.dy
+        m = self.space.memories[self.at]
+        dx = m.dx
+        if x.ndim == 4:  # from (h, period, t, w / period, c)
+            dx = m.dx_planes.transpose(2, 0, 3, 1, 4).reshape(x.shape)
+        return LayerRun(y, dx.copy(), gradients, dict(vars(self.observed[self.at])))
+
+
+def run_layer(
+    layer: Layer,
+    x: NDArray[Any],
+    dy: NDArray[Any],
+    parameters: Mapping[str, NDArray[Any]] | None = None,
+    *,
+    dtype: DTypeLike = np.float64,
+    behind_convolution: bool = False,
+    followed_by: int = 0,
+    seed: int = 0,
+) -> LayerRun:
+    """Run a layer forward and backward on one tile, between layers that copy.
+
+    Parameters
+    ----------
+    layer : Layer
+    x : ndarray of shape (n, h, w, c) or (n, features)
+    dy : ndarray of shape (n, *out_shape)
+        Gradient of the output.
+    parameters : mapping of str to array, default=None
+        None: those that the layer's `init` draws.
+    dtype : float32 or float64
+    behind_convolution : bool
+        A convolution stands before the layer, which never pads its output and can write columns in
+        another order, in place of a layer that simply copies.
+    followed_by : int
+        Size of the filters of a convolution behind the layer, for which the output is padded; 0:
+        there is none.
+    seed : int
+        Of the parameters and of the random stream.
+
+    Returns
+    -------
+    LayerRun
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcnn.engine.layers import MaxPool2D
+    >>> from skcnn.engine.layers.running import run_layer
+    >>> x = np.arange(4.0).reshape(1, 2, 2, 1)
+    >>> run = run_layer(MaxPool2D(2), x, np.ones((1, 1, 1, 1)))
+    >>> run.y.ravel().tolist(), run.dx.ravel().tolist()
+    ([3.0], [0.0, 0.0, 0.0, 1.0])
+    """
+    surrounded = SurroundedLayer(
+        layer,
+        x.shape[1:],
+        len(x),
+        dtype,
+        behind_convolution=behind_convolution,
+        followed_by=followed_by,
+        seed=seed,
+    )
+    for name, value in (parameters or {}).items():
+        surrounded.parameters[name][:] = value
+    return surrounded.run(x, dy)
