@@ -23,17 +23,17 @@ Run = CNNRun | HOGRun | TimingRun
 
 @dataclass(frozen=True)
 class Experiment:
-    """A table or a figure of the paper. The texts are HTML."""
+    """A table or a figure of the paper. The texts are HTML.
+
+    A network is trained for each x and each series. Its time is measured if the paper has times.
+    """
 
     title: str
     text: str
     caption: str
-    x_names: tuple[str, ...]  # column names of x
+    x_names: tuple[str, ...]  # columns of x
     name: str = ""  # in the paper
-    settings: Mapping[Any, Mapping[str, Any]] = field(
-        default_factory=dict
-    )  # changes of the network
-    timed: bool = False  # also measure the time per iteration
+    settings: Mapping[Any, Mapping[str, Any]] = field(default_factory=dict)  # x: fields of CNNRun
     published: Mapping[str, Mapping[Any, float]] = field(default_factory=dict)  # by column and x
     labels: Mapping[str, str] = field(default_factory=dict)  # of values of x that are names
     series: Mapping[str, Callable[[CNNRun], CNNRun]] = field(
@@ -84,8 +84,9 @@ class Scope:
     def points(self, name: str) -> Iterator[Point]:
         """All points of an experiment."""
         if name == "fig10":
-            for variant, shares in ((HOG_2014, published.FIG10_TEST), (HOG_TUNED, _TUNED_SHARES)):
-                for share in shares:
+            shares = {HOG_2014: [*map(int, published.FIG10_TEST)], HOG_TUNED: _TUNED_SHARES}
+            for variant in shares:
+                for share in shares[variant]:
                     for seed in range(1 if share == 100 else self.seeds):  # 100 %: no randomness
                         yield Point(variant, share, HOGRun(variant, share, seed))
         experiment = EXPERIMENTS[name]
@@ -94,7 +95,7 @@ class Scope:
                 for seed in range(self.seeds):
                     run = self.adapt(change(CNNRun(seed=seed, **changes)))
                     yield Point(series, x, run)
-            if experiment.timed:
+            if "seconds_per_iteration" in experiment.published:
                 timing = TimingRun(run.filter_size, run.n_filters, run.pool_regions, run.hidden)
                 yield Point("seconds", x, timing)
 
@@ -124,7 +125,6 @@ EXPERIMENTS = {
         caption="Test error by neurons of the hidden layers.",
         x_names=("hidden layers",),
         settings={x: {"hidden": sizes} for x, sizes in _HIDDEN.items()},
-        timed=True,
         published={
             "test_error": published.TABLE2,
             "seconds_per_iteration": published.TABLE2_SECONDS,
@@ -140,7 +140,6 @@ EXPERIMENTS = {
         caption="Error and time per iteration against the filter size.",
         x_names=("filter size",),
         settings=_vary(("filter_size",), published.FIG2),
-        timed=True,
         published={"test_error": published.FIG2, "seconds_per_iteration": published.FIG3_SECONDS},
     ),
     "fig4": Experiment(
@@ -151,7 +150,6 @@ EXPERIMENTS = {
         caption="Error and time per iteration against the number of filters.",
         x_names=("filters",),
         settings=_vary(("n_filters",), published.FIG4),
-        timed=True,
         published={"test_error": published.FIG4, "seconds_per_iteration": published.FIG5_SECONDS},
     ),
     "fig6": Experiment(
@@ -163,7 +161,6 @@ EXPERIMENTS = {
         caption="Error and time per iteration against the number of pooling regions per side.",
         x_names=("pooling regions per side",),
         settings=_vary(("pool_regions",), published.FIG6),
-        timed=True,
         published={"test_error": published.FIG6, "seconds_per_iteration": published.FIG7_SECONDS},
     ),
     "sec5.5": Experiment(

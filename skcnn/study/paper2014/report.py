@@ -53,7 +53,7 @@ class Facts:
     @property
     def origin(self) -> str:
         """For captions: where the new values are from."""
-        spread = ", error bars and ± are standard deviations over the seeds"
+        spread = " (error bars and ±: standard deviation over the seeds)"
         quick = f"; <b>quick run with {percent(QUICK, 0)} of the iterations</b>"
         return (
             f"New values: {len(self.images.y_train):,} training images of "
@@ -146,8 +146,8 @@ def _headline(tables: Tables, facts: Facts) -> str:
     published, today = (curve(rows, series)["none"] for series in COMPARED)
     return (
         f"An iteration of the paper's network took {old} s in 2014 and takes {1000 * new:.0f} ms "
-        f"now, a factor of {old / new:,.0f}. Its ten hours of training, {TEN_HOURS:,} iterations, "
-        f"take {seconds(TEN_HOURS * new)}. Without a hidden layer, the test error is "
+        f"now ({old / new:,.0f} times faster). Its ten hours of training, {TEN_HOURS:,} "
+        f"iterations, take {seconds(TEN_HOURS * new)}. Without a hidden layer, the test error is "
         f"{DEFAULT_TEST_ERROR} % in the paper, {published:.2f} % in the rerun as published, and "
         f"{today:.2f} % trained today. "
     )

@@ -34,21 +34,11 @@ QUICK_TRAIN, QUICK_TEST = 2_000, 1_000  # images of a quick run
 
 @dataclass(frozen=True)
 class Rerun:
-    """Result of `run`.
+    """Result of `run`."""
 
-    Attributes
-    ----------
-    report : Path
-        The HTML report.
-    tables : dict of str to list of Row
-        Rows by experiment; errors in percent, times in seconds.
-    verdicts : list of Verdict
-        Whether the paper's conclusions hold.
-    """
-
-    report: Path
-    tables: Tables
-    verdicts: list[Verdict]
+    report: Path  # HTML
+    tables: Tables  # rows by experiment; errors in percent, times in seconds
+    verdicts: list[Verdict]  # whether the paper's conclusions hold
 
 
 def run(
