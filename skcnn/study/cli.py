@@ -48,24 +48,10 @@ def run_command(
     run: Callable[..., ReportT],
     summarize: Callable[[ReportT], str],
 ) -> int:
-    """Parse the arguments, call `run` with them, and print a summary of what it returns.
+    """Call `run` with the parsed arguments; print a summary of what it returns, and its `report`.
 
-    Parameters
-    ----------
-    parser : ArgumentParser
-        Its arguments are the parameters of `run`, and ``--quiet``.
-    argv : sequence of str or None
-        Arguments. None: those of the process.
-    run : callable
-        Returns an object with an attribute `report`, the path of the report.
-    summarize : callable
-        What `run` returned -> text.
-
-    Returns
-    -------
-    status : int
-        Exit status: 0 for success; 2 if an argument, the data or the installation is wrong;
-        130 after Ctrl-C.
+    The arguments are the parameters of `run`, and --quiet. Returns the exit status: 0 for success,
+    2 if an argument, the data or the installation is wrong, 130 after Ctrl-C.
     """
     arguments: dict[str, Any] = vars(parser.parse_args(argv))
     verbose = not arguments.pop("quiet")

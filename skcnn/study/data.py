@@ -20,7 +20,13 @@ from skcnn.study.formatting import count
 TEST_SHARE = 1 / 3  # of scikit-learn's digits, which have no split of their own
 SPLIT_SEED = 0
 LEAST_PER_CLASS = 2  # training images of each class in a subset
-MNIST = (  # name and source
+# Name and source.
+DIGITS = (
+    "scikit-learn's digits",
+    "The 1,797 scans of handwritten digits that come with scikit-learn. A third of them, drawn at "
+    f"random with every class in proportion (seed {SPLIT_SEED}), is set aside for testing.",
+)
+MNIST = (
     "MNIST",
     "Handwritten digits of the MNIST database (LeCun, Cortes and Burges), with its own train/test "
     "split.",
@@ -32,19 +38,10 @@ MNIST_TEST_PIXELS = "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c
 
 @dataclass(frozen=True)
 class Images:
-    """Training and test images.
+    """Training and test images (n, height, width) or (n, height, width, channels), and labels (n,).
 
-    Attributes
-    ----------
-    name, source : str
-        A short name, and a sentence on where the images come from.
-    X_train, X_test : ndarray of shape (n, height, width) or (n, height, width, channels)
-        Images.
-    y_train, y_test : ndarray of shape (n,)
-        Labels.
-    n_available : int or None
-        Number of training images before `load_images` cut them to `train_size`; None if it did
-        not cut them.
+    `source` is a sentence on where they come from, `n_available` the number of training images
+    before `load_images` cut them to `train_size` (None if it did not).
     """
 
     name: str
@@ -62,7 +59,7 @@ class Images:
 
     @property
     def classes(self) -> NDArray:
-        """The distinct labels in ascending order."""
+        """The distinct labels, sorted."""
         return np.unique(self.y_train)
 
     @property
@@ -148,31 +145,10 @@ def load_images(
 
 
 def nested_order(y: ArrayLike, seed: int) -> NDArray:
-    """A random order of the samples, every prefix of which has the classes in proportion.
+    """Indices (n,) of the samples in a random order; every prefix has the classes in proportion.
 
     Prefixes of growing length are the nested subsets of a learning curve. The first
     ``2 * n_classes`` samples are two of every class, however rare it is.
-
-    Parameters
-    ----------
-    y : array-like of shape (n,)
-        Labels.
-    seed : int
-        Seed of the random order.
-
-    Returns
-    -------
-    order : ndarray of int of shape (n,)
-        Indices into `y`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skcnn.study.data import nested_order
-    >>> y = np.repeat(["a", "b"], [90, 10])
-    >>> order = nested_order(y, seed=0)
-    >>> [int((y[order[:n]] == "b").sum()) for n in (4, 50, 100)]
-    [2, 5, 10]
     """
     y = np.asarray(y)
     rng = np.random.default_rng(seed)
@@ -185,31 +161,16 @@ def nested_order(y: ArrayLike, seed: int) -> NDArray:
 
 
 def share_of(n: int, percent: int) -> int:
-    """Number of images in a share of `n` images, at least 1.
-
-    Examples
-    --------
-    >>> from skcnn.study.data import share_of
-    >>> share_of(1198, 50), share_of(20, 1)
-    (599, 1)
-    """
+    """Number of images in a share of `n` images, at least 1."""
     return max(1, round(n * percent / 100))
 
 
 def subset_sizes(
     y: NDArray, shares: tuple[int, ...]
 ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Sizes of the subsets for `shares` in percent: those to use, and those too small to use.
+    """(share in percent, number of images) of the subsets to use, and of those that are too small.
 
-    Both are lists of (share, number of images). A subset is too small if it cannot hold two images
-    of every class.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skcnn.study.data import subset_sizes
-    >>> subset_sizes(np.arange(1000) % 10, (1, 2, 100))
-    ([(2, 20), (100, 1000)], [(1, 10)])
+    A subset is too small if it cannot hold two images of every class.
     """
     least = LEAST_PER_CLASS * len(np.unique(y))
     sizes = [(share, share_of(len(y), share)) for share in shares]
@@ -223,26 +184,21 @@ def _load_all(data: Any) -> Images:
         X_train, X_test, y_train, y_test = train_test_split(
             X, y, test_size=TEST_SHARE, stratify=y, random_state=SPLIT_SEED
         )
-        source = (
-            f"The {len(y):,} scans of handwritten digits that come with scikit-learn. A third of "
-            f"them, drawn at random with every class in proportion (seed {SPLIT_SEED}), is set "
-            "aside for testing."
-        )
-        return Images("scikit-learn's digits", source, X_train, y_train, X_test, y_test)
+        return Images(*DIGITS, X_train, y_train, X_test, y_test)
     if isinstance(data, str) and data == "mnist":
         return Images(*MNIST, *datasets.load_mnist())
-    if isinstance(data, (str, Path)):
-        folder = Path(data)
-        if not folder.is_dir():
-            raise ValueError(
-                f'data is {str(data)!r}; expected "digits", "mnist", or a folder that holds four '
-                "IDX files named as those of MNIST. Pass one of these."
-            )
-        name = folder.resolve().name
-        source = f"The four IDX files of the folder {name}, with their own train/test split."
-        images = Images(name, source, *datasets.load_mnist(data_home=folder))
-        return replace(images, name=MNIST[0], source=MNIST[1]) if images.is_mnist else images
-    return _from_arrays(data)
+    if not isinstance(data, str | Path):
+        return _from_arrays(data)
+    folder = Path(data)
+    if not folder.is_dir():
+        raise ValueError(
+            f'data is {str(data)!r}; expected "digits", "mnist", or a folder that holds four IDX '
+            "files named as those of MNIST. Pass one of these."
+        )
+    name = folder.resolve().name
+    source = f"The four IDX files of the folder {name}, with their own train/test split."
+    images = Images(name, source, *datasets.load_mnist(data_home=folder))
+    return replace(images, name=MNIST[0], source=MNIST[1]) if images.is_mnist else images
 
 
 def _from_arrays(data: Any) -> Images:

@@ -8,38 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-STYLE = """
-:root { color-scheme: light; }
-body { margin: 0; background: #fff; color: #1c1c1c;
-  font: 17px/1.6 Georgia, 'Times New Roman', serif; }
-main { max-width: 54rem; margin: 0 auto; padding: 2rem 1.25rem 5rem; }
-h1, h2, h3, table, figcaption, nav, .byline { font-family: system-ui, -apple-system, 'Segoe UI',
-  Roboto, Helvetica, Arial, sans-serif; }
-h1 { font-size: 2rem; line-height: 1.2; margin: 1rem 0 .5rem; }
-h2 { font-size: 1.35rem; margin: 3rem 0 .75rem; border-bottom: 1px solid #d0d0d0; }
-h3 { font-size: 1.05rem; margin: 2rem 0 .5rem; }
-.byline { color: #555; font-size: .85rem; }
-.abstract { background: #f3f6f9; border-left: 4px solid #0072B2; padding: .75rem 1.25rem;
-  margin: 1.5rem 0; }
-.note { background: #fff6e5; border-left: 4px solid #E69F00; padding: .5rem 1.25rem; }
-.scroll { overflow-x: auto; margin: 1.25rem 0; }
-table { border-collapse: collapse; font-size: .85rem; line-height: 1.4; min-width: 55%; }
-caption { text-align: left; color: #444; padding-bottom: .4rem; }
-th, td { padding: .35rem .6rem; text-align: left; vertical-align: top;
-  border-bottom: 1px solid #e2e2e2; }
-th { border-bottom: 2px solid #888; }
-td.number, th.number { text-align: right; white-space: nowrap;
-  font-variant-numeric: tabular-nums; }
-td.best { font-weight: 700; }
-figure { margin: 1.75rem 0; }
-figure img { max-width: 100%; height: auto; display: block; margin: 0 auto; }
-figcaption { font-size: .82rem; line-height: 1.45; color: #444; margin-top: .5rem; }
-code, pre { font-family: ui-monospace, 'SF Mono', Menlo, Consolas, monospace; font-size: .86em; }
-pre { background: #f5f5f5; padding: .75rem 1rem; overflow-x: auto; }
-nav ol { columns: 2; font-size: .9rem; }
-@media print { main { max-width: none; } h2 { break-after: avoid; }
-  figure { break-inside: avoid; } }
-"""
+STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 
 
 class Page:
@@ -91,10 +60,6 @@ class Page:
         number = len(self._sections)
         return self.raw(f"<h2 id='s{number}'>{number} {escape(heading)}</h2>")
 
-    def heading(self, heading: str) -> Page:
-        """Add a heading within a section; it is plain text."""
-        return self.raw(f"<h3>{escape(heading)}</h3>")
-
     def text(self, *paragraphs: str) -> Page:
         """Add paragraphs."""
         return self.raw("\n".join(f"<p>{paragraph}</p>" for paragraph in paragraphs))
@@ -112,20 +77,9 @@ class Page:
         numbers: Iterable[int] = (),
         best: Iterable[tuple[int, int]] = (),
     ) -> None:
-        """Add a numbered table.
+        """Add a numbered table; the header is plain text.
 
-        Parameters
-        ----------
-        caption : str
-            HTML.
-        header : sequence of str
-            Plain text.
-        rows : iterable of sequence of str
-            Cells in HTML.
-        numbers : iterable of int
-            Columns to align to the right.
-        best : iterable of (row, column)
-            Cells to set in bold.
+        The columns `numbers` are aligned to the right, the cells `best` (row, column) are bold.
         """
         self._tables += 1
         numbers, best = set(numbers), set(best)
@@ -163,7 +117,7 @@ class Page:
         lines = list(self._body)
         if self._contents_at is not None:
             lines.insert(self._contents_at, self._contents())
-        # A line must not break between a number and its unit.
+        # No line break between a number and its unit.
         body = "\n".join(lines).replace(" %", "&nbsp;%").replace("p = ", "p&nbsp;=&nbsp;")
         return (
             "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"

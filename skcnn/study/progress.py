@@ -34,20 +34,7 @@ class Stage:
 
 
 class Reporter:
-    """Report the progress of a run.
-
-    Parameters
-    ----------
-    verbose : bool
-        Whether to print anything.
-
-    Examples
-    --------
-    >>> from skcnn.study.progress import Reporter
-    >>> with Reporter(verbose=False).stage("Learning curves", total=2) as stage:
-    ...     stage.advance("CNN, 10 %")
-    ...     stage.advance()
-    """
+    """Report the progress of a run; without `verbose`, print nothing."""
 
     def __init__(self, verbose: bool = True):
         self.verbose = verbose

@@ -51,24 +51,11 @@ def environment(cores: int) -> Environment:
 
 
 def reproducing_command(settings: StudySettings, command: str, *arguments: str) -> str:
-    """The command that makes a report again; for data passed as arrays, the call in Python.
+    """The command that makes a report again; for data passed as arrays, the call of `run`.
 
-    Parameters
-    ----------
-    settings : StudySettings
-        A setting is an option of the command (its name with hyphens) and a parameter of `run`;
-        settings that have their default are left out.
-    command : str
-        The command of ``python -m skcnn``. `run` is in the same package as `settings`.
-    *arguments : str
-        Positional arguments of the command; `run` takes them as one list.
-
-    Examples
-    --------
-    >>> from skcnn.study.comparison.settings import Settings
-    >>> from skcnn.study.provenance import reproducing_command
-    >>> reproducing_command(Settings(data="my images", seeds=5, quick=True), "compare")
-    "python -m skcnn compare --data 'my images' --seeds 5 --quick"
+    Each setting is an option of the command (with hyphens in its name) and a parameter of `run`,
+    which is in the package of the settings and takes the positional arguments as a list. Settings
+    with their default value are left out.
     """
     changed = {
         field.name: value

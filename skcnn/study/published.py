@@ -12,6 +12,11 @@ Errors are in percent, times in seconds per iteration (256 images). Each is of o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TypeVar
+
+X = TypeVar("X")
+
 # Test error of the network without a hidden layer, with 64 filters of 13 x 13 pixels and 2 x 2
 # pooling regions.
 DEFAULT_TEST_ERROR = 2.69
@@ -32,70 +37,22 @@ REASONS = {  # the numbers that the rerun does not reproduce and tries to explai
     **{x: SEC55[x] for x in ("sigmoid", "gradient descent")},
 }
 
-# By hours of training.
-FIG8_TRAIN = {
-    0.25: 31.0,
-    0.5: 15.5,
-    1: 9.8,
-    2: 7.7,
-    3: 6.5,
-    4: 4.6,
-    5: 4.3,
-    6: 4.2,
-    6.75: 3.5,
-}
-FIG8_TEST = {
-    0.25: 30.0,
-    0.5: 13.8,
-    1: 9.2,
-    2: 7.3,
-    3: 6.0,
-    4: 4.2,
-    5: 3.9,
-    6: 3.9,
-    6.75: 3.2,
-}
+
+def _by(xs: Iterable[X], *values: float) -> dict[X, float]:
+    return dict(zip(xs, values, strict=True))
+
+
+_HOURS = (0.25, 0.5, 1, 2, 3, 4, 5, 6, 6.75)
+FIG8_TRAIN = _by(_HOURS, 31.0, 15.5, 9.8, 7.7, 6.5, 4.6, 4.3, 4.2, 3.5)
+FIG8_TEST = _by(_HOURS, 30.0, 13.8, 9.2, 7.3, 6.0, 4.2, 3.9, 3.9, 3.2)
 
 # By percent of the training images: HOG with an SVM (Fig. 10), the CNN with a hidden layer of ten
 # neurons (Fig. 11).
-FIG10_TEST = {
-    5: 18.7,
-    10: 16.1,
-    20: 10.9,
-    30: 7.8,
-    40: 7.5,
-    50: 6.8,
-    60: 6.0,
-    70: 5.8,
-    80: 5.6,
-    90: 5.4,
-    100: 5.35,
-}
+_SHARES = (10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+FIG10_TEST = _by((5, *_SHARES), 18.7, 16.1, 10.9, 7.8, 7.5, 6.8, 6.0, 5.8, 5.6, 5.4, 5.35)
 FIG10_TRAIN = {5: 0.0, 10: 0.0, 20: 0.85, 50: 0.85, 80: 1.55, 100: 1.9}
-FIG11_TEST = {
-    10: 3.53,
-    20: 3.01,
-    30: 2.00,
-    40: 2.83,
-    50: 3.28,
-    60: 2.86,
-    70: 1.90,
-    80: 2.16,
-    90: 1.73,
-    100: 2.25,
-}
-FIG11_TRAIN = {
-    10: 0.05,
-    20: 0.22,
-    30: 0.34,
-    40: 0.71,
-    50: 1.48,
-    60: 1.54,
-    70: 1.11,
-    80: 1.49,
-    90: 1.81,
-    100: 2.00,
-}
+FIG11_TEST = _by(_SHARES, 3.53, 3.01, 2.00, 2.83, 3.28, 2.86, 1.90, 2.16, 1.73, 2.25)
+FIG11_TRAIN = _by(_SHARES, 0.05, 0.22, 0.34, 0.71, 1.48, 1.54, 1.11, 1.49, 1.81, 2.00)
 
 Table = tuple[tuple[float, ...], ...]
 

@@ -23,9 +23,9 @@ ResultT = TypeVar("ResultT")
 
 @dataclass(frozen=True)
 class Part(Generic[ResultT]):
-    """A result that can be stored: its kind, the settings that determine it, and its type.
+    """A result that can be stored: its kind and the settings that determine it.
 
-    `type` is a dataclass, or `dict`: ``type(**fields)`` rebuilds the result from JSON.
+    `type` is its dataclass, or `dict`: ``type(**fields)`` rebuilds the result from JSON.
     """
 
     kind: str
@@ -35,10 +35,7 @@ class Part(Generic[ResultT]):
 
 @dataclass(frozen=True)
 class Job(Generic[ItemT]):
-    """A call in a worker process, which returns one result for each of its items.
-
-    `call` is made by `joblib.delayed`; it returns ``(job.items, results)``.
-    """
+    """A call by `joblib.delayed`, which returns ``(items, results)``: one result for each item."""
 
     items: tuple[ItemT, ...]
     call: Any
@@ -93,30 +90,10 @@ class Session:
     ) -> None:
         """Run jobs in worker processes; store each result and add it to `results`.
 
-        Parameters
-        ----------
-        title : str
-            Title of the stage in the progress report.
-        jobs : iterable of Job
-            Taken one by one, when a worker is free.
-        results : dict
-            Results by item. Those that it holds already count as done.
-        total : int
-            Number of items, for the progress report.
-        part_of : callable
-            Item -> its `Part`.
-        describe : callable
-            Item, result -> the note of the progress report.
-        allows : callable
-            Job -> whether to run it, decided when a worker is free. It may look at `results`.
-        workers : int, default=None
-            Number of worker processes; 1 runs all jobs in this process. None: as many as the
-            session has.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            On Ctrl-C. All results so far are stored.
+        The progress report counts `total` items, those in `results` already as done, and shows
+        what `describe` says of an item and its result. `allows` decides whether a job is run when
+        a worker is free for it; it may look at `results`. `workers` is the number of processes, by
+        default that of the session; 1 runs all jobs in this process.
         """
         n_jobs = workers or self.workers
         parallel = Parallel(
@@ -136,14 +113,9 @@ class Session:
 def open_session(settings: StudySettings, images: Images, reporter: Reporter) -> Iterator[Session]:
     """The session of a study, with its results in ``parts`` of the folder `settings.out`.
 
-    On Ctrl-C it tells where the results are and how to continue, and raises KeyboardInterrupt.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is missing, which the report needs at the end.
+    On Ctrl-C it tells how to continue and raises KeyboardInterrupt.
     """
-    pyplot("The report")
+    pyplot("The report")  # raises ImportError now rather than at the end
     reporter.line(
         f"{images.name}: {len(images.y_train):,} training and {len(images.y_test):,} test images; "
         f"{count(settings.workers, 'core')}; output folder: {settings.out}"

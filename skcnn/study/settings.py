@@ -12,31 +12,9 @@ import joblib
 
 @dataclass(frozen=True, kw_only=True)
 class StudySettings:
-    """What every study is asked to do. A study adds its own settings in a subclass.
+    """What every study is asked to do; the subclasses add settings, their `run` documents all.
 
-    Parameters
-    ----------
-    data : {"digits", "mnist"}, path-like, or four arrays
-        See `skcnn.study.data.load_images`.
-    out : path-like
-        Folder of the report and of the stored results.
-    seeds : int, default=1
-        Number of repetitions; the seeds are 0, 1, ...
-    n_jobs : int, default=None
-        Number of cores to use; negative values count as in joblib. None: all.
-    quick : bool, default=False
-        Whether to make a small run that only shows what the report looks like.
-
-    Raises
-    ------
-    ValueError
-        If a setting is invalid.
-
-    Examples
-    --------
-    >>> from skcnn.study.settings import StudySettings
-    >>> StudySettings(data="digits", out="report", seeds=3).seed_list
-    [0, 1, 2]
+    An invalid setting raises ValueError.
     """
 
     data: Any

@@ -42,28 +42,9 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 
 class Store:
-    """Results in a folder, one JSON file each, found by the settings that determine them.
+    """Results in a folder, one JSON file each, found by their kind and the settings behind them.
 
-    Parameters
-    ----------
-    folder : Path
-        Created if it does not exist.
-    common : dict
-        Settings that all results share: a hash of the data, the versions of the libraries.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from skcnn.study.store import Store
-    >>> store = Store(Path(tempfile.mkdtemp()), {"data": "digits"})
-    >>> store.load("final", {"seed": 0}) is None
-    True
-    >>> store.save("final", {"seed": 0}, {"error": 0.01})
-    >>> store.load("final", {"seed": 0})
-    {'error': 0.01}
-    >>> store.load("final", {"seed": 1}) is None
-    True
+    `common` are settings that all results share: a hash of the data, versions of the libraries.
     """
 
     def __init__(self, folder: Path, common: dict[str, Any]):

@@ -3,9 +3,7 @@
 import csv
 import itertools
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -24,7 +22,6 @@ from skcnn.study.comparison.contenders import CONTENDERS, build, grid_of
 from skcnn.study.comparison.results import Fit, FitKey
 from skcnn.study.comparison.search import order_candidates
 from skcnn.study.data import Images, load_images, nested_order
-from skcnn.study.store import InterruptWatch, Store
 
 
 class Links(HTMLParser):
@@ -159,18 +156,6 @@ def test_a_stopped_run_goes_on(tmp_path, monkeypatch, capsys):
     assert captured.err == ""
     # The first contender's final fit was finished; the second one's is made again.
     assert calls == [["cnn"], ["hog", "svc"], ["hog", "svc"], ["cnn", "pca", "svc"]]
-
-
-def test_ctrl_c_that_a_fit_swallowed_is_noticed(tmp_path):
-    store, before = Store(tmp_path, {}), signal.getsignal(signal.SIGINT)
-    with InterruptWatch() as watch:
-        watch.check()
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):
-            watch.check()
-    assert signal.getsignal(signal.SIGINT) is before  # ignored, in a shell's background
-    assert store.load("final", {}) is None
 
 
 def test_out_of_time_leaves_out_and_says_so(tmp_path):
@@ -322,18 +307,6 @@ def test_failing_fit_tells_why(tmp_path, digits):
     pipeline = build("cnn", {"cnn__filter_size": 99, "cnn__padding": "valid"}, seed=0)
     with pytest.raises(RuntimeError, match=r"(?s)process of its own.*filter"):
         measure.measure_alone(pipeline, few, 50, tmp_path / "m")
-
-
-def test_nested_order_keeps_classes_in_proportion():
-    y = np.repeat([0, 1, 2], [100, 50, 4])
-    for seed in range(5):
-        order = nested_order(y, seed)
-        assert sorted(order) == list(range(len(y)))
-        assert np.bincount(y[order[:6]]).tolist() == [2, 2, 2]
-        for n in (30, 60, 154):
-            counts = np.bincount(y[order[:n]], minlength=3)
-            assert np.all(np.abs(counts - n * np.array([100, 50, 4]) / 154) <= 2)
-    assert not np.array_equal(nested_order(y, 0), nested_order(y, 1))
 
 
 def test_candidates_begin_with_the_defaults_and_every_single_change():

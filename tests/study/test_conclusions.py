@@ -12,7 +12,6 @@ from skcnn.study.comparison.results import FinalFit, Fit, FitKey, Pair, Results,
 from skcnn.study.comparison.settings import Settings
 from skcnn.study.data import MNIST_TRAIN_IMAGES, Images
 from skcnn.study.provenance import Environment
-from skcnn.study.statistics import McNemar, crossings, mcnemar
 
 LABELS = np.zeros(100, dtype=int)
 
@@ -56,23 +55,6 @@ def made_up(*, final=None, cnn=((0.2,), (0.1,)), hog=((0.3,), (0.2,)), images=No
         curves=curves,
         skipped=[],
     )
-
-
-def test_mcnemar_by_hand():
-    a = np.array([1, 1, 1, 0, 0, 0, 0], dtype=bool)
-    b = np.array([1, 0, 0, 0, 0, 0, 0], dtype=bool)
-    assert mcnemar(a, b) == McNemar(only_a=2, only_b=0, both=1, p_value=0.5)
-    assert mcnemar(a, a).p_value == 1.0
-
-
-def test_crossings_by_hand():
-    assert crossings([1, 10], [1, 2]) == []
-    assert crossings([1, 100], [-1, 1]) == pytest.approx([10])
-    assert crossings([1, 10, 100], [-1, 0, 1]) == pytest.approx([10])
-    assert crossings([1, 10, 100], [0.02, 0, -0.01]) == pytest.approx([10])
-    assert crossings([1, 10, 1000, 10_000], [2, 0, 0, -1]) == pytest.approx([100])
-    assert crossings([1, 10, 100], [1, 0, 1]) == []
-    assert len(crossings([1, 10, 100], [1, -1, 1])) == 2
 
 
 @pytest.mark.parametrize(

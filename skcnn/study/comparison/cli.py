@@ -57,13 +57,5 @@ def parser(prog: str = "python -m skcnn compare") -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "python -m skcnn compare") -> int:
-    """Run the command; see `skcnn.study.cli.run_command` for its exit status.
-
-    Parameters
-    ----------
-    argv : sequence of str, default=None
-        Arguments. None: those of the process.
-    prog : str
-        Name of the command in its messages.
-    """
+    """Run the command with these arguments, by default those of the process; return its status."""
     return run_command(parser(prog), argv, run, lambda comparison: comparison.summary)

@@ -65,26 +65,10 @@ def build(
     n_jobs: int | None = None,
     memory: joblib.Memory | None = None,
 ) -> Pipeline:
-    """Build the unfitted pipeline of a contender.
+    """The unfitted pipeline of a contender.
 
-    Parameters
-    ----------
-    key : {"cnn", "hog_svc", "cnn_svc"}
-        The contender.
-    params : dict
-        Parameters of the pipeline.
-    seed : int
-        Seed of the network.
-    n_jobs : int or None
-        Number of cores for the network and for HOG; an SVC uses one.
-    memory : joblib.Memory or None
-        Cache of HOG features and fitted networks, which settings of the SVC share.
-
-    Examples
-    --------
-    >>> from skcnn.study.comparison.contenders import build
-    >>> build("cnn_svc", {"svc__C": 1.0}, seed=0).named_steps["svc"].C
-    1.0
+    `seed` is that of the network, `n_jobs` the number of cores for the network and HOG (an SVC uses
+    one), `memory` a cache of HOG features and fitted networks, which settings of the SVC share.
     """
     if key == "hog_svc":
         pipeline = make_hog_svc()
@@ -109,29 +93,9 @@ def fixed_params(key: str, quick: bool) -> Params:
 
 
 def grid_of(key: str, images: Images, quick: bool = False) -> Grid:
-    """The grid that the search of a contender tries, apart from `fixed_params`.
+    """The grid that the search of a contender tries; the first value of every list is its default.
 
-    Parameters
-    ----------
-    key : {"cnn", "hog_svc", "cnn_svc"}
-        The contender.
-    images : Images
-        The data, on which the cells of HOG and the widths of kernels depend.
-    quick : bool, default=False
-        Whether the run is a quick one.
-
-    Returns
-    -------
-    grid : list of dict of str to list
-        As for `GridSearchCV`. The first value of every list is the default.
-
-    Examples
-    --------
-    >>> from skcnn.study.comparison.contenders import grid_of
-    >>> from skcnn.study.data import load_images
-    >>> grid = grid_of("cnn_svc", load_images("digits"))
-    >>> grid[0]["svc__C"], grid[0]["pca__n_components"]
-    ([10.0, 1.0, 100.0], [0.95, 0.8])
+    The cells of HOG and the widths of its kernels depend on the images.
     """
     if key == "cnn":
         fixed = fixed_params(key, quick)

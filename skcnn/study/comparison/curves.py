@@ -30,22 +30,7 @@ def learning_curves(
     A seed determines the subsets, which are the same for all contenders, and the initial weights
     of the network. The fit on all images with seed 0 is that of `final`. HOG + SVC does not depend
     on the seed there, so it has that result for every seed. CNN and CNN features + SVC share their
-    network, which is trained once for both.
-
-    Parameters
-    ----------
-    params : dict of str to dict
-        Chosen parameters by contender.
-    final : dict of str to FinalFit
-        Fits on all training images by contender.
-    images, settings, budget, session
-        Those of the run.
-
-    Returns
-    -------
-    fits : dict of FitKey to Fit
-    skipped : list of FitKey
-        Fits for which there was no time.
+    network, which is trained once for both. Returns the fits, and those skipped for lack of time.
     """
     sizes, _ = subset_sizes(images.y_train, settings.shares)
     keys = [

@@ -31,27 +31,8 @@ _RUN_JOB = "import sys; from skcnn.study.comparison.measure import run_job; run_
 def fit_and_test(pipeline: Pipeline, images: Images, train_error_size: int) -> Fit:
     """Fit a pipeline and measure its errors.
 
-    Parameters
-    ----------
-    pipeline : Pipeline
-        Fitted in place.
-    images : Images
-        The data.
-    train_error_size : int
-        Maximum number of training images for the training error. They are evenly spaced, as the
-        training images may be sorted by class.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.svm import SVC
-    >>> from skcnn.study.comparison.measure import fit_and_test
-    >>> from skcnn.study.data import Images
-    >>> X, y = np.arange(4)[:, None], np.array([0, 0, 1, 1])
-    >>> images = Images("numbers", "Four numbers.", X, y, X, y)
-    >>> fit_and_test(make_pipeline(SVC(kernel="linear")), images, 4).test_error
-    0.0
+    The training error is measured on at most `train_error_size` images. They are evenly spaced, as
+    the training images may be sorted by class.
     """
     start = time.perf_counter()
     with warnings.catch_warnings():
@@ -72,23 +53,9 @@ def fit_and_test(pipeline: Pipeline, images: Images, train_error_size: int) -> F
 def measure_alone(
     pipeline: Pipeline, images: Images, train_error_size: int, model_path: Path
 ) -> FinalFit:
-    """Fit a pipeline in a new process; measure its errors and its costs.
+    """Fit a pipeline in a new process, measure its errors and costs, and dump it to `model_path`.
 
-    Parameters
-    ----------
-    pipeline : Pipeline
-        Not fitted.
-    images : Images
-        The data.
-    train_error_size : int
-        Maximum number of training images for the training error.
-    model_path : Path
-        File for the fitted pipeline, for `joblib.load`.
-
-    Raises
-    ------
-    RuntimeError
-        If the process fails; with its standard error.
+    Raises RuntimeError with the standard error of the process if that fails.
     """
     with tempfile.TemporaryDirectory(prefix="skcnn-") as folder:
         job, answer = Path(folder, "job.joblib"), Path(folder, "answer.joblib")

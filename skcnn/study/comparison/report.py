@@ -25,21 +25,7 @@ Pictures = dict[str, Path]
 
 
 def write_report(results: Results, conclusions: list[str], pictures: Pictures) -> str:
-    """The report as one HTML page.
-
-    Parameters
-    ----------
-    results : Results
-        Everything that was measured.
-    conclusions : list of str
-        Paragraphs of plain text.
-    pictures : dict of str to Path
-        PNG files by name.
-
-    Returns
-    -------
-    html : str
-    """
+    """The report as one HTML page; `conclusions` are paragraphs of plain text."""
     page = Page(f"CNN versus HOG + SVC on {results.images.name}")
     _opening(page, results)
     _methods(page, results, pictures)

@@ -27,18 +27,21 @@ from skcnn.study.statistics import (
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A setting that a search tried: its mean error over the folds, `spread` their deviation.
+class Scores:
+    """A setting's mean error over the folds, its standard deviation, and time and size of a fit."""
 
-    `images` and `fit_seconds` are those of one fit; `order` is the position in the search.
-    """
-
-    params: Params
-    order: int
     error: float
     spread: float
     fit_seconds: float
     images: int
+
+
+@dataclass(frozen=True)
+class Candidate(Scores):
+    """A setting that a search tried; `order` is its position in the search."""
+
+    params: Params
+    order: int
 
 
 @dataclass(frozen=True)
@@ -169,18 +172,8 @@ class Crossing:
 class Results:
     """All results of a comparison: what was measured, and what follows from it.
 
-    Attributes
-    ----------
-    images, settings, environment
-        The data, what the run was asked to do, and the machine.
-    params : dict of str to dict
-        The chosen parameters by contender, as `final` and `search`.
-    curves : dict of FitKey to Fit
-        The fits of the learning curves.
-    skipped : list of FitKey
-        Fits for which there was no time.
-    elapsed : float
-        Seconds of the run.
+    `params` (the chosen ones), `search` and `final` are by contender. `skipped` are fits of the
+    learning curves for which there was no time, `elapsed` the seconds of the run.
     """
 
     images: Images

@@ -21,15 +21,7 @@ FEW_CANDIDATES = {"cnn": 10, "hog_svc": 20, "cnn_svc": 10}
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(StudySettings):
-    """The settings of a comparison; `skcnn.study.comparison.run` documents them.
-
-    Examples
-    --------
-    >>> from skcnn.study.comparison.settings import Settings
-    >>> settings = Settings(seeds=2)
-    >>> settings.seed_list, settings.shares
-    ([0, 1], (1, 2, 5, 10, 20, 50, 100))
-    """
+    """The settings of a comparison; `skcnn.study.comparison.run` documents them."""
 
     data: Any = "digits"
     out: Path = Path("skcnn-compare")
@@ -89,14 +81,7 @@ class Settings(StudySettings):
 
 
 class Budget:
-    """A number of seconds that starts to run now.
-
-    Examples
-    --------
-    >>> from skcnn.study.comparison.settings import Budget
-    >>> Budget(3600).allows(10)
-    True
-    """
+    """A number of seconds that starts to run now."""
 
     def __init__(self, seconds: float):
         self.seconds = seconds
