@@ -1,4 +1,4 @@
-"""Products cut to the sizes that BLAS takes as they are."""
+"""Products are divided into sizes that BLAS reads without copying."""
 
 import numpy as np
 import pytest
@@ -16,20 +16,22 @@ SIZES = st.integers(1, 3000)
 
 
 @given(SIZES, SIZES, SIZES, st.sampled_from([0, 1000, 1_000_000]))
-def test_rows_per_product(n_rows, n_inner, n_columns, most):
+def test_rows_per_product_divides_the_rows_into_uncopied_products(
+    n_rows, n_inner, n_columns, limit
+):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blas, "_most_uncopied", lambda: most)
-        each = blas.rows_per_product(n_rows, n_inner, n_columns)
-        assert n_rows % each == 0
-        if each < n_rows:
-            assert blas.is_uncopied(each, n_inner, n_columns)
+        patch.setattr(blas, "_most_uncopied", lambda: limit)
+        rows = blas.rows_per_product(n_rows, n_inner, n_columns)
+        assert n_rows % rows == 0
+        if rows < n_rows:
+            assert blas.is_uncopied(rows, n_inner, n_columns)
             assert not blas.is_uncopied(n_rows, n_inner, n_columns)
-            assert each >= 16
+            assert rows >= 16
 
 
 @pytest.mark.parametrize("method", ["gemm", "winograd"])
-def test_small_products_give_the_same_gradient(monkeypatch, method):
-    """Whatever BLAS is here: cut as for one that likes small products, and not cut."""
+def test_divided_products_give_the_same_gradient(monkeypatch, method):
+    """With and without dividing them, whatever the BLAS library of this machine prefers."""
     shape, rng = (10, 12, 2), np.random.default_rng(0)
     layers = build_layers(
         shape, 3, n_filters=(8, 6), filter_size=3, padding="same", pool_size=2, pool_regions=None,
@@ -37,23 +39,23 @@ def test_small_products_give_the_same_gradient(monkeypatch, method):
     )  # fmt: skip
     layers = [with_method(layer, method) for layer in layers]
     images, labels = rng.standard_normal((64, *shape)), rng.integers(3, size=64)
-    found, cuts = [], []
-    cut = blas.rows_per_product
-    for most in (0, 12_000):
-        monkeypatch.setattr(blas, "_most_uncopied", lambda most=most: most)
+    gradients, divided = [], []
+    rows_per_product = blas.rows_per_product
+    for limit in (0, 12_000):
+        monkeypatch.setattr(blas, "_most_uncopied", lambda limit=limit: limit)
 
-        def counted(n_rows, n_inner, n_columns):
-            each = cut(n_rows, n_inner, n_columns)
-            cuts.append(each < n_rows)
-            return each
+        def recorded(n_rows, n_inner, n_columns):
+            rows = rows_per_product(n_rows, n_inner, n_columns)
+            divided.append(rows < n_rows)
+            return rows
 
-        monkeypatch.setattr("skcnn.engine.layers.convolution.lowering.rows_per_product", counted)
+        monkeypatch.setattr("skcnn.engine.layers.convolution.lowering.rows_per_product", recorded)
         network = Network(layers, shape, np.float64)
         network.initialize(np.random.default_rng(1))
         start = network.parameters.copy()
-        with Threads(1) as pool:
-            trainer = make_trainer(network, images, labels, pool)
+        with Threads(1) as threads:
+            trainer = make_trainer(network, images, labels, threads)
             trainer.step(np.arange(64), step=1, rate=1.0, momentum=0.0)
-        found.append(start - network.parameters)
-        assert any(cuts) == bool(most)
-    assert_allclose(found[1], found[0], rtol=1e-10, atol=1e-13)
+        gradients.append(start - network.parameters)
+        assert any(divided) == bool(limit)
+    assert_allclose(gradients[1], gradients[0], rtol=1e-10, atol=1e-13)

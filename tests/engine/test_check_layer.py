@@ -1,4 +1,4 @@
-"""`check_layer`: every layer passes, and a layer with a fault does not."""
+"""`check_layer` accepts every layer and rejects layers with a fault."""
 
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -9,7 +9,7 @@ from helpers import naive
 from helpers.engine import Centre
 
 from skcnn.engine.initialization import Constant
-from skcnn.engine.layer import Kernel, Layer, Parameter, Plan, State
+from skcnn.engine.layer import Kernel, Layer, Namespace, Parameter, Plan, State
 from skcnn.engine.layers import (
     BiasActivation,
     Conv2D,
@@ -24,13 +24,9 @@ from skcnn.engine.memory import Array
 from skcnn.engine.network import Network
 
 
-def twin(layer):
-    return lambda x, parameters: naive.forward(layer, x, Namespace(parameters))
-
-
-class Namespace:
-    def __init__(self, values):
-        vars(self).update(values)
+def naive_implementation(layer):
+    """The naive implementation of a layer, as `check_layer` expects it."""
+    return lambda x, parameters: naive.forward(layer, x, Namespace(**parameters))
 
 
 @pytest.mark.parametrize(
@@ -42,8 +38,12 @@ class Namespace:
             for padding in ("same", "valid")
             for method in ("gemm", "winograd")
         ),
-        *((pool(n), (7, 6, 2)) for pool in (MaxPool2D, MeanPool2D) for n in (1, 2, 3, 9)),
-        *((pool(regions=n), (7, 6, 2)) for pool in (MaxPool2D, MeanPool2D) for n in (1, 4, 9)),
+        *((pooling(n), (7, 6, 2)) for pooling in (MaxPool2D, MeanPool2D) for n in (1, 2, 3, 9)),
+        *(
+            (pooling(regions=n), (7, 6, 2))
+            for pooling in (MaxPool2D, MeanPool2D)
+            for n in (1, 4, 9)
+        ),
         *(
             (BiasActivation(function), shape)
             for function in naive.ACTIVATIONS
@@ -57,7 +57,8 @@ class Namespace:
     ids=repr,
 )
 def test_every_layer_passes(layer, in_shape):
-    check_layer(layer, in_shape, naive=None if type(layer) is Dropout else twin(layer))
+    random = type(layer) is Dropout
+    check_layer(layer, in_shape, naive=None if random else naive_implementation(layer))
 
 
 def test_a_layer_with_state_passes():
@@ -67,7 +68,7 @@ def test_a_layer_with_state_passes():
 
 @dataclass(frozen=True)
 class Scale(Layer, Kernel):
-    """A correct layer, of which the tests below make faulty ones: y = x * scale."""
+    """y = x * scale. A correct layer; the faulty layers below are derived from it."""
 
     def plan(self, in_shape):
         images = len(in_shape) == 3
@@ -91,7 +92,7 @@ class Scale(Layer, Kernel):
         return calls if m.dx is None else [*calls, partial(np.multiply, m.dy, p.scale, m.dx)]
 
 
-def test_the_layer_without_a_fault_passes():
+def test_a_layer_without_a_fault_passes():
     check_layer(Scale(), (4, 3, 2), naive=lambda x, parameters: x * parameters["scale"])
 
 
@@ -115,9 +116,9 @@ class MissingParameterGradient(Scale):
 
 
 @dataclass(frozen=True)
-class AddsUpAcrossTiles(Scale):
+class AccumulatesAcrossTiles(Scale):
     def forward(self, p, m):
-        # Values of a tile remain in the scratch memory and are added to the next one's.
+        # `x_kept` still holds the values of the previous tile; those of this tile are added.
         return [
             partial(np.add, m.x_kept, m.x, m.x_kept),
             partial(np.multiply, m.x_kept, p.scale, m.y),
@@ -137,10 +138,10 @@ class MixesImages(Scale):
         m.y[...] = m.x + m.x[:, :1]
 
     def backward(self, p, m, g):
-        return [] if m.dx is None else [partial(self.back, m)]
+        return [] if m.dx is None else [partial(self.add_first_backward, m)]
 
     @staticmethod
-    def back(m):
+    def add_first_backward(m):
         m.dx[...] = m.dy
         m.dx[:, :1] += m.dy.sum(axis=1, keepdims=True)
 
@@ -192,7 +193,7 @@ class ObservesNothing(Centre):
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (AddsUpAcrossTiles(), "the output depends on the tile before"),
+        (AccumulatesAcrossTiles(), "the output depends on the tile before"),
         (WrongInputGradient(), "the gradient of x differs from finite differences"),
         (WrongParameterGradient(), "the gradient of scale differs from finite differences"),
         (MissingParameterGradient(), "left the gradient of scale unwritten"),
@@ -204,17 +205,17 @@ class ObservesNothing(Centre):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_fault_is_found(layer, message):
+def test_a_faulty_layer_is_rejected(layer, message):
     with pytest.raises(AssertionError, match=message):
         check_layer(layer, (4, 3, 2))
 
 
-def test_a_layer_that_can_change_is_found():
+def test_a_mutable_layer_is_rejected():
     with pytest.raises(AssertionError, match="Mutable is not a frozen dataclass"):
         check_layer(Mutable(), (4, 3, 2))
 
 
-def test_a_wrong_twin_is_found():
+def test_a_difference_from_the_naive_implementation_is_rejected():
     with pytest.raises(AssertionError, match="differs from the naive twin by up to"):
         check_layer(Scale(), (4, 3, 2), naive=lambda x, parameters: x + parameters["scale"])
 
@@ -224,11 +225,11 @@ def test_state_without_update_state_is_an_error():
         check_layer(NoUpdate(), (4, 3, 2))
 
 
-def test_two_arrays_of_one_name_are_an_error():
+def test_two_arrays_with_the_same_name_are_an_error():
     @dataclass(frozen=True)
-    class Twice(Scale):
+    class DuplicateName(Scale):
         def plan(self, in_shape):
             return replace(super().plan(in_shape), derived={"scale": (1,)})
 
     with pytest.raises(ValueError, match="plans several arrays with the name 'scale'"):
-        Network([Twice()], (4, 3, 2))
+        Network([DuplicateName()], (4, 3, 2))

@@ -1,4 +1,4 @@
-"""The loop over epochs: order, schedules, the clock."""
+"""The loop over epochs: the order of the images, schedules and the time limit."""
 
 import math
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ from skcnn.engine.training.settings import TrainingSettings, TrainingState
 
 
 class Recorder:
-    """Takes the place of a trainer: records what each step was given."""
+    """Replaces a trainer and records the arguments of each step."""
 
     def __init__(self):
         self.network = Network([Flatten(), Dense(2)], (4, 4, 1))
@@ -33,8 +33,8 @@ class Recorder:
         return float(len(self.steps))
 
 
-def epochs(recorder, n_images=10, state=None, after_epoch=None, **changes):
-    """The losses that `after_epoch` received, and the state."""
+def record_epochs(recorder, n_images=10, state=None, after_epoch=None, **changes):
+    """Run epochs; return the losses that `after_epoch` received, and the state."""
     losses = []
     state = state or TrainingState.new(recorder.network, SGD(), np.random.default_rng(0))
     settings = {
@@ -49,7 +49,7 @@ def epochs(recorder, n_images=10, state=None, after_epoch=None, **changes):
 
 def test_epochs_shuffle_and_use_every_image_once():
     recorder = Recorder()
-    _, state = epochs(recorder)
+    _, state = record_epochs(recorder)
     assert [len(batch) for batch in recorder.batches] == [4, 4, 2] * 3
     orders = [np.concatenate(recorder.batches[i : i + 3]) for i in (0, 3, 6)]
     for order in orders:
@@ -59,14 +59,14 @@ def test_epochs_shuffle_and_use_every_image_once():
     assert recorder.steps == list(range(1, 10))
 
     recorder = Recorder()
-    epochs(recorder, shuffle=False)
+    record_epochs(recorder, shuffle=False)
     assert_array_equal(np.concatenate(recorder.batches), list(range(100, 110)) * 3)
 
 
 def test_epochs_can_draw_with_replacement():
-    """As many images, each with the same chance every time; some more than once."""
+    """An epoch keeps its size; each draw takes every image with the same probability."""
     recorder = Recorder()
-    _, state = epochs(recorder, n_images=100, n_epochs=200, shuffle="replacement")
+    _, state = record_epochs(recorder, n_images=100, n_epochs=200, shuffle="replacement")
     drawn = np.concatenate(recorder.batches)
     assert len(drawn) == state.n_seen == 20_000
     counts = np.bincount(drawn - 100, minlength=100)
@@ -75,92 +75,94 @@ def test_epochs_can_draw_with_replacement():
     assert len(np.unique(drawn[:100])) < 80
 
 
-def test_rate_and_momentum_are_asked_at_each_step():
-    """The rate by step and progress through this call; the momentum by step, from 0."""
+def test_rate_and_momentum_are_computed_in_each_step():
+    """The rate depends on the step and on the progress in this call, the momentum on the step."""
     recorder = Recorder()
-    asked = []
+    calls = []
 
     def rate(step, progress):
-        asked.append((step, progress))
+        calls.append((step, progress))
         return 100.0 + step
 
-    _, state = epochs(recorder, rate=rate, momentum=lambda step: step / 10)
-    assert asked == [(step, pytest.approx(step / 9)) for step in range(9)]
+    _, state = record_epochs(recorder, rate=rate, momentum=lambda step: step / 10)
+    assert calls == [(step, pytest.approx(step / 9)) for step in range(9)]
     assert recorder.rates == [100.0 + step for step in range(9)]
     assert recorder.momenta == [step / 10 for step in range(9)]
-    # a second call: steps go on, progress begins anew
-    asked.clear()
-    epochs(recorder, state=state, rate=rate, momentum=lambda step: step / 10, n_epochs=1)
-    assert asked == [(9 + step, pytest.approx(step / 3)) for step in range(3)]
+    # a second call continues to count steps; progress starts at 0 again
+    calls.clear()
+    record_epochs(recorder, state=state, rate=rate, momentum=lambda step: step / 10, n_epochs=1)
+    assert calls == [(9 + step, pytest.approx(step / 3)) for step in range(3)]
     assert recorder.steps == list(range(1, 13))
     assert recorder.momenta == [step / 10 for step in range(12)]
 
 
-def test_after_epoch_gets_the_mean_over_images_and_can_stop():
+def test_after_epoch_receives_the_mean_loss_and_can_stop():
     recorder = Recorder()
-    losses, _ = epochs(recorder)
+    losses, _ = record_epochs(recorder)
     # losses 1, 2, 3 of batches with 4, 4 and 2 images
     assert losses == pytest.approx([(4 * 1 + 4 * 2 + 2 * 3) / 10, 4.8, 7.8])
-    told = []
+    received = []
     recorder = Recorder()
-    epochs(recorder, n_epochs=50, after_epoch=lambda loss: told.append(loss) or len(told) == 2)
-    assert len(told) == 2
+    record_epochs(
+        recorder, n_epochs=50, after_epoch=lambda loss: received.append(loss) or len(received) == 2
+    )
+    assert len(received) == 2
     assert len(recorder.steps) == 6
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that goes by a tenth of a second with each step that a `Recorder` is asked for."""
-    hand = SimpleNamespace(now=1000.0)
+    """A clock that advances by 0.1 seconds with each step of a `Recorder`."""
+    clock = SimpleNamespace(now=1000.0)
 
-    def step(self, indices, **asked):
-        hand.now += 0.1
-        return plain_step(self, indices, **asked)
+    def step(self, indices, **arguments):
+        clock.now += 0.1
+        return original_step(self, indices, **arguments)
 
-    plain_step = Recorder.step
+    original_step = Recorder.step
     monkeypatch.setattr(Recorder, "step", step)
-    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: hand.now))
-    return hand
+    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    return clock
 
 
 def test_max_time_stops_within_an_epoch_and_drives_the_schedule(clock):
     recorder = Recorder()
-    losses, state = epochs(
+    losses, state = record_epochs(
         recorder, n_images=4000, n_epochs=100, max_time=9.95, rate=SCHEDULES["one_cycle"]
     )
     assert len(recorder.steps) == 100
     assert state.n_seen == 400
-    assert losses == [pytest.approx(np.mean(recorder.steps))]  # of what there was time for
-    # by the clock, although of 100,000 steps hardly any is done
+    assert losses == [pytest.approx(np.mean(recorder.steps))]  # over the completed steps
+    # the rate follows the clock, although only 100 of 100,000 steps were done
     expected = [SCHEDULES["one_cycle"](0, step * 0.1 / 9.95) for step in range(100)]
     assert recorder.rates == pytest.approx(expected)
     assert recorder.rates[-1] < 0.01
 
 
-def test_the_last_epoch_may_end_before_the_time(clock):
+def test_the_last_epoch_may_end_before_max_time(clock):
     recorder = Recorder()
-    losses, _ = epochs(recorder, max_time=2.0, rate=lambda step, progress: progress)
+    losses, _ = record_epochs(recorder, max_time=2.0, rate=lambda step, progress: progress)
     assert len(losses) == 3
-    # by steps, as these are further
+    # the rate follows the steps, which are further advanced than the clock
     assert recorder.rates == pytest.approx(np.arange(9) / 9)
 
 
 def test_at_least_one_step_is_done(clock):
     recorder = Recorder()
-    losses, _ = epochs(recorder, max_time=1e-9)
+    losses, _ = record_epochs(recorder, max_time=1e-9)
     assert len(recorder.steps) == len(losses) == 1
 
 
-def test_schedules():
+def test_shapes_of_the_schedules():
     progress = np.linspace(0, 1, 501)
     rates = np.array([SCHEDULES["one_cycle"](0, p) for p in progress])
-    top = rates.argmax()
+    peak = rates.argmax()
     assert rates[0] < 0.3
     assert rates.max() == pytest.approx(1, abs=1e-6)
     assert rates[-1] == pytest.approx(0, abs=1e-6)
-    assert (np.diff(rates[: top + 1]) > 0).all()
-    assert (np.diff(rates[top:]) < 0).all()
-    assert 0.05 < progress[top] < 0.5
+    assert (np.diff(rates[: peak + 1]) > 0).all()
+    assert (np.diff(rates[peak:]) < 0).all()
+    assert 0.05 < progress[peak] < 0.5
     for step in (0, 3, 99):
         for p in (0.0, 0.5, 1.0):
             assert SCHEDULES["constant"](step, p) == 1

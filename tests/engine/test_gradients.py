@@ -1,8 +1,8 @@
-"""Finite differences, in float64, against the gradients that a training step follows.
+"""Gradients of whole training steps, compared with finite differences in float64.
 
-A step of plain gradient descent at rate one moves the parameters by the gradient; a step at rate
-zero tells the loss and moves nothing. So everything between the images and the optimizer is under
-test: layers, losses, tiles, weights of images, products over the mini-batch.
+A step of gradient descent with a rate of 1 subtracts the gradient from the parameters; with a rate
+of 0 it only returns the loss. So the tests cover everything between the images and the optimizer:
+layers, losses, tiles, sample weights, and gradients that are products over the mini-batch.
 """
 
 import numpy as np
@@ -24,14 +24,13 @@ from skcnn.engine.layers import (
     MeanPool2D,
 )
 from skcnn.engine.network import Network
-from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.training.losses import LOSSES
 
 PLAIN = {"padding": "same", "pool_size": 2, "pool_regions": None, "pooling": "max", "dropout": 0.0}
 
 
 class Problem:
-    """A network, random images with labels and weights, and one mini-batch of them all."""
+    """A network and one mini-batch of random images with labels and sample weights."""
 
     def __init__(self, layers, shape, n_images, loss, seed, threads):
         rng = np.random.default_rng(seed)
@@ -49,7 +48,7 @@ class Problem:
         )
 
     def loss(self, parameters) -> float:
-        """Mean over the images, each with its weight."""
+        """The mean of the images' losses, each multiplied by its sample weight."""
         self.network.parameters[:] = parameters
         return self.trainer.step(self.indices, step=1, rate=0.0, momentum=0.0)
 
@@ -59,7 +58,7 @@ class Problem:
         return parameters - self.network.parameters
 
     def check(self):
-        """One random projection for each parameter array."""
+        """Check one random direction for each parameter array."""
         at = self.network.parameters.copy()
         gradient = self.gradient(at)
         for index, names in enumerate(self.network.views(at)):
@@ -69,7 +68,8 @@ class Problem:
                 part[:] = self.rng.standard_normal(part.shape)
                 size = np.linalg.norm(gradient[direction != 0]) + 1e-6
                 errors = []
-                # A kink of ReLU or max pooling within a step spoils it, and the larger ones only.
+                # A kink of ReLU or max pooling within the step makes the slope wrong; smaller
+                # steps avoid it.
                 for step in (1e-5, 1e-6, 1e-7, 1e-8, 1e-9):
                     ahead, behind = (
                         self.loss(at + step * direction),
@@ -86,22 +86,16 @@ class Problem:
                     )
 
 
-@pytest.fixture(scope="module")
-def threads():
-    with Threads(2) as pool:
-        yield pool
-
-
-IDENTITY = [Dense(3), BiasActivation("identity")]
+OUTPUT = [Dense(3), BiasActivation("identity")]
 
 
 @pytest.mark.parametrize("loss", sorted(LOSSES))
 @pytest.mark.parametrize(
     "layers",
     [
-        [Conv2D(4, 3), Flatten(), *IDENTITY],
-        [Conv2D(4, 4, "valid"), Flatten(), *IDENTITY],
-        [Conv2D(2, 11), Flatten(), *IDENTITY],
+        [Conv2D(4, 3), Flatten(), *OUTPUT],
+        [Conv2D(4, 4, "valid"), Flatten(), *OUTPUT],
+        [Conv2D(2, 11), Flatten(), *OUTPUT],
         [
             Conv2D(2, 3),
             MaxPool2D(1),
@@ -109,62 +103,62 @@ IDENTITY = [Dense(3), BiasActivation("identity")]
             MaxPool2D(1),
             Conv2D(2, 2),
             Flatten(),
-            *IDENTITY,
+            *OUTPUT,
         ],
-        [Conv2D(3, 2), MaxPool2D(2), Flatten(), *IDENTITY],
-        [Conv2D(3, 2), MaxPool2D(regions=4), Conv2D(2, 3), Flatten(), *IDENTITY],
-        [Conv2D(3, 2), MeanPool2D(3), Flatten(), *IDENTITY],
-        [Conv2D(3, 2), MeanPool2D(regions=2), Conv2D(2, 3), Flatten(), *IDENTITY],
-        *(  # what pooling wishes of the columns' order is granted, or not
+        [Conv2D(3, 2), MaxPool2D(2), Flatten(), *OUTPUT],
+        [Conv2D(3, 2), MaxPool2D(regions=4), Conv2D(2, 3), Flatten(), *OUTPUT],
+        [Conv2D(3, 2), MeanPool2D(3), Flatten(), *OUTPUT],
+        [Conv2D(3, 2), MeanPool2D(regions=2), Conv2D(2, 3), Flatten(), *OUTPUT],
+        *(  # with and without the order of columns that max pooling requests
             [
                 Conv2D(3, 3, method="winograd"),
                 MaxPool2D(size),
                 Conv2D(2, 4, method="winograd"),
                 MaxPool2D(2),
                 Flatten(),
-                *IDENTITY,
+                *OUTPUT,
             ]
             for size in (1, 2, 3)
         ),
         [Flatten(), Dense(3)],
-        [Flatten(), Dense(5), Dense(4), *IDENTITY],
+        [Flatten(), Dense(5), Dense(4), *OUTPUT],
         *(
-            [Conv2D(3, 3), BiasActivation(f), Flatten(), Dense(6), BiasActivation(f), *IDENTITY]
+            [Conv2D(3, 3), BiasActivation(f), Flatten(), Dense(6), BiasActivation(f), *OUTPUT]
             for f in ("identity", "relu", "tanh", "sigmoid")
         ),
-        [Flatten(), Dropout(0.5), Dense(9), BiasActivation("tanh"), Dropout(0.3), *IDENTITY],
-        [Conv2D(3, 3), Flatten(), Dropout(0.4), *IDENTITY],
-        [Conv2D(3, 3), Dropout(0.4), Flatten(), *IDENTITY],
-        [Conv2D(2, 3), BiasActivation("relu"), Dropout(0.4), Conv2D(2, 3), Flatten(), *IDENTITY],
+        [Flatten(), Dropout(0.5), Dense(9), BiasActivation("tanh"), Dropout(0.3), *OUTPUT],
+        [Conv2D(3, 3), Flatten(), Dropout(0.4), *OUTPUT],
+        [Conv2D(3, 3), Dropout(0.4), Flatten(), *OUTPUT],
+        [Conv2D(2, 3), BiasActivation("relu"), Dropout(0.4), Conv2D(2, 3), Flatten(), *OUTPUT],
     ],
     ids=repr,
 )
-def test_every_layer(layers, loss, threads):
-    """150 images: a tile or two, and a part of one."""
+def test_gradients_of_every_layer(layers, loss, threads):
+    """150 images: full tiles and a partial one."""
     Problem(layers, (7, 6, 2), 150, LOSSES[loss], 0, threads).check()
 
 
 @st.composite
 def network_settings(draw):
-    """Image shape and arguments of `build_layers`; whatever an estimator's parameters can ask."""
+    """Draw an image shape and the layers for any valid parameters of the estimator."""
     shape = draw(st.integers(1, 9)), draw(st.integers(1, 9)), draw(st.integers(1, 3))
     depth = draw(st.integers(1, 3))
 
-    def each(numbers):
+    def one_per_layer(numbers):
         return tuple(draw(st.lists(numbers, min_size=depth, max_size=depth)))
 
     arguments = {
-        "n_filters": each(st.integers(1, 5)),
+        "n_filters": one_per_layer(st.integers(1, 5)),
         "padding": draw(st.sampled_from(["same", "valid"])),
-        "filter_size": each(st.integers(1, 10)),
-        "pool_size": each(st.integers(1, 4)),
+        "filter_size": one_per_layer(st.integers(1, 10)),
+        "pool_size": one_per_layer(st.integers(1, 4)),
         "pool_regions": draw(st.none() | st.integers(1, 4)),
         "pooling": draw(st.sampled_from(["max", "mean"])),
         "hidden_layer_sizes": tuple(draw(st.lists(st.integers(1, 6), max_size=2))),
         "activation": draw(st.sampled_from(["relu", "tanh", "sigmoid"])),
         "dropout": draw(st.sampled_from([0.0, 0.3])),
     }
-    if arguments["padding"] == "valid":  # filters that fit
+    if arguments["padding"] == "valid":  # only filters that fit into the image
         arguments["filter_size"] = tuple(1 + size % 3 for size in arguments["filter_size"])
     try:
         layers = build_layers(shape, draw(st.integers(2, 4)), **arguments)
@@ -181,13 +175,13 @@ def network_settings(draw):
     st.sampled_from(sorted(LOSSES)),
     st.integers(0, 2**32),
 )
-def test_whole_networks(threads, case, n_images, loss, seed):
+def test_gradients_of_random_networks(threads, case, n_images, loss, seed):
     shape, layers = case
     Problem(layers, shape, n_images, LOSSES[loss], seed, threads).check()
 
 
 def naive_forward(network, x):
-    """What the naive twins of the layers compute for images x."""
+    """The output of a network for images x, by the naive implementations of its layers."""
     for layer, p in zip(network.layers, network.layer_parameters, strict=True):
         x = naive.forward(layer, x, p)
     return x
@@ -195,7 +189,7 @@ def naive_forward(network, x):
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(network_settings(), st.integers(0, 2**32))
-def test_whole_networks_forward(case, seed):
+def test_outputs_of_random_networks(case, seed):
     shape, layers = case
     rng = np.random.default_rng(seed)
     images = rng.standard_normal((2, *shape))
@@ -213,11 +207,11 @@ def test_the_loss_is_the_mean_of_the_weighted_losses(threads):
     layers = build_layers(
         (5, 5, 1), 3, n_filters=2, filter_size=3, hidden_layer_sizes=(), activation="tanh", **PLAIN
     )
-    twins = {"softmax": naive.softmax_cross_entropy, "sigmoid": naive.sigmoid_squared_error}
-    for name, twin in twins.items():
+    naive_losses = {"softmax": naive.softmax_cross_entropy, "sigmoid": naive.sigmoid_squared_error}
+    for name, naive_loss in naive_losses.items():
         problem = Problem(layers, (5, 5, 1), 137, LOSSES[name], 0, threads)
         outputs = naive_forward(problem.network, problem.images)
-        each = twin(outputs, np.eye(3)[problem.labels])
-        expected = np.mean(problem.weights * each)
+        losses = naive_loss(outputs, np.eye(3)[problem.labels])
+        expected = np.mean(problem.weights * losses)
         found = problem.loss(problem.network.parameters.copy())
         assert found == pytest.approx(expected, rel=1e-10)

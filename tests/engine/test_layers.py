@@ -1,4 +1,4 @@
-"""Each layer against its naive twin, forward and backward."""
+"""Each layer compared with its naive implementation, forward and backward."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ TOLERANCE = {np.float32: 2e-4, np.float64: 1e-10}
 
 
 def rounded(rng, shape, dtype):
-    """Normal numbers that are exact in `dtype`, as float64."""
+    """Normally distributed float64 numbers that `dtype` represents exactly."""
     return rng.standard_normal(shape).astype(dtype).astype(np.float64)
 
 
@@ -50,17 +50,17 @@ def convolutions(draw):
 @given(
     convolutions(),
     st.sampled_from(["gemm", "winograd"]),
-    st.sampled_from([0, 2000, 10**9]),  # a row of the output, some, or all of them at once
+    st.sampled_from([0, 2000, 10**9]),  # rows of the output at once: one, some, all
     DTYPES,
     st.integers(0, 2**32),
 )
-@example((2, (28, 28, 1), 3, 13, "valid"), "gemm", 0, np.float32, 0)  # the paper's
+@example((2, (28, 28, 1), 3, 13, "valid"), "gemm", 0, np.float32, 0)  # the paper's convolution
 @example((2, (28, 28, 1), 3, 13, "valid"), "winograd", 2000, np.float32, 0)
 @example((1, (12, 12, 9), 5, 5, "same"), "gemm", 0, np.float32, 0)
-@example((2, (1, 6, 1), 2, 3, "same"), "gemm", 0, np.float64, 0)  # a row of pixels
-@example((1, (2, 3, 2), 2, 10, "same"), "gemm", 0, np.float64, 0)  # some taps never meet a pixel
+@example((2, (1, 6, 1), 2, 3, "same"), "gemm", 0, np.float64, 0)  # a single row of pixels
+@example((1, (2, 3, 2), 2, 10, "same"), "gemm", 0, np.float64, 0)  # some taps never cover a pixel
 @example((1, (2, 3, 2), 2, 10, "same"), "winograd", 2000, np.float64, 0)
-def test_convolution(case, method, block, dtype, seed):
+def test_convolution(case, method, cached_numbers, dtype, seed):
     t, shape, k, size, padding = case
     rng = np.random.default_rng(seed)
     x, filters = rounded(rng, (t, *shape), dtype), rounded(rng, (size, size, shape[2], k), dtype)
@@ -68,7 +68,7 @@ def test_convolution(case, method, block, dtype, seed):
     dy = rounded(rng, y.shape, dtype)
     dx, dfilters = naive.conv2d_backward(x, filters, padding, dy)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(winograd, "CACHED_NUMBERS", block)
+        patch.setattr(winograd, "CACHED_NUMBERS", cached_numbers)
         found = run_layer(
             Conv2D(k, size, padding, method), x, dy, {"weights": filters}, dtype=dtype
         )
@@ -84,20 +84,20 @@ def test_convolution(case, method, block, dtype, seed):
         (Conv2D(64, 3), (14, 14, 32), WinogradConvolution),
         (Conv2D(32, 5, "valid"), (12, 12, 32), WinogradConvolution),
         (Conv2D(64, 3), (6, 6, 32), WinogradConvolution),
-        (Conv2D(64, 3), (6, 5, 32), GemmConvolution),  # half of a pair of columns for nothing
-        (Conv2D(64, 3), (4, 6, 32), GemmConvolution),  # little work
+        (Conv2D(64, 3), (6, 5, 32), GemmConvolution),  # an odd width wastes half a pair of columns
+        (Conv2D(64, 3), (4, 6, 32), GemmConvolution),  # few rows and columns
         (Conv2D(64, 3), (14, 14, 31), GemmConvolution),  # few channels
         (Conv2D(31, 3), (14, 14, 32), GemmConvolution),
         (Conv2D(64, 13, "valid"), (28, 28, 1), GemmConvolution),
-        (Conv2D(64, 7), (14, 14, 32), GemmConvolution),  # 3 + 3 + 1 taps: 10 products of 14
+        (Conv2D(64, 7), (14, 14, 32), GemmConvolution),  # 3 + 3 + 1 taps: 10 products, not 14
     ],
 )
-def test_the_faster_method(layer, shape, kernel):
+def test_auto_chooses_the_faster_method(layer, shape, kernel):
     assert type(layer.plan(shape).kernel) is kernel
 
 
 def test_single_images_use_gemm():
-    """With fewer calls; the same network otherwise, and it follows the parameters."""
+    """GEMM needs fewer calls. The network for single images shares the parameters."""
     network = Network([Conv2D(3, 3), Flatten(), Dense(2)], (6, 6, 2))
     assert network.for_single_images() is network
     layers = [Conv2D(3, 3, method="winograd"), BiasActivation("relu"), Flatten(), Dense(2)]
@@ -111,18 +111,18 @@ def test_single_images_use_gemm():
     assert np.abs(single.forward(images)).min() > 0
 
 
-def test_pooling_gets_the_columns_in_its_order():
+def test_convolution_stores_columns_in_the_order_for_pooling():
     layers = [Conv2D(3, 3, method="winograd"), MaxPool2D(2), Flatten(), Dense(2)]
     for size, period in ((2, 2), (3, 1)):
         layers[1] = MaxPool2D(size)
         network = Network(layers, (6, 6, 1))
-        space = Workspace(network, 2, network.prepare(training=False)[0])
-        assert space.memories[0].y_planes.shape == (6, period, 2, 6 // period, 3)
+        workspace = Workspace(network, 2, network.prepare(training=False)[0])
+        assert workspace.memories[0].y_planes.shape == (6, period, 2, 6 // period, 3)
 
 
 @pytest.mark.parametrize("size", [3, 5])
-def test_fewer_multiplications_round_little_more(size):
-    """Of sums of 32 channels, by the root of the mean square of the errors."""
+def test_winograd_rounds_little_more_than_gemm(size):
+    """The root mean square of the rounding errors, for sums over 32 channels."""
     rng = np.random.default_rng(0)
     x, filters = rng.standard_normal((4, 12, 12, 32)), rng.standard_normal((size, size, 32, 32))
     images = x.astype(np.float32)
@@ -137,8 +137,8 @@ def test_fewer_multiplications_round_little_more(size):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
-def test_same_padding_keeps_the_size_and_centres_the_filter(size):
-    """A filter with a single one in the middle copies; an even one looks further ahead."""
+def test_same_padding_keeps_the_size_and_centers_the_filter(size):
+    """A filter with a single 1 at its center copies; an even size has one more tap after it."""
     x = np.random.default_rng(0).standard_normal((1, 6, 5, 1))
     filters = np.zeros((size, size, 1, 1))
     filters[(size - 1) // 2, (size - 1) // 2] = 1
@@ -149,7 +149,7 @@ def test_same_padding_keeps_the_size_and_centres_the_filter(size):
 
 @st.composite
 def poolings(draw):
-    """(t, (h, w, c)), arguments of the layer, windows along rows and along columns"""
+    """Draw the shape (t, h, w, c), a layer's arguments, and its windows of rows and of columns."""
     h, w = draw(st.integers(1, 9)), draw(st.integers(1, 9))
     shape = draw(st.integers(1, 3)), h, w, draw(st.integers(1, 3))
     n = draw(st.integers(1, 11))
@@ -171,7 +171,7 @@ def test_pooling(case, kind, dtype, behind_convolution, followed_by, seed):
     shape, arguments, rows, columns = case
     rng = np.random.default_rng(seed)
     x = rounded(rng, shape, dtype)
-    x += np.arange(x.size).reshape(shape) * 2.0**-10  # no equal maxima
+    x += np.arange(x.size).reshape(shape) * 2.0**-10  # so that no maxima are equal
     x = x.astype(dtype).astype(np.float64)
     y = naive.pool(x, rows, columns, kind)
     dy = rounded(rng, y.shape, dtype)
@@ -191,8 +191,8 @@ def test_pooling(case, kind, dtype, behind_convolution, followed_by, seed):
 
 @settings(max_examples=40, deadline=None)
 @given(poolings(), st.booleans(), st.integers(0, 2**32))
-def test_equal_maxima_share_nothing(case, behind_convolution, seed):
-    """Whatever the ties, a window's gradient goes whole to one pixel that is a maximum."""
+def test_only_one_of_equal_maxima_gets_the_gradient(case, behind_convolution, seed):
+    """The whole gradient of a window goes to one pixel, which has the maximum value."""
     shape, arguments, rows, columns = case
     rng = np.random.default_rng(seed)
     x = rng.integers(0, 3, shape).astype(float)
@@ -248,7 +248,7 @@ def test_bias_and_activation(function, shape, dtype, behind_convolution, followe
         followed_by=followed_by if len(shape) == 4 else 0,
     )
     z = (x + bias).astype(dtype).astype(np.float64)
-    dz = dy * naive.elementwise(naive.SLOPES[function], z)
+    dz = dy * naive.elementwise(naive.DERIVATIVES[function], z)
     tolerance = {"rtol": TOLERANCE[dtype], "atol": TOLERANCE[dtype] / 10}
     assert_allclose(found.y, naive.elementwise(naive.ACTIVATIONS[function], z), **tolerance)
     assert_allclose(found.dx, dz, **tolerance)
@@ -256,8 +256,8 @@ def test_bias_and_activation(function, shape, dtype, behind_convolution, followe
 
 
 @pytest.mark.parametrize("function", sorted(naive.ACTIVATIONS))
-def test_activation_of_extreme_numbers(function):
-    """No overflow (warnings are errors), and the limits are exact."""
+def test_activation_of_extreme_values(function):
+    """There is no overflow (warnings are errors), and the limits are exact."""
     x = np.array([[-1e30, -1e4, 0, 1e4, 1e30]])
     found = run_layer(BiasActivation(function), x, np.ones((1, 5)), {"bias": 0}, dtype=np.float32)
     expected = naive.elementwise(naive.ACTIVATIONS[function], x)
@@ -268,31 +268,31 @@ def test_activation_of_extreme_numbers(function):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_dropout(rate, dtype):
-    """A share is zero, the rest is scaled up; the gradient passes where the value passed."""
+    """Values are set to zero or scaled up; the gradient uses the same mask."""
     rng = np.random.default_rng(0)
     x, dy = rng.uniform(1, 2, (40, 500)), rng.uniform(1, 2, (40, 500))
     found = run_layer(Dropout(rate), x, dy, {}, dtype=dtype)
-    survives = found.y != 0
+    kept = found.y != 0
     # six standard deviations of the share of 20,000 draws
-    assert abs(survives.mean() - (1 - rate)) < 6 * np.sqrt(rate * (1 - rate) / survives.size)
-    assert_allclose(found.y, np.where(survives, x / (1 - rate), 0), rtol=1e-6)
-    assert_allclose(found.dx, np.where(survives, dy / (1 - rate), 0), rtol=1e-6)
-    # images and features are dropped on their own, and by the stream alone
-    assert len(np.unique(survives, axis=0)) == 40
-    assert len(np.unique(survives, axis=1).T) > 100
+    assert abs(kept.mean() - (1 - rate)) < 6 * np.sqrt(rate * (1 - rate) / kept.size)
+    assert_allclose(found.y, np.where(kept, x / (1 - rate), 0), rtol=1e-6)
+    assert_allclose(found.dx, np.where(kept, dy / (1 - rate), 0), rtol=1e-6)
+    # each image and feature has its own mask, which depends on the random stream only
+    assert len(np.unique(kept, axis=0)) == 40
+    assert len(np.unique(kept, axis=1).T) > 100
     again = run_layer(Dropout(rate), x, dy, {}, dtype=dtype)
     other = run_layer(Dropout(rate), x, dy, {}, dtype=dtype, seed=1)
     assert_array_equal(again.y, found.y)
-    assert not np.array_equal(other.y != 0, survives)
+    assert not np.array_equal(other.y != 0, kept)
 
 
-def test_dropout_is_idle_in_prediction():
+def test_dropout_does_nothing_in_prediction():
     x = np.random.default_rng(0).standard_normal((3, 2, 4, 1))
     with_dropout = Network([Flatten(), Dropout(0.9), Dropout(0.5)], (2, 4, 1), np.float64)
     assert_array_equal(with_dropout.forward(x), x.reshape(3, -1))
 
 
-def test_flatten_goes_row_column_channel():
+def test_flatten_orders_values_by_row_column_channel():
     x = np.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5)
     dy = np.random.default_rng(0).standard_normal((2, 60))
     network = Network([Conv2D(5, 1), Flatten()], (3, 4, 5), np.float64)

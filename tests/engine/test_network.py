@@ -1,4 +1,4 @@
-"""Losses against their naive twins; what `Network` lays out."""
+"""`Network` and its parameters; the losses compared with naive implementations."""
 
 import pickle
 
@@ -22,63 +22,63 @@ LOSSES = [
 ]
 
 
-@pytest.mark.parametrize(("loss", "twin"), LOSSES)
+@pytest.mark.parametrize(("loss", "naive_loss"), LOSSES)
 @settings(max_examples=30, deadline=None)
 @given(t=st.integers(1, 5), k=st.integers(2, 6), dtype=DTYPES, seed=st.integers(0, 2**32))
-def test_losses(loss, twin, t, k, dtype, seed):
+def test_losses_and_their_gradients(loss, naive_loss, t, k, dtype, seed):
     rng = np.random.default_rng(seed)
     z = rng.normal(scale=3, size=(t, k)).astype(dtype).astype(np.float64)
     weights = rng.random((t, 1)).astype(dtype)
-    targets = rng.dirichlet(np.ones(k), t).astype(dtype)  # soft ones, too
+    targets = rng.dirichlet(np.ones(k), t).astype(dtype)  # not only one-hot
     targets /= targets.sum(axis=1, keepdims=True)
     dz = np.full((t, k), np.nan, dtype)
     total = loss.loss(z.astype(dtype), targets, weights, dz)
 
     def weighted(z):
-        return float(twin(z, targets.astype(np.float64)) @ weights[:, 0].astype(np.float64))
+        return float(naive_loss(z, targets.astype(np.float64)) @ weights[:, 0].astype(np.float64))
 
-    # near zero, a loss is the small difference of larger numbers
+    # a loss near zero is a small difference of larger numbers
     tolerance = 1e-5 if dtype == np.float32 else 1e-12
     assert total == pytest.approx(weighted(z), rel=tolerance, abs=tolerance)
     assert_allclose(dz, naive.numerical_gradient(weighted, z), atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("loss", "twin"), LOSSES)
-def test_losses_of_extreme_outputs(loss, twin):
+@pytest.mark.parametrize(("loss", "naive_loss"), LOSSES)
+def test_losses_of_extreme_outputs(loss, naive_loss):
     z = np.array([[1e4, -1e4, 0], [-1e4, 1e4, 1e4], [-1e4, -1e4, -1e4]])
     targets = np.eye(3)
     dz = np.full((3, 3), np.nan, np.float32)
     total = loss.loss(
         z.astype(np.float32), targets.astype(np.float32), np.ones((3, 1), np.float32), dz
     )
-    assert total == pytest.approx(twin(z, targets).sum(), rel=1e-6)
+    assert total == pytest.approx(naive_loss(z, targets).sum(), rel=1e-6)
     assert np.isfinite(dz).all()
 
 
 @pytest.mark.parametrize("in_place", [True, False])
 @pytest.mark.parametrize(
-    ("loss", "twin"),
+    ("loss", "log_unnormalized"),
     [
         (SoftmaxCrossEntropy(), lambda z: z),
         (SigmoidSquaredError(), lambda z: naive.elementwise(naive.log_sigmoid, z)),
     ],
 )
-def test_log_probabilities(loss, twin, in_place):
-    """Of softmax, or of sigmoids divided by their sum; also where all of these round to zero."""
+def test_log_probabilities(loss, log_unnormalized, in_place):
+    """Of softmax, or of sigmoids divided by their sum, even where all of these round to zero."""
     z = np.random.default_rng(0).standard_normal((5, 4)) * 5
     z[0], z[1] = [1e4, -1e4, 0, 0], [-1000, -1001, -1001, -1000]
-    source = z.copy()
-    out = source if in_place else np.full_like(z, np.nan)
-    loss.log_probabilities(source, out=out)
-    assert_allclose(out, naive.log_softmax(twin(z)), rtol=1e-12, atol=1e-12)
+    outputs = z.copy()
+    out = outputs if in_place else np.full_like(z, np.nan)
+    loss.log_probabilities(outputs, out=out)
+    assert_allclose(out, naive.log_softmax(log_unnormalized(z)), rtol=1e-12, atol=1e-12)
 
 
-def test_convolution_behind_convolution_wants_a_layer_between():
+def test_two_convolutions_need_a_layer_between_them():
     with pytest.raises(ValueError, match="two convolutions need a layer between them"):
         Network([Conv2D(2, 3), Conv2D(2, 3)], (4, 4, 1)).forward(np.zeros((1, 4, 4, 1)))
 
 
-def test_activation_behind_activation_wants_a_layer_between():
+def test_two_activations_need_a_layer_between_them():
     layers = [Flatten(), Dense(2), BiasActivation("tanh"), BiasActivation("sigmoid")]
     with pytest.raises(ValueError, match="both work in place"):
         Network(layers, (2, 2, 1)).forward(np.zeros((1, 2, 2, 1)))
@@ -93,7 +93,7 @@ def paper_network():
     return Network(layers, (28, 28, 1))
 
 
-def test_network_is_laid_out_once():
+def test_parameters_are_views_of_one_vector():
     network = paper_network()
     assert network.shapes[0] == (28, 28, 1)
     assert network.shapes[3] == (2, 2, 64)
@@ -101,11 +101,11 @@ def test_network_is_laid_out_once():
     expected = (13 * 13 + 1) * 64 + (256 + 1) * 10 + (10 + 1) * 10
     assert network.n_parameters == len(network.parameters) == expected
     assert network.parameters.dtype == np.float32
-    # every parameter has a place of its own in the vector
+    # each parameter has its own part of the vector
     network.parameters[:] = np.arange(expected)
     views = [view for p in network.layer_parameters for view in vars(p).values()]
     assert_array_equal(np.sort(np.concatenate([view.ravel() for view in views])), range(expected))
-    # weights first, then biases: what the L2 penalty relies on
+    # weights come first, then biases; the L2 penalty relies on this
     network.parameters[network.n_penalized :] = -1
     for p in network.layer_parameters:
         assert (getattr(p, "bias", np.array(-1)) == -1).all()
@@ -122,18 +122,18 @@ def test_summary_and_repr():
     assert "(2, 2, 64)" in lines[3]
     assert lines[-1].split() == ["total", "13,560"]
     assert len({len(line) for line in lines}) == 1
-    # weights' products: 16 x 16 places, 169 pixels, 64 filters; then 256 x 10 and 10 x 10
+    # multiplications: 16 x 16 positions, 169 pixels, 64 filters; then 256 x 10 and 10 x 10
     assert network.flops == 2 * (16 * 16 * 169 * 64 + 256 * 10 + 10 * 10)
 
 
-def test_network_survives_pickling():
+def test_pickled_network_is_an_independent_copy():
     network = paper_network()
     network.initialize(np.random.default_rng(0))
     images = np.random.default_rng(1).random((3, 28, 28, 1))
     copy = pickle.loads(pickle.dumps(network))
     assert copy.layers == network.layers
     assert_array_equal(copy.forward(images), network.forward(images))
-    copy.parameters[:] = 0  # its own vector, and its own views of it
+    copy.parameters[:] = 0  # the copy has its own vector and its own views of it
     assert not copy.layer_parameters[0].weights.any()
     assert network.parameters.any()
 
@@ -148,7 +148,7 @@ def test_network_survives_pickling():
         ("uniform", {"convolution": 1.0, "dense": 1.0}),
     ],
 )
-def test_initialization_is_the_parameter_s_own(init, limits):
+def test_each_parameter_is_drawn_from_its_distribution(init, limits):
     bias = BiasActivation("relu", "uniform" if init == "uniform" else "zeros")
     network = Network(
         [Conv2D(16, 5, init=init), bias, Flatten(), Dense(200, init), bias], (8, 8, 3)
@@ -164,7 +164,7 @@ def test_initialization_is_the_parameter_s_own(init, limits):
     assert biases.std() == pytest.approx(1 / np.sqrt(3) if init == "uniform" else 0, rel=0.1)
 
 
-def test_an_unknown_initialization():
+def test_an_unknown_initialization_is_an_error():
     with pytest.raises(ValueError, match="init is 'best'; expected 'he', 'glorot'"):
         Network([Flatten(), Dense(2, "best")], (2, 2, 1))
 

@@ -1,4 +1,4 @@
-"""State that is not trained: saved, copied, restored with the best weights, merged in order."""
+"""State that is not trained: merged in tile order, saved, copied, restored with the weights."""
 
 import copy
 import pickle
@@ -41,13 +41,13 @@ def trained(n_threads=2, n_steps=3):
     with Threads(n_threads) as threads:
         trainer = make_trainer(network, images, labels, threads, optimizer=Adam())
         for step in range(1, n_steps + 1):
-            # one part of a mini-batch, then several, each with a partial tile
+            # a mini-batch in one part, then in several, each with a partial tile
             indices = np.arange(100) if step == 1 else np.arange(N_IMAGES)
             trainer.step(indices, step=step, rate=0.01, momentum=0.0)
     return network
 
 
-def test_state_begins_as_planned_and_follows_the_images():
+def test_state_starts_at_its_initial_value_and_approaches_the_mean():
     network = new_network()
     assert network.n_state == 4 + 36
     assert network.n_parameters == len(network.parameters)
@@ -56,7 +56,7 @@ def test_state_begins_as_planned_and_follows_the_images():
     images, labels = images_and_labels()
     with Threads(1) as threads:
         trainer = make_trainer(network, images, labels, threads, optimizer=Adam())
-        for step in range(1, 60):  # at rate 0, the running mean approaches the mean
+        for step in range(1, 60):  # with a rate of 0 only the state changes
             trainer.step(np.arange(N_IMAGES), step=step, rate=0.0, momentum=0.0)
     features = Network(LAYERS[:2], SHAPE)
     features.parameters[:] = network.layer_parameters[0].weights.ravel()
@@ -74,7 +74,7 @@ def test_state_is_the_same_for_any_number_of_threads():
 
 
 def test_state_is_merged_in_tile_order():
-    """The second call, with two tiles, is what one call with their weighted mean would be."""
+    """The means of the tiles are averaged, weighted by their numbers of images."""
     network = new_network()
     observed = np.stack([np.full(40, 1.0), np.full(40, 4.0)]).astype(np.float32)
     network.update_state(observed, np.array([32, 16]))
@@ -89,12 +89,12 @@ def test_state_is_saved_and_copied(clone):
     other = clone(network)
     assert_array_equal(other.state, network.state)
     assert_array_equal(other.forward(images[:5]), network.forward(images[:5]))
-    other.state[:] = 0  # memory of its own
+    other.state[:] = 0  # the copy has its own memory
     assert network.state.any()
     assert not np.allclose(other.forward(images[:5]), network.forward(images[:5]))
 
 
-def test_prediction_uses_the_state_whatever_the_tile():
+def test_prediction_uses_the_state_with_any_tile_size():
     network = trained()
     images, _ = images_and_labels()
     with Threads(2) as threads:

@@ -1,4 +1,4 @@
-"""Threads that share tasks; BLAS held to one thread."""
+"""`Threads` runs tasks; `single_threaded_blas` limits BLAS to one thread."""
 
 import _thread
 import contextlib
@@ -20,27 +20,27 @@ def test_threads_run_every_task_once(n_threads, n_tasks):
     used = [threading.Lock() for _ in range(n_threads)]
 
     def task(thread, index):
-        assert used[thread].acquire(blocking=False)  # a thread's memory is its own
+        assert used[thread].acquire(blocking=False)  # no other task may run on this thread
         done.append(index)
         used[thread].release()
 
-    with Threads(n_threads) as pool:
+    with Threads(n_threads) as threads:
         for _ in range(3):
             done.clear()
-            pool.run(task, n_tasks)
+            threads.run(task, n_tasks)
             assert sorted(done) == list(range(n_tasks))
 
 
-def test_threads_work_side_by_side():
-    meeting = threading.Barrier(3)  # nobody passes until three tasks run at once
-    with Threads(3) as pool:
-        pool.run(lambda thread, index: meeting.wait(timeout=30), 3)
+def test_tasks_run_in_parallel():
+    barrier = threading.Barrier(3)  # opens when three tasks run at the same time
+    with Threads(3) as threads:
+        threads.run(lambda thread, index: barrier.wait(timeout=30), 3)
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
 @pytest.mark.parametrize("thread_that_fails", [0, 1, 2])
 def test_an_exception_in_a_thread_is_raised_by_run(thread_that_fails, error):
-    """The others stop first; most of the tasks stay undone; the threads can be used again."""
+    """First all threads stop, with most tasks not run. They can then be used again."""
     started = threading.Barrier(3)
     running, done = set(), []
 
@@ -54,59 +54,59 @@ def test_an_exception_in_a_thread_is_raised_by_run(thread_that_fails, error):
             raise error
         done.append(index)
 
-    with Threads(3) as pool:
+    with Threads(3) as threads:
         with pytest.raises(type(error)) as caught:
-            pool.run(task, 1000)
+            threads.run(task, 1000)
         assert caught.value is error
         assert not running
         assert len(done) < 500
         done.clear()
-        pool.run(lambda thread, index: done.append(index), 10)
+        threads.run(lambda thread, index: done.append(index), 10)
         assert sorted(done) == list(range(10))
 
 
-def test_an_exception_without_helpers_is_raised_by_run():
-    with Threads(1) as pool, pytest.raises(ZeroDivisionError):
-        pool.run(lambda thread, index: 1 / index, 3)
+def test_an_exception_in_the_only_thread_is_raised_by_run():
+    with Threads(1) as threads, pytest.raises(ZeroDivisionError):
+        threads.run(lambda thread, index: 1 / index, 3)
 
 
 @pytest.fixture
 def ctrl_c():
-    """Python's own handler, which a process that was started in the background has not."""
+    """Install Python's handler of Ctrl-C, which a background process may lack."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield _thread.interrupt_main
     signal.signal(signal.SIGINT, before)
 
 
-def test_interrupt_from_the_keyboard(ctrl_c):
-    """Raised by run, when no thread is working any more."""
+def test_a_keyboard_interrupt_is_raised_by_run(ctrl_c):
+    """It is raised after all threads have stopped."""
     running, done = set(), []
 
     def task(thread, index):
         running.add(thread)
         if index == 20:
-            ctrl_c()  # the main thread is to raise, soon
+            ctrl_c()  # the main thread will raise soon
         time.sleep(0.001)
         done.append(index)
         running.discard(thread)
 
-    with Threads(2) as pool:
+    with Threads(2) as threads:
         with pytest.raises(KeyboardInterrupt):
-            pool.run(task, 2000)
-        assert running <= {0}  # the interrupted one's own mark
+            threads.run(task, 2000)
+        assert running <= {0}  # the main thread, if its task was interrupted
         assert 15 <= len(done) < 1500
         count = len(done)
         time.sleep(0.02)
         assert len(done) == count
-        pool.run(lambda thread, index: done.append(index), 10)
+        threads.run(lambda thread, index: done.append(index), 10)
         assert len(done) == count + 10
 
 
-def test_threads_end_with_the_block():
+def test_threads_end_with_the_with_block():
     before = threading.active_count()
-    with contextlib.suppress(ZeroDivisionError), Threads(4) as pool:
+    with contextlib.suppress(ZeroDivisionError), Threads(4) as threads:
         assert threading.active_count() == before + 3
-        pool.run(lambda thread, index: 1 / 0, 8)
+        threads.run(lambda thread, index: 1 / 0, 8)
     assert threading.active_count() == before
 
 
@@ -118,8 +118,8 @@ def blas_threads():
     }
 
 
-@pytest.mark.skipif(not blas_threads(), reason="threadpoolctl knows no BLAS here")
-def test_blas_is_held_to_one_thread_until_the_last_holder_leaves():
+@pytest.mark.skipif(not blas_threads(), reason="threadpoolctl finds no BLAS library")
+def test_blas_has_one_thread_until_the_last_context_exits():
     with threadpoolctl.threadpool_limits(2, user_api="blas"):
         outside = blas_threads()
         first, second = single_threaded_blas(), single_threaded_blas()

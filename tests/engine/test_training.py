@@ -1,4 +1,4 @@
-"""Steps of training: optimizers, penalties, batches of any size, streams, threads, memory."""
+"""Training steps: optimizers, L2 penalty, mini-batches, random streams, threads, memory."""
 
 import numpy as np
 import pytest
@@ -48,16 +48,10 @@ class Setting:
         )
 
     def gradient(self, trainer, indices, at):
-        """By one step of plain descent at rate one."""
+        """The gradient, from a step of gradient descent with a rate of 1."""
         self.network.parameters[:] = at
         trainer.step(indices, step=1, rate=1.0, momentum=0.0)
         return at - self.network.parameters
-
-
-@pytest.fixture(scope="module")
-def threads():
-    with Threads(2) as pool:
-        yield pool
 
 
 def batches(n_images, n_steps):
@@ -65,59 +59,59 @@ def batches(n_images, n_steps):
     return [rng.permutation(n_images)[:40] for _ in range(n_steps)]
 
 
-# --- optimizers, against the textbook -------------------------------------------------------------
+# --- optimizers, compared with their definitions --------------------------------------------------
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
 def test_momentum(threads, momentum):
-    """Polyak: v = momentum v - rate gradient; the parameters move by v."""
-    setting = Setting(hidden_layer_sizes=(200,))  # several blocks and pieces of parameters
+    """Polyak's momentum: v = momentum * v - rate * gradient; parameters = parameters + v."""
+    setting = Setting(hidden_layer_sizes=(200,))  # several blocks of parameters
     plain, trainer = setting.trainer(threads), setting.trainer(threads, SGD())
     parameters, v = setting.start.copy(), np.zeros_like(setting.start)
-    fast = setting.start.copy()
+    actual = setting.start.copy()
     for number, batch in enumerate(batches(100, 6)):
         rate = 0.1 / (1 + number)
         v = momentum * v - rate * setting.gradient(plain, batch, parameters)
         parameters = parameters + v
-        setting.network.parameters[:] = fast
+        setting.network.parameters[:] = actual
         trainer.step(batch, step=number + 1, rate=rate, momentum=momentum)
-        fast = setting.network.parameters.copy()
-    assert_allclose(fast, parameters, rtol=1e-10, atol=1e-12)
-    assert np.abs(fast - setting.start).max() > 1e-3
+        actual = setting.network.parameters.copy()
+    assert_allclose(actual, parameters, rtol=1e-10, atol=1e-12)
+    assert np.abs(actual - setting.start).max() > 1e-3
 
 
 def test_momentum_may_change(threads):
-    """The paper's: 0.5 first, then 0.9."""
+    """As in the paper: first 0.5, then 0.9."""
     setting = Setting()
     plain, trainer = setting.trainer(threads), setting.trainer(threads, SGD())
     parameters, v = setting.start.copy(), 0.0
-    fast = setting.start.copy()
+    actual = setting.start.copy()
     for number, batch in enumerate(batches(100, 6)):
         momentum = 0.5 if number < 3 else 0.9
         v = momentum * v - 0.1 * setting.gradient(plain, batch, parameters)
         parameters = parameters + v
-        setting.network.parameters[:] = fast
+        setting.network.parameters[:] = actual
         trainer.step(batch, step=number + 1, rate=0.1, momentum=momentum)
-        fast = setting.network.parameters.copy()
-    assert_allclose(fast, parameters, rtol=1e-10, atol=1e-12)
+        actual = setting.network.parameters.copy()
+    assert_allclose(actual, parameters, rtol=1e-10, atol=1e-12)
 
 
 def test_nesterov(threads):
-    """Sutskever et al. (2013): the gradient is taken at parameters + momentum v, where v leads.
+    """Sutskever et al. (2013) take the gradient at parameters + momentum * v.
 
-    The engine carries that point, so the same steps go through the same gradients.
+    The engine stores this point in place of the parameters.
     """
     setting = Setting()
     plain, trainer = setting.trainer(threads), setting.trainer(threads, SGD(nesterov=True))
     parameters, v = setting.start.copy(), np.zeros_like(setting.start)
-    fast = setting.start.copy()
+    actual = setting.start.copy()
     for number, batch in enumerate(batches(100, 6)):
         v = 0.9 * v - 0.1 * setting.gradient(plain, batch, parameters + 0.9 * v)
         parameters = parameters + v
-        setting.network.parameters[:] = fast
+        setting.network.parameters[:] = actual
         trainer.step(batch, step=number + 1, rate=0.1, momentum=0.9)
-        fast = setting.network.parameters.copy()
-        assert_allclose(fast, parameters + 0.9 * v, rtol=1e-10, atol=1e-12)
+        actual = setting.network.parameters.copy()
+        assert_allclose(actual, parameters + 0.9 * v, rtol=1e-10, atol=1e-12)
 
 
 def test_adam(threads):
@@ -126,7 +120,7 @@ def test_adam(threads):
     plain, trainer = setting.trainer(threads), setting.trainer(threads, Adam())
     parameters = setting.start.copy()
     m = v = np.zeros_like(parameters)
-    fast = parameters.copy()
+    actual = parameters.copy()
     for number, batch in enumerate(batches(100, 6)):
         t, alpha = number + 1, 0.01 / (1 + number)
         g = setting.gradient(plain, batch, parameters)
@@ -134,48 +128,48 @@ def test_adam(threads):
         v = 0.999 * v + (1 - 0.999) * g**2
         m_hat, v_hat = m / (1 - 0.9**t), v / (1 - 0.999**t)
         parameters = parameters - alpha * m_hat / (np.sqrt(v_hat) + 1e-8)
-        setting.network.parameters[:] = fast
+        setting.network.parameters[:] = actual
         trainer.step(batch, step=t, rate=alpha, momentum=0.0)
-        fast = setting.network.parameters.copy()
-    assert_allclose(fast, parameters, rtol=1e-8, atol=1e-10)
+        actual = setting.network.parameters.copy()
+    assert_allclose(actual, parameters, rtol=1e-8, atol=1e-10)
 
 
-def test_l2_is_divided_by_the_size_of_the_batch_and_spares_biases(threads):
+def test_l2_is_divided_by_the_batch_size_and_excludes_biases(threads):
     setting = Setting()
     at = np.random.default_rng(0).standard_normal(len(setting.start))
     everything = np.arange(100)
     for weights in (None, np.random.default_rng(1).uniform(0.5, 2, 100)):
         without = setting.gradient(setting.trainer(threads, weights=weights), everything, at)
-        penalised = setting.trainer(threads, weights=weights, l2=3.0)
-        difference = setting.network.views(setting.gradient(penalised, everything, at) - without)
+        penalized = setting.trainer(threads, weights=weights, l2=3.0)
+        difference = setting.network.views(setting.gradient(penalized, everything, at) - without)
         for found, p in zip(difference, setting.network.views(at), strict=True):
             for name, values in vars(p).items():
-                share = 0.0 if name == "bias" else 3.0 / 100
-                assert_allclose(getattr(found, name), share * values, rtol=1e-8, atol=1e-12)
+                strength = 0.0 if name == "bias" else 3.0 / 100
+                assert_allclose(getattr(found, name), strength * values, rtol=1e-8, atol=1e-12)
 
 
 # --- mini-batches of any size ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_a_batch_of_thousands(threads, weighted):
-    """More images than the trainer takes at once: the mean over parts of 300."""
+def test_gradient_of_a_large_mini_batch(threads, weighted):
+    """It has more images than the trainer processes at once: the mean over parts of 300."""
     setting = Setting(n_images=2500)
     weights = np.random.default_rng(1).uniform(0.5, 2, 2500) if weighted else None
     trainer = setting.trainer(threads, weights=weights)
     order = np.random.default_rng(2).permutation(2500)
     whole = setting.gradient(trainer, order, setting.start)
-    parts, shares = [], []
+    parts, sizes = [], []
     for start in range(0, 2500, 300):
         part = order[start : start + 300]
         parts.append(setting.gradient(trainer, part, setting.start))
-        shares.append(len(part))
-    assert_allclose(whole, np.average(parts, axis=0, weights=shares), rtol=1e-9, atol=1e-12)
+        sizes.append(len(part))
+    assert_allclose(whole, np.average(parts, axis=0, weights=sizes), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("n_images", [256, 1024])
-def test_dropout_repeats_no_mask(threads, n_images):
-    """With the same masks for the second half of a batch, equal images would be a plain double."""
+def test_dropout_does_not_repeat_masks(threads, n_images):
+    """With the same masks in both halves, equal images would have the same mean gradient."""
     setting = Setting(n_images=2 * n_images, hidden_layer_sizes=(), dropout=0.5)
     setting.images[:] = setting.images[0]
     setting.labels[:] = 0
@@ -185,8 +179,8 @@ def test_dropout_repeats_no_mask(threads, n_images):
     assert np.abs(both - first).max() > 1e-6 * np.abs(first).max()
 
 
-def test_weights_of_zero(threads):
-    """They count among the images of a batch, no more; where all are zero, nothing moves."""
+def test_sample_weights_of_zero(threads):
+    """Such images only count in the batch size; if all weights are zero, nothing changes."""
     setting = Setting()
     weights = np.ones(100)
     weights[::2] = 0
@@ -206,7 +200,7 @@ def test_weights_of_zero(threads):
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 @pytest.mark.parametrize("optimizer", [SGD(), SGD(nesterov=True), Adam()])
 def test_identical_weights_for_any_number_of_threads(optimizer, dropout, method):
-    """To the last bit; batches with a partial tile, and larger than the trainer takes at once."""
+    """Bit for bit, also with partial tiles and with mini-batches in several parts."""
     found = []
     for n_threads in (1, 2, 3, 7):
         setting = Setting(
@@ -220,8 +214,8 @@ def test_identical_weights_for_any_number_of_threads(optimizer, dropout, method)
         )
         setting.network.parameters[:] = setting.start
         losses = []
-        with single_threaded_blas(), Threads(n_threads) as pool:
-            trainer = setting.trainer(pool, optimizer, l2=0.1)
+        with single_threaded_blas(), Threads(n_threads) as threads:
+            trainer = setting.trainer(threads, optimizer, l2=0.1)
             for step in range(1, 9):
                 batch = np.random.default_rng(step).permutation(1200)[: 250 if step % 4 else 1200]
                 losses.append(trainer.step(batch, step=step, rate=0.01, momentum=0.9))
@@ -232,7 +226,7 @@ def test_identical_weights_for_any_number_of_threads(optimizer, dropout, method)
     assert np.isfinite(parameters).all()
 
 
-def test_the_stream_of_a_tile_is_named_by_seed_and_step(threads):
+def test_random_streams_depend_on_seed_and_step(threads):
     setting = Setting(dropout=0.5)
     everything = np.arange(100)
 
@@ -245,7 +239,7 @@ def test_the_stream_of_a_tile_is_named_by_seed_and_step(threads):
     assert len({loss(0, 1), loss(0, 2), loss(1, 1), loss(1, 2)}) == 4
 
 
-def test_augment_gets_each_tile_with_a_stream_of_its_own(threads):
+def test_augment_receives_each_tile_with_its_own_random_stream(threads):
     setting = Setting(n_images=500)
     drawn, seen = [], []
 
@@ -270,7 +264,7 @@ def test_augment_gets_each_tile_with_a_stream_of_its_own(threads):
 
 @pytest.fixture
 def small_ufunc_buffers():
-    """numpy's own, for casts: let them not hide what the loop would allocate."""
+    """Shrink NumPy's buffers for casts, so that they do not hide an allocation."""
     before = np.setbufsize(16)
     yield
     np.setbufsize(before)
@@ -279,13 +273,13 @@ def small_ufunc_buffers():
 @pytest.mark.usefixtures("small_ufunc_buffers")
 @pytest.mark.parametrize("optimizer", [SGD(nesterov=True), Adam()])
 @pytest.mark.parametrize(
-    # the size of those buffers cannot be set from here for threads other than this one
-    ("n_threads", "most"),
+    # the size of these buffers is set for the current thread only
+    ("n_threads", "limit"),
     [(1, 16_000), (2, 400_000)],
 )
-def test_nothing_is_allocated_in_the_loop(n_threads, most, optimizer):
-    """A tile's activations take megabytes, the parameters 0.4 MB, a batch of images 0.2 MB."""
-    # one thread meets partial tiles, too; of several, one may meet its first of them late
+def test_nothing_is_allocated_in_the_loop(n_threads, limit, optimizer):
+    """For scale: a tile's activations take megabytes, the parameters 0.4 MB, a batch 0.2 MB."""
+    # full tiles only with several threads: one of them may get its first partial tile late
     n_images = 500 if n_threads == 1 else 512
     setting = Setting(
         n_images=n_images,
@@ -298,33 +292,33 @@ def test_nothing_is_allocated_in_the_loop(n_threads, most, optimizer):
     )
     weights = np.random.default_rng(0).uniform(0.5, 2, n_images)
     order = np.random.default_rng(0).permutation(n_images)
-    with single_threaded_blas(), Threads(n_threads) as pool:
-        trainer = setting.trainer(pool, optimizer, weights=weights, l2=0.1, batch_size=64)
+    with single_threaded_blas(), Threads(n_threads) as threads:
+        trainer = setting.trainer(threads, optimizer, weights=weights, l2=0.1, batch_size=64)
 
         def epoch(number):
             for start in range(0, n_images, 64):
                 batch = order[start : start + 64]
                 trainer.step(batch, step=8 * number + 1, rate=1e-3, momentum=0.9)
 
-        for number in range(3):  # each thread has met each size of a tile
+        for number in range(3):  # until each thread has processed tiles of each size
             epoch(number)
-        assert peak_of(lambda: [epoch(number) for number in range(3, 9)]) < most
+        assert peak_of(lambda: [epoch(number) for number in range(3, 9)]) < limit
 
 
-def test_prediction_takes_no_more_memory_for_more_images():
+def test_memory_of_prediction_does_not_depend_on_the_number_of_images():
     setting = Setting(n_images=1, shape=(10, 10, 1), dtype=np.float32)
     peaks = []
-    for n_images in (100, 12_000, 48_000):  # the first imports what is imported at the first need
+    for n_images in (100, 12_000, 48_000):  # the first run also imports modules
         images = np.random.default_rng(0).integers(0, 256, (n_images, 10, 10, 1), dtype=np.uint8)
         seen = np.zeros(n_images, np.intp)
 
-        def write(rows, space, seen=seen):
+        def write(rows, workspace, seen=seen):
             seen[rows] += 1
 
-        with Threads(2) as pool:
-            source = ImageReader(images)
-            peaks.append(peak_of(lambda: predict(setting.network, source, pool, write)))  # noqa: B023
+        with Threads(2) as threads:
+            reader = ImageReader(images)
+            peaks.append(peak_of(lambda: predict(setting.network, reader, threads, write)))  # noqa: B023
         assert (seen == 1).all()
-    # two tiles of 256 images; the second set of images alone takes 3.6 MB more than the first
+    # two tiles of 256 images; the last set of images is 3.6 MB larger than the one before
     assert max(peaks[1:]) < 2_500_000
     assert abs(peaks[2] - peaks[1]) < 100_000

@@ -1,4 +1,4 @@
-"""What the engine's tests share: trainers, convolutions by one method, a layer with state."""
+"""Shared by the engine's tests: trainers, convolutions by a given method, a layer with state."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,7 +30,7 @@ def make_trainer(
     augment=None,
     seed=0,
 ):
-    """A `Trainer` for all the images, without smoothing of the labels."""
+    """A `Trainer` for all images, with one-hot targets."""
     optimizer = optimizer or SGD()
     settings = TrainingSettings(
         loss or SoftmaxCrossEntropy(),
@@ -47,18 +47,19 @@ def make_trainer(
 
 
 def with_method(layer, method):
-    """The layer, computed by this method if it is a convolution."""
+    """The layer, with this method if it is a convolution."""
     return replace(layer, method=method) if type(layer) is Conv2D else layer
 
 
 @dataclass(frozen=True)
 class Centre(Layer, Kernel):
-    """A layer with state: subtracts the mean of each channel.
+    """A layer with state: it subtracts the mean of each channel.
 
-    In training, the mean over the tile, as in batch normalization; in prediction a running mean.
+    In training, this is the mean over the tile, as in batch normalization; in prediction, it is a
+    running mean.
     """
 
-    share: float = 0.1  # of a mini-batch in the running mean
+    share: float = 0.1  # weight of a mini-batch in the running mean
 
     def plan(self, in_shape):
         return Plan(

@@ -1,8 +1,8 @@
-"""A fixed set of fits whose weights a change of structure must not change by a single bit.
+"""A fixed set of fits whose results must stay the same, bit for bit, when code is restructured.
 
 ``python tests/helpers/fixed_fits.py`` prints a hash of each fit's weights, probabilities and
-features as JSON: `fixed_fits.json` is its output. Rounding depends on NumPy and on the kernel of
-its BLAS library, so the file says which these were.
+features as JSON: `fixed_fits.json` is its output. Rounding depends on the versions of NumPy and its
+BLAS library and on the BLAS kernel, so the file records these, too.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ def rising_momentum(step):
 
 
 def negated(images, rng):
-    """An augment function: some images are turned into their negative."""
+    """An augment function that inverts some images."""
     return np.where(rng.random((len(images), 1, 1, 1)) < 0.5, images, 16 - images)
 
 
@@ -87,12 +87,13 @@ FITS = {
 
 
 def digits():
+    """scikit-learn's digits, uint8 (1797, 8, 8), and their labels."""
     X, y = load_digits(return_X_y=True)
     return X.astype(np.uint8).reshape(-1, 8, 8), y
 
 
-def colour():
-    """(n, 9, 7, 3) float32 images in which the class is the place of a bright spot."""
+def color_images():
+    """Float32 images (n, 9, 7, 3), whose class is the position of a bright pixel, and labels."""
     rng = np.random.default_rng(0)
     y = rng.integers(0, 5, N_TRAIN)
     X = rng.normal(0.4, 0.1, (N_TRAIN, 9, 7, 3)).astype(np.float32)
@@ -101,6 +102,7 @@ def colour():
 
 
 def hash_of(model, X) -> str:
+    """A hash of the weights, and of the predictions and features for X."""
     digest = hashlib.sha256()
     for array in (
         model.network_.parameters,
@@ -117,7 +119,7 @@ def new(**settings) -> ConvNetClassifier:
 
 
 def fit_all(n_jobs=None) -> dict[str, str]:
-    """The hash of every fit by its name."""
+    """The hash of every fit, by its name."""
     X, y = digits()
     train, test = slice(N_TRAIN), slice(N_TRAIN, 2 * N_TRAIN)
     hashes = {}
@@ -144,7 +146,7 @@ def fit_all(n_jobs=None) -> dict[str, str]:
     add("partial_fit", model, X[test])
     model = new(n_jobs=n_jobs, **SMALL, batch_size=1500)
     add("a mini-batch in two parts", model.fit(X[:1700], y[:1700]), X[test])
-    images, labels = colour()
+    images, labels = color_images()
     add("colour", new(n_jobs=n_jobs, **SMALL).fit(images, labels), images)
     row = X.reshape(len(X), 1, 64)
     add("rows of pixels", new(n_jobs=n_jobs, **SMALL).fit(row[train], y[train]), row[test])
@@ -152,7 +154,7 @@ def fit_all(n_jobs=None) -> dict[str, str]:
 
 
 def platform() -> dict[str, str]:
-    """What the bits depend on, besides the code."""
+    """The versions and the BLAS kernel on which the bits depend."""
     blas = next(
         library
         for library in threadpoolctl.threadpool_info()

@@ -1,4 +1,4 @@
-"""Naive twins of the engine's kernels: plain loops in float64, to hold the fast ones against.
+"""Naive implementations of the engine's kernels: plain loops in float64, for comparison.
 
 Images are ``(t, h, w, c)``, filters ``(rows, columns, c, k)``. A gradient is ``d`` + name.
 """
@@ -20,7 +20,7 @@ from skcnn.engine.layers import (
 
 
 def same_padding(size):
-    """Rows of zeros before and after, so that an image keeps its height."""
+    """(before, after): rows of zeros with which the output has as many rows as the image."""
     return (size - 1) // 2, size // 2
 
 
@@ -30,7 +30,7 @@ def conv2d(x, filters, padding):
     size, k = filters.shape[0], filters.shape[3]
     before, after = same_padding(size) if padding == "same" else (0, 0)
     y = np.zeros((t, h + before + after - size + 1, w + before + after - size + 1, k))
-    for image, row, column, i, j, pixel in _meetings(x, y, size, before):
+    for image, row, column, i, j, pixel in _taps_and_pixels(x, y, size, before):
         for channel in range(x.shape[3]):
             y[image, row, column] += x[image, *pixel, channel] * filters[i, j, channel]
     return y
@@ -40,15 +40,15 @@ def conv2d_backward(x, filters, padding, dy):
     """(dx, dfilters)"""
     dx, dfilters = np.zeros(x.shape), np.zeros(filters.shape)
     before = same_padding(filters.shape[0])[0] if padding == "same" else 0
-    for image, row, column, i, j, pixel in _meetings(x, dy, filters.shape[0], before):
+    for image, row, column, i, j, pixel in _taps_and_pixels(x, dy, filters.shape[0], before):
         for channel in range(x.shape[3]):
             dx[image, *pixel, channel] += filters[i, j, channel] @ dy[image, row, column]
             dfilters[i, j, channel] += x[image, *pixel, channel] * dy[image, row, column]
     return dx, dfilters
 
 
-def _meetings(x, y, size, before):
-    """Which pixel of the input meets tap (i, j) of the filter at each place of the output."""
+def _taps_and_pixels(x, y, size, before):
+    """For each pixel of the output: each tap (i, j) of the filter and the input pixel under it."""
     t, h, w, _ = x.shape
     for image, row, column in np.ndindex(t, *y.shape[1:3]):
         for i, j in np.ndindex(size, size):
@@ -58,12 +58,12 @@ def _meetings(x, y, size, before):
 
 
 def windows_by_size(n_pixels, size):
-    """[(start, stop)] along one axis; the last window may be a partial one."""
+    """[(start, stop)] of the windows along one axis; the last one may be partial."""
     return [(start, min(start + size, n_pixels)) for start in range(0, n_pixels, size)]
 
 
 def windows_by_regions(n_pixels, n_regions):
-    """[(start, stop)] of as many regions, as equal as possible, or of single pixels."""
+    """[(start, stop)] of `n_regions` regions, as equal as possible, but of at least a pixel."""
     parts = np.array_split(np.arange(n_pixels), min(n_regions, n_pixels))
     return [(int(part[0]), int(part[-1]) + 1) for part in parts]
 
@@ -78,7 +78,7 @@ def pool(x, rows, columns, kind):
 
 
 def pool_backward(x, rows, columns, kind, dy):
-    """dx; of equal maxima none may occur."""
+    """dx; no window may have equal maxima."""
     dx = np.zeros(x.shape)
     for image, i, j, channel in np.ndindex(dy.shape):
         at = (image, slice(*rows[i]), slice(*columns[j]), channel)
@@ -111,12 +111,12 @@ ACTIVATIONS = {
     "identity": lambda z: z,
     "relu": lambda z: z if z > 0 else 0.0,
     "tanh": math.tanh,
-    # either form, so that exp never overflows
+    # two forms, so that exp never overflows
     "sigmoid": lambda z: (
         1 / (1 + math.exp(-z)) if z > 0 else math.exp(max(z, -700)) / (1 + math.exp(max(z, -700)))
     ),
 }
-SLOPES = {
+DERIVATIVES = {
     "identity": lambda z: 1.0,
     "relu": lambda z: 1.0 if z > 0 else 0.0,
     "tanh": lambda z: 1 - math.tanh(z) ** 2,
@@ -125,17 +125,18 @@ SLOPES = {
 
 
 def elementwise(function, z):
-    """A function of one number for each number of z."""
-    return np.array([function(float(one)) for one in z.ravel()]).reshape(z.shape)
+    """Apply a function of one number to each element of z."""
+    return np.array([function(float(value)) for value in z.ravel()]).reshape(z.shape)
 
 
 def log_sigmoid(z):
+    """Logarithm of the sigmoid of a number."""
     return -math.log1p(math.exp(-z)) if z > -700 else z
 
 
 def log_softmax(z):
-    """Of each row."""
-    totals = [max(row) + math.log(sum(math.exp(one - max(row)) for one in row)) for row in z]
+    """Logarithm of the softmax of each row."""
+    totals = [max(row) + math.log(sum(math.exp(v - max(row)) for v in row)) for row in z]
     return z - np.array(totals)[:, np.newaxis]
 
 
@@ -156,7 +157,7 @@ def sigmoid_squared_error(z, targets):
 
 
 def numerical_gradient(function, x, step=1e-6):
-    """Gradient of a number ``function(x)`` by central differences, one element at a time."""
+    """Gradient of a scalar ``function(x)`` by central differences, one element at a time."""
     gradient = np.zeros(x.shape)
     for index in np.ndindex(x.shape):
         ahead, behind = x.copy(), x.copy()
@@ -168,8 +169,11 @@ def numerical_gradient(function, x, step=1e-6):
 
 @functools.singledispatch
 def forward(layer, x, p):
-    """What a layer with parameters p makes of images or features x in prediction."""
-    raise TypeError(f"{layer} has no naive twin; register one with @forward.register.")
+    """Output of a layer with parameters p for images or features x, in prediction."""
+    raise TypeError(
+        f"{layer} has no naive implementation; expected one for each layer that is compared. "
+        "Register one with @forward.register."
+    )
 
 
 @forward.register

@@ -1,10 +1,10 @@
-"""What several test files share: a network that is trained in no time, a measure of memory."""
+"""Shared by several test files: a classifier that trains quickly, a measure of memory."""
 
 import tracemalloc
 
 from skcnn import ConvNetClassifier
 
-# also what is the default, as defaults are tuned now and then
+# Some values equal the defaults; they are set in case the defaults change.
 FAST = {
     "n_filters": 6,
     "filter_size": 3,
@@ -19,16 +19,17 @@ FAST = {
 
 
 def fast(**changes):
+    """A classifier with the parameters `FAST` and these changes."""
     return ConvNetClassifier(**(FAST | changes))
 
 
 def constant_rate(step):
-    """For `learning_rate`; asks for no warning when max_iter is over, as "constant" would."""
+    """A `learning_rate` without the warning that "constant" gives when max_iter is reached."""
     return 0.002
 
 
 def peak_of(work):
-    """Bytes that Python and numpy allocate at most while `work` runs."""
+    """Peak memory in bytes that Python and NumPy allocate while `work` runs."""
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
@@ -38,5 +39,5 @@ def peak_of(work):
         tracemalloc.stop()
 
 
-# of skcnn.study.comparison.run: a comparison in some seconds
+# Arguments of skcnn.study.comparison.run, for a comparison that takes seconds.
 SMALL = {"train_size": 120, "seeds": 2, "candidates": 2, "quick": True}
