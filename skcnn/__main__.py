@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
 import sys
 from collections.abc import Sequence
 
-# Each command is `main(argv, prog)` of its module, which is imported when it is asked for.
+# The package of each command, imported only when it is needed, and a line of help. The package
+# has a function `main(argv, prog)`.
 COMMANDS = {
-    "compare": ("skcnn.study.comparison", "a CNN against HOG + SVC on your images: an HTML report"),
-    "paper": ("skcnn.study.paper2014", "rerun the experiments of the paper of 2014"),
+    "compare": ("skcnn.study.comparison", "compare a CNN with HOG + SVC on images: a report"),
+    "paper": ("skcnn.study.paper2014", "repeat the experiments of a paper of 2014: a report"),
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns its exit status.
+    """Run a command.
+
+    Parameters
+    ----------
+    argv : sequence of str, default=None
+        The command and its arguments. None: those of the process.
+
+    Returns
+    -------
+    status : int
+        Exit status: 0 for success; 2 if an argument, the data or the installation is wrong; 130
+        after Ctrl-C.
 
     Examples
     --------
@@ -30,12 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Convolutional networks on the CPU as scikit-learn estimators.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (module, text) in COMMANDS.items():
-        if importlib.util.find_spec(module) is not None:
-            commands.add_parser(name, help=text, add_help=False)  # its module has the help
+    for name, (_, text) in COMMANDS.items():
+        commands.add_parser(name, help=text, add_help=False)  # the package has the full help
     known, _ = parser.parse_known_args(argv[:1])
-    module = importlib.import_module(COMMANDS[known.command][0])
-    return module.main(argv[1:], prog=f"{parser.prog} {known.command}")
+    package = importlib.import_module(COMMANDS[known.command][0])
+    status: int = package.main(argv[1:], prog=f"{parser.prog} {known.command}")
+    return status
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -102,12 +103,16 @@ class Page:
             f"\n{body}</table></div>"
         )
 
-    def figure(self, png: Path, caption: str, alt: str, *, width: str = "100%") -> None:
-        """Add a numbered figure, embedded in the page; `alt` is plain text."""
+    def figure(self, png: Path, caption: str, alt: str = "", *, width: int = 100) -> None:
+        """Add a numbered figure, embedded in the page, `width` in percent.
+
+        `alt` is plain text; by default, it is the first sentence of the caption.
+        """
         self._figures += 1
         data = base64.b64encode(png.read_bytes()).decode("ascii")
+        first, *_ = re.split(r"\. (?=[A-Z])", html.unescape(re.sub("<.*?>", "", caption)))
         self.raw(
-            f"<figure><img style='width:{width}' alt='{escape(alt)}' "
+            f"<figure><img style='width:{width}%' alt='{escape(alt or first)}' "
             f"src='data:image/png;base64,{data}'>"
             f"<figcaption><b>Figure {self._figures}.</b> {caption}</figcaption></figure>"
         )

@@ -63,21 +63,25 @@ def made_up(*, final=None, cnn=((0.2,), (0.1,)), hog=((0.3,), (0.2,)), images=No
         (
             [[0.20, 0.22], [0.01, 0.012]],
             [[0.10, 0.11], [0.03, 0.03]],
-            "There the leader changes, and each is clearly ahead on one side.",
+            "There the leader changes, and each leads clearly on one side.",
         ),
         (
             [[0.10, 0.12], [0.01, 0.012]],
             [[0.11, 0.10], [0.03, 0.03]],
-            "neither is clearly ahead at 10 %",
+            "neither leads clearly on 10 %",
         ),
-        ([[0.05, 0.06], [0.01, 0.012]], [[0.10, 0.11], [0.03, 0.03]], "it is CNN."),
-        ([[0.20, 0.22], [0.04, 0.042]], [[0.10, 0.11], [0.03, 0.03]], "it is HOG + SVC."),
+        ([[0.05, 0.06], [0.01, 0.012]], [[0.10, 0.11], [0.03, 0.03]], "CNN leads at every share."),
+        (
+            [[0.20, 0.22], [0.04, 0.042]],
+            [[0.10, 0.11], [0.03, 0.03]],
+            "HOG + SVC leads at every share.",
+        ),
         ([[0.20], [0.01]], [[0.10], [0.03]], "images); with a single seed, this may be chance."),
-        ([[0.05], [0.01]], [[0.10], [0.03]], "CNN is ahead throughout; with a single seed"),
+        ([[0.05], [0.01]], [[0.10], [0.03]], "CNN leads at every share; with a single seed"),
         (
             [[0.09, 0.10], [0.02, 0.03]],
             [[0.10, 0.10], [0.03, 0.03]],
-            "CNN is ahead throughout; given the spread over the seeds",
+            "CNN leads at every share; given the spread over the seeds",
         ),
     ],
 )

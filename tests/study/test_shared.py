@@ -314,6 +314,20 @@ def test_exit_statuses(tmp_path, capsys):
     assert command([], failing(KeyboardInterrupt())) == 130
 
 
+def test_figures_are_embedded(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"pixels")
+    page = Page("A")
+    page.figure(tmp_path / "a.png", "Bob's <b>errors</b>, as in Fig. 9. Bars are &lt; 1.", width=50)
+    page.figure(tmp_path / "a.png", "More.", "A & B")
+    html = page.render()
+    assert (
+        "<figure><img style='width:50%' alt='Bob&#x27;s errors, as in Fig. 9' "
+        "src='data:image/png;base64,cGl4ZWxz'><figcaption><b>Figure 1.</b> Bob's <b>errors</b>"
+    ) in html
+    assert "<img style='width:100%' alt='A &amp; B'" in html
+    assert "<b>Figure 2.</b> More." in html
+
+
 def test_page_numbers_its_parts():
     page = Page("A & B")
     page.opening("today", "1 < 2").contents()

@@ -66,9 +66,7 @@ def verdict(pair: Pair) -> str:
 def crossing_text(found: Crossing) -> str:
     """Where two learning curves cross, and whether that is more than noise."""
     sure = (
-        "each is clearly ahead on one side"
-        if found.is_clear
-        else "they are not clearly apart on both sides"
+        "each leads clearly on one side" if found.is_clear else "without clear leads on both sides"
     )
     where = listing([f"{share:.2g} %" for share in found.crossings])
     return f"{name(found.a)} and {name(found.b)} at {where} ({sure})"
@@ -76,10 +74,9 @@ def crossing_text(found: Crossing) -> str:
 
 def _errors(results: Results) -> str:
     """Who makes the fewest mistakes on the test images."""
-    final, ranked = results.final, results.ranked
-    first = final[ranked[0]]
+    final, tied = results.final, results.best
+    first = final[tied[0]]
     low, high = first.interval
-    tied = [key for key in ranked if final[key].wrong == first.wrong]
     each = " each" if len(tied) > 1 else ""
     text = (
         f"{names(tied)} {'make' if each else 'makes'} the fewest mistakes on the "
@@ -88,13 +85,13 @@ def _errors(results: Results) -> str:
     )
     others = [
         f"{name(key)} makes {final[key].wrong:,} ({percent(final[key].test_error)})"
-        for key in ranked[len(tied) :]
+        for key in results.ranked[len(tied) :]
     ]
     return f"{text} {listing(others)}." if others else text
 
 
 def _curves(results: Results) -> str:
-    """CNN against HOG + SVC along the learning curves: who is ahead, and where that changes."""
+    """CNN against HOG + SVC along the learning curves: who leads, and where that changes."""
     crossing = results.crossing("cnn", "hog_svc")
     points = crossing.differences
     if not points:
@@ -103,40 +100,38 @@ def _curves(results: Results) -> str:
     images = {row.share: row.images for row in results.by_share}
 
     def describe(point: Lead) -> str:
-        where = f"with {point.share} % of the training images ({images[point.share]:,})"
+        where = f"on {point.share} % of the training images ({images[point.share]:,})"
         if point.mean == 0:
-            return f"{where} the two are level"
-        lead = f"{100 * abs(point.mean):.2f} percentage points of test error"
-        return f"{where} {_leader(point)} is ahead by {lead}{_doubt(point, single)}"
+            return f"{where} they are equal"
+        lead = f"{100 * abs(point.mean):.2f} percentage points"
+        return f"{where} {_leader(point)} leads by {lead}{_doubt(point, single)}"
 
-    ends = points[:1] if len(points) == 1 else [points[0], points[-1]]
-    text = f"CNN compared with HOG + SVC: {listing([describe(point) for point in ends])}."
-    change = _change(crossing, images, single)
-    return f"{text} {change}" if change else text
+    ends = dict.fromkeys([points[0], points[-1]])  # may be one and the same
+    text = f"CNN and HOG + SVC, by test error: {listing([describe(point) for point in ends])}."
+    return " ".join(filter(None, [text, _change(crossing, max(images.values()), single)]))
 
 
-def _change(crossing: Crossing, images: dict[int, int], single: bool) -> str:
-    """Where the leader of two learning curves changes, or that it does not."""
+def _change(crossing: Crossing, whole: int, single: bool) -> str:
+    """Where the leader changes, or that it does not; `whole` is the size of the largest subset."""
     points, turns = crossing.differences, crossing.crossings
-    if not turns:
-        leaders = {_leader(point) for point in points if point.mean != 0}
-        if len(leaders) != 1 or len(points) == 1:
-            return ""
-        leader = leaders.pop()
-        if any(point.clear for point in points):
-            return f"The leader does not depend on the amount of training data: it is {leader}."
-        reason = "with a single seed" if single else "given the spread over the seeds"
-        return f"{leader} is ahead throughout; {reason}, this may be chance."
-    whole = max(images.values())
-    where = listing([f"{turn:.2g} % (about {turn / 100 * whole:,.0f} images)" for turn in turns])
-    text = f"Their learning curves cross at {where}"
-    if crossing.is_clear:
-        return f"{text}. There the leader changes, and each is clearly ahead on one side."
-    if single:
-        return f"{text}; with a single seed, this may be chance."
-    unclear = [f"{point.share} %" for point in points if not point.clear]
-    end = f"; neither is clearly ahead at {listing(unclear)}, given the spread over the seeds"
-    return f"{text}{end if unclear else ''}."
+    reason = "with a single seed" if single else "given the spread over the seeds"
+    if turns:
+        where = [f"{turn:.2g} % (about {turn / 100 * whole:,.0f} images)" for turn in turns]
+        text = f"Their learning curves cross at {listing(where)}"
+        unclear = [f"{point.share} %" for point in points if not point.clear]
+        if crossing.is_clear:
+            return f"{text}. There the leader changes, and each leads clearly on one side."
+        if single:
+            return f"{text}; {reason}, this may be chance."
+        doubt = f"; {reason}, neither leads clearly on {listing(unclear)}" if unclear else ""
+        return f"{text}{doubt}."
+    leaders = {_leader(point) for point in points if point.mean != 0}
+    if len(leaders) != 1 or len(points) == 1:
+        return ""
+    always = "leads at every share" if all(point.mean for point in points) else "is never behind"
+    if any(point.clear for point in points):
+        return f"{leaders.pop()} {always}."
+    return f"{leaders.pop()} {always}; {reason}, this may be chance."
 
 
 def _leader(point: Lead) -> str:

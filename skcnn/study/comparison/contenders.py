@@ -135,7 +135,7 @@ def _hog_grid(images: Images) -> Grid:
     names = ("pixels_per_cell", "cells_per_block", "orientations")
     grid: Grid = []
     for values in ((c, b, o) for c in cells for b in ("auto", 2) for o in (8, 12)):
-        hog = dict(zip(names, values, strict=True))
+        hog: dict[str, Any] = dict(zip(names, values, strict=True))
         try:
             features = HOGTransformer(**hog).fit_transform(sample)
         except ValueError:  # the images are too small for such blocks

@@ -6,35 +6,30 @@ from pathlib import Path
 
 from skcnn.study.comparison.conclusions import brief, crossing_text, name, names, verdict
 from skcnn.study.comparison.contenders import CONTENDERS
-from skcnn.study.comparison.pictures import MAX_CLASSES, MISTAKES_PER_ROW, mistakes_per_row
+from skcnn.study.comparison.figures import MAX_CLASSES, MISTAKES_PER_ROW, mistakes_per_row
 from skcnn.study.comparison.results import MeanErrors, Results
-from skcnn.study.formatting import (
-    count,
-    listing,
-    p_value,
-    plus_minus,
-    seconds,
-    setting,
-    size,
-)
+from skcnn.study.formatting import count, listing, p_value, plus_minus, seconds, setting, size
 from skcnn.study.html import Page, escape
 from skcnn.study.provenance import reproducing_command
 
 CANDIDATES_SHOWN = 5
-Pictures = dict[str, Path]
+Figures = dict[str, Path]
 
 
-def write_report(results: Results, conclusions: list[str], pictures: Pictures) -> str:
+def write_report(results: Results, conclusions: list[str], figures: Figures) -> str:
     """The report as one HTML page; `conclusions` are paragraphs of plain text."""
     page = Page(f"CNN versus HOG + SVC on {results.images.name}")
     _opening(page, results)
-    _methods(page, results, pictures)
-    _tuning(page, results, pictures)
-    _test_errors(page, results, pictures)
-    _learning_curves(page, results, pictures)
-    _costs(page, results, pictures)
-    _mistakes(page, results, pictures)
-    _explanations(page, results, pictures)
+    for section in (
+        _methods,
+        _tuning,
+        _test_errors,
+        _learning_curves,
+        _costs,
+        _mistakes,
+        _explanations,
+    ):
+        section(page, results, figures)
     page.section("Conclusions").items(escape(text) for text in conclusions)
     _reproduction(page, results)
     return page.render()
@@ -58,95 +53,83 @@ def _opening(page: Page, results: Results) -> None:
     page.contents()
 
 
-def _methods(page: Page, results: Results, pictures: Pictures) -> None:
-    images, settings = results.images, results.settings
+def _methods(page: Page, results: Results, figures: Figures) -> None:
+    images, settings, searched = results.images, results.settings, results.search["cnn"]
     height, width, channels = images.image_shape
     channel = "" if channels == 1 else f" and {channels} channels"
-    page.section("Methods")
-    page.text(
-        f"<b>Data.</b> {escape(results.source)} Each image has {height} x {width} pixels{channel} "
-        f"and belongs to one of {len(images.classes)} classes.",
-    )
     classes = "each class" if len(images.classes) <= MAX_CLASSES else "some of the classes"
-    page.figure(
-        pictures["examples"],
-        f"The first training images of {classes}.",
-        "Examples of the training images",
-        width="80%",
-    )
-    page.text("<b>Contenders.</b> Three scikit-learn pipelines are compared:")
-    page.items(f"<b>{escape(who.name)}</b>: {who.text}" for who in CONTENDERS.values())
-    searched = results.search["cnn"]
-    how = (
-        "grid search (<code>GridSearchCV</code>)"
-        if settings.search == "grid"
-        else "successive halving (<code>HalvingGridSearchCV</code>)"
-    )
+    grid = settings.search == "grid"
+    method = "grid search" if grid else "successive halving"
+    search = f"{method} (<code>{'GridSearchCV' if grid else 'HalvingGridSearchCV'}</code>)"
     part = "" if searched.images == len(images.y_train) else "a random subset of "
     used, left_out = results.subsets
     shares = listing([f"{share} %" for share, _ in used])
-    repetitions = f"{settings.seeds} times, with different seeds" if settings.seeds > 1 else "once"
+    page.section("Methods")
+    page.text(
+        f"<b>Data.</b> {escape(results.source)} Each image has {height} x {width} pixels{channel} "
+        f"and belongs to one of {len(images.classes)} classes."
+    )
+    page.figure(figures["examples"], f"The first training images of {classes}.", width=80)
+    page.text("<b>Contenders.</b> Three scikit-learn pipelines are compared:")
+    page.items(f"<b>{escape(who.name)}</b>: {who.text}" for who in CONTENDERS.values())
     page.text(
         "<b>Protocol.</b> The protocol is the same for all contenders. Their hyperparameters are "
-        f"chosen by {how} with {searched.folds}-fold stratified cross-validation on {part}the "
+        f"chosen by {search} with {searched.folds}-fold stratified cross-validation on {part}the "
         f"training images ({searched.images:,}), with the same folds and the same time limit. In "
         f"the search a network is trained for {searched.epochs} epochs. The test images are not "
         "used. With the chosen hyperparameters each contender is then fitted to all training "
         "images, alone in a process of its own, which gives test error, times and memory.",
         f"For the learning curves each contender is fitted to {shares} of the training images, "
-        f"{repetitions}. The seed determines the subsets and the initial weights of the network. "
-        "The subsets are nested, hold the classes in proportion, and are the same for all "
-        "contenders.",
+        f"with {count(settings.seeds, 'seed')}. A seed determines the subsets and the initial "
+        "weights of the network. The subsets are nested, hold the classes in proportion, and are "
+        "the same for all contenders.",
     )
     if left_out:
         sizes = listing([f"{share} % ({count(n, 'image')})" for share, n in left_out])
         page.text(f"Shares with fewer than two images per class are left out: {sizes}.")
 
 
-def _tuning(page: Page, results: Results, pictures: Pictures) -> None:
+def _tuning(page: Page, results: Results, figures: Figures) -> None:
     searched = results.search["cnn"]
-    tried = listing(
-        [f"{len(found.rows)} of {found.total} for {name(k)}" for k, found in results.search.items()]
-    )
+    tried = [
+        f"{len(found.rows)} of {found.total} for {escape(name(key))}"
+        for key, found in results.search.items()
+    ]
     page.section("Hyperparameter search")
     page.figure(
-        pictures["search"],
-        "Cross-validated errors of all settings that were tried, in ascending order; bars show the "
+        figures["search"],
+        "Cross-validated errors of all settings that were tried, in ascending order. Bars show the "
         "standard deviation over the folds. The flatter the curve, the less the contender depends "
-        f"on tuning. Settings tried: {escape(tried)}; {searched.folds} folds of "
+        f"on tuning. Settings tried: {listing(tried)}; {searched.folds} folds of "
         f"{searched.images:,} images, seed 0.",
-        "Cross-validated errors of all candidates",
     )
-    rows = [
-        [
-            f"<b>{escape(name(key))}</b>" if rank == 0 else "",
-            escape(setting(row.params)),
-            plus_minus(100 * row.error, 100 * row.spread),
-            seconds(row.fit_seconds),
-        ]
-        for key, found in results.search.items()
-        for rank, row in enumerate(found.rows[:CANDIDATES_SHOWN])
-    ]
     page.table(
         f"The {CANDIDATES_SHOWN} best settings of each contender. All that follows uses the first. "
         "Errors are means ± standard deviations over the folds. Times were measured while other "
         "fits ran in parallel.",
         ["", "settings", "cross-validated error (%)", "time per fit"],
-        rows,
+        [
+            [
+                f"<b>{escape(name(key))}</b>" if rank == 0 else "",
+                escape(setting(row.params)),
+                plus_minus(100 * row.error, 100 * row.spread),
+                seconds(row.fit_seconds),
+            ]
+            for key, found in results.search.items()
+            for rank, row in enumerate(found.rows[:CANDIDATES_SHOWN])
+        ],
         numbers={2, 3},
     )
 
 
-def _test_errors(page: Page, results: Results, pictures: Pictures) -> None:
+def _test_errors(page: Page, results: Results, figures: Figures) -> None:
     final, total = results.final, len(results.images.y_test)
     page.section("Test errors")
     page.figure(
-        pictures["test_errors"],
+        figures["test_errors"],
         f"Test error on {total:,} images with Wilson's 95 % interval. {_fit_settings(results)}",
-        "Test error of each contender with its interval",
-        width="75%",
+        width=75,
     )
-    fewest = min(fit.wrong for fit in final.values())
     page.table(
         f"Errors on the {total:,} test images and on {results.train_error_images:,} training "
         f"images. {_fit_settings(results)}",
@@ -162,10 +145,10 @@ def _test_errors(page: Page, results: Results, pictures: Pictures) -> None:
             for key, fit in final.items()
         ],
         numbers={1, 2, 3, 4},
-        best={(row, 1) for row, fit in enumerate(final.values()) if fit.wrong == fewest},
+        best={(row, 1) for row, key in enumerate(final) if key in results.best},
     )
     page.text(
-        "The intervals look at each contender separately. As all were tested on the same images, a "
+        "The intervals treat each contender separately. As all were tested on the same images, a "
         "paired test is more powerful: McNemar's exact test compares two contenders on the images "
         "that only one of them misclassifies. Its p-values are adjusted for three tests by Holm's "
         "method."
@@ -188,7 +171,7 @@ def _test_errors(page: Page, results: Results, pictures: Pictures) -> None:
     page.items(escape(verdict(pair)) for pair in results.pairs)
 
 
-def _learning_curves(page: Page, results: Results, pictures: Pictures) -> None:
+def _learning_curves(page: Page, results: Results, figures: Figures) -> None:
     paper = (
         " Thin grey lines: the paper's test errors on the same data (Bastani and Wang, 2014, Figs. "
         "10 and 11)."
@@ -197,60 +180,64 @@ def _learning_curves(page: Page, results: Results, pictures: Pictures) -> None:
     )
     page.section("Learning curves")
     page.figure(
-        pictures["learning_curves"],
+        figures["learning_curves"],
         "Test and training error against the number of training images (logarithmic scale). "
         f"Points are means over the {_seeds(results)}, bars standard errors. The settings are "
         "those tuned on all training images. Training errors are measured on at most "
         f"{results.train_error_images:,} images.{paper}",
-        "Learning curves of the three contenders",
     )
 
     def cell(errors: MeanErrors | None) -> str:
         if errors is None:
             return "not run"
-        spread = errors.test_error_se or None  # all seeds the same: no deviation to show
-        return plus_minus(100 * errors.test_error, None if spread is None else 100 * spread)
+        spread = 100 * errors.test_error_se or None  # all seeds the same: nothing to show
+        return plus_minus(100 * errors.test_error, spread)
 
-    rows = []
-    for row in results.by_share:
-        ahead = "not all run"
-        if row.winner is not None:
-            ahead = escape(name(row.winner)) + ("" if row.clear else " (not clear)")
-        cells = [cell(row.errors.get(key)) for key in CONTENDERS]
-        rows.append([f"{row.share} %", f"{row.images:,}", *cells, ahead])
+    def ahead(winner: str | None, clear: bool) -> str:
+        if winner is None:
+            return "not all run"
+        return escape(name(winner)) + ("" if clear else " (not clear)")
+
     page.table(
         "Test error in percent: mean ± standard error over the seeds (omitted if all seeds agree). "
-        "A lead is clear if the 95 % interval of the paired difference to the second "
-        "best (Student's t over the seeds) excludes zero.",
+        "A lead is clear if the 95 % interval of the paired difference to the second best "
+        "(Student's t over the seeds) excludes zero.",
         ["share", "images", *(who.name for who in CONTENDERS.values()), "ahead"],
-        rows,
+        [
+            [
+                f"{row.share} %",
+                f"{row.images:,}",
+                *(cell(row.errors.get(key)) for key in CONTENDERS),
+                ahead(row.winner, row.clear),
+            ]
+            for row in results.by_share
+        ],
         numbers={0, 1, 2, 3, 4},
         best={
-            (number, 2 + list(CONTENDERS).index(row.winner))
+            (number, column)
             for number, row in enumerate(results.by_share)
-            if row.winner is not None
+            for column, key in enumerate(CONTENDERS, start=2)
+            if key == row.winner
         },
     )
     turns = [crossing_text(found) for found in results.crossings if found.crossings]
-    if turns:
-        page.text(
-            f"These learning curves cross: {escape('; '.join(turns))}. Between two measured shares "
-            "the difference is interpolated on the logarithmic scale."
-        )
-    elif len(results.by_share) > 1:
-        page.text("No two learning curves cross: the order is the same at every share.")
-    else:
-        page.text("Each learning curve has a single point.")
+    page.text(
+        f"These learning curves cross: {escape('; '.join(turns))}. Between two measured shares the "
+        "difference is interpolated on the logarithmic scale."
+        if turns
+        else "No two learning curves cross: the order is the same at every share."
+        if len(results.by_share) > 1
+        else "Each learning curve has a single point."
+    )
 
 
-def _costs(page: Page, results: Results, pictures: Pictures) -> None:
+def _costs(page: Page, results: Results, figures: Figures) -> None:
     total, cores = len(results.images.y_test), count(results.environment.cores, "core")
     page.section("Costs")
     page.figure(
-        pictures["costs"],
+        figures["costs"],
         f"Costs of the final fits. {_fit_settings(results)} Each fit ran alone on {cores}; an SVC "
         "uses one core, the network and HOG use all.",
-        "Training time, prediction time, memory and model size",
     )
     page.table(
         "Costs of the final fits. Memory is the peak of the process beyond what it held before the "
@@ -283,57 +270,48 @@ def _costs(page: Page, results: Results, pictures: Pictures) -> None:
     )
 
 
-def _mistakes(page: Page, results: Results, pictures: Pictures) -> None:
+def _mistakes(page: Page, results: Results, figures: Figures) -> None:
     total, settings = len(results.images.y_test), _fit_settings(results)
+
+    def whose(group: list[str]) -> str:
+        return "all" if len(group) == len(CONTENDERS) else f"only {names(group)}"
+
     page.section("Mistakes")
     page.table(
-        f"How many of the {total:,} test images are misclassified by which contenders.",
+        f"The {total:,} test images by the contenders that misclassify them.",
         ["misclassified by", "images"],
-        [
-            [
-                escape("all" if len(group) == len(CONTENDERS) else f"only {names(group)}"),
-                f"{n:,}",
-            ]
-            for group, n in results.shared_mistakes
-        ],
+        [[escape(whose(group)), f"{n:,}"] for group, n in results.shared_mistakes],
         numbers={1},
     )
     page.figure(
-        pictures["confusions"],
-        "Confusion matrices: rows are true classes, columns predicted ones. The colour scale is "
-        f"chosen for the mistakes and saturates at the correct answers. {settings}",
-        "Confusion matrices of the three contenders",
+        figures["confusions"],
+        "Confusion matrices of the contenders. Rows are true classes, columns predicted ones. The "
+        f"colour scale is chosen for the mistakes and saturates at the correct answers. {settings}",
     )
     for key, fit in results.final.items():
         confidence = (
-            "probability" if key == "cnn" else "lead of the decision value over the second class"
+            "probability of the predicted class"
+            if key == "cnn"
+            else "lead of the highest decision value over the second highest"
         )
         page.figure(
-            pictures[f"mistakes_{key}"],
+            figures[f"mistakes_{key}"],
             f"Test images that {escape(name(key))} misclassifies ({fit.wrong:,} in all), the most "
-            f"confident mistakes first. In brackets, the {confidence} of the predicted class. "
-            f"{settings}",
-            f"Images misclassified by {name(key)}",
-            width=f"{100 * mistakes_per_row(fit.wrong) / MISTAKES_PER_ROW:.0f}%",
+            f"confident mistakes first. In brackets: {confidence}. {settings}",
+            width=round(100 * mistakes_per_row(fit.wrong) / MISTAKES_PER_ROW),
         )
 
 
-def _explanations(page: Page, results: Results, pictures: Pictures) -> None:
+def _explanations(page: Page, results: Results, figures: Figures) -> None:
     settings = _fit_settings(results)
-    page.section("What the contenders respond to")
+    page.section("What the contenders have learned")
     page.figure(
-        pictures["filters"],
-        "The filters of the network's first layer (cf. Fig. 9 of the paper). Negative weights are "
+        figures["filters"],
+        "The filters of the network's first layer, as in Fig. 9 of the paper. Negative weights are "
         f"blue, positive weights red. {settings}",
-        "Filters of the first convolution layer",
-        width="62%",
+        width=62,
     )
-    page.figure(
-        pictures["training"],
-        f"Training loss of the network by epoch. {settings}",
-        "Loss by epoch",
-        width="62%",
-    )
+    page.figure(figures["training"], f"Training loss by epoch. {settings}", width=62)
     page.text(
         "Occlusion maps show which pixels a decision depends on. A patch slides over the image and "
         "hides the pixels below it. Where hiding them lowers the score of the true class, they "
@@ -343,10 +321,9 @@ def _explanations(page: Page, results: Results, pictures: Pictures) -> None:
     )
     for key in ("cnn", "hog_svc"):
         page.figure(
-            pictures[f"occlusion_{key}"],
+            figures[f"occlusion_{key}"],
             f"Occlusion maps of {escape(name(key))}. Top: test images with their true classes. "
             f"Bottom: by how much hiding a pixel lowers the score of the true class. {settings}",
-            f"Occlusion maps of {name(key)}",
         )
 
 

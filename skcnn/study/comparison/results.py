@@ -192,6 +192,12 @@ class Results:
         return sorted(self.final, key=lambda key: self.final[key].wrong)
 
     @property
+    def best(self) -> list[str]:
+        """The contenders with the fewest mistakes."""
+        fewest = min(fit.wrong for fit in self.final.values())
+        return [key for key in self.final if self.final[key].wrong == fewest]
+
+    @property
     def source(self) -> str:
         """Where the images come from, and how many of them are used."""
         images = self.images

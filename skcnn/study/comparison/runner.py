@@ -14,8 +14,8 @@ import joblib
 from skcnn.study.comparison.conclusions import brief, conclude
 from skcnn.study.comparison.contenders import CONTENDERS, Params, build, fixed_params, grid_of
 from skcnn.study.comparison.curves import learning_curves
+from skcnn.study.comparison.figures import draw
 from skcnn.study.comparison.measure import measure_alone
-from skcnn.study.comparison.pictures import draw
 from skcnn.study.comparison.report import write_report
 from skcnn.study.comparison.results import FinalFit, Results, Search
 from skcnn.study.comparison.search import search as tune

@@ -11,12 +11,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn.displays import (
-    FilterDisplay,
-    LossCurveDisplay,
-    MisclassifiedDisplay,
-    OcclusionDisplay,
-)
+from skcnn.displays import FilterDisplay, LossCurveDisplay, MisclassifiedDisplay, OcclusionDisplay
 from skcnn.displays._common import GREY, show_image
 from skcnn.study import published
 from skcnn.study.comparison.contenders import CONTENDERS
@@ -179,7 +174,7 @@ def costs(final: dict[str, FinalFit]) -> Any:
             lambda fit: fit.predict_seconds / len(fit.predicted),
             seconds,
         ),
-        ("peak of additional memory", lambda fit: fit.peak_bytes, size),
+        ("additional memory (peak)", lambda fit: fit.peak_bytes, size),
         ("size of the fitted model", lambda fit: fit.model_bytes, size),
     ]
     kinds = [kind for kind in kinds if all(kind[1](fit) is not None for fit in final.values())]
