@@ -1,4 +1,4 @@
-"""ConvNetClassifier as scikit-learn's contract has it: its checks, what comes in, what goes out."""
+"""ConvNetClassifier as a scikit-learn estimator: its checks, input, output, model selection."""
 
 import pickle
 
@@ -29,12 +29,12 @@ def images(digits):
     return digits[0][:300], digits[1][:300]
 
 
-# --- scikit-learn's own checks --------------------------------------------------------------------
+# --- scikit-learn's estimator checks --------------------------------------------------------------
 
 CHEAP = {"n_filters": 8, "dropout": 0.0, "max_iter": 50, "learning_rate_init": 0.01}
 CHECKED = [
     ConvNetClassifier(),
-    # the paper's network, with padding as the checks' few pixels hold no filter of this size
+    # the paper's network, with padding because the checks' images are smaller than its filters
     ConvNetClassifier(
         n_filters=64,
         filter_size=13,
@@ -45,7 +45,7 @@ CHECKED = [
         activation="sigmoid",
         max_iter=50,
     ),
-    # "valid", with the filter that fits into one row of pixels
+    # "valid", with the only filter size that fits into one row of pixels
     ConvNetClassifier(padding="valid", filter_size=1, pool_regions=2, **CHEAP),
     ConvNetClassifier(pooling="mean", activation="tanh", **CHEAP),
     ConvNetClassifier(output_activation="sigmoid", **CHEAP),
@@ -53,13 +53,13 @@ CHECKED = [
 ]
 EXPECTED_FAILURES = {
     "check_sample_weight_equivalence_on_dense_data": (
-        "asks for equality to nine digits, while float32 has seven; and mini-batches of repeated "
-        "images are others than those of weighted images"
+        "compares nine digits, but float32 has seven; and repeated images form other mini-batches "
+        "than weighted images"
     )
 }
 if parse_version(sklearn.__version__) < parse_version("1.7"):
     EXPECTED_FAILURES["check_sample_weight_equivalence_on_sparse_data"] = (
-        "scikit-learn 1.6 runs it also for estimators that take no sparse X"
+        "scikit-learn 1.6 also runs it for estimators that do not accept sparse X"
     )
 
 
@@ -71,26 +71,26 @@ def test_estimator_checks(estimator, check):
 @parametrize_with_checks(
     [ConvNetClassifier(**CHEAP)], expected_failed_checks=lambda estimator: EXPECTED_FAILURES
 )
-def test_estimator_checks_with_colour_images(estimator, check, monkeypatch):
-    """The checks' tables come with any number of columns: here each is an image with channels."""
+def test_estimator_checks_with_color_images(estimator, check, monkeypatch):
+    """Each row of the checks' tables is read as an image with several channels."""
 
-    def colour(x_shape, image_shape=None):
+    def color_shape(x_shape, image_shape=None):
         if image_shape is not None or len(x_shape) != 2:
             return resolve(x_shape, image_shape)
         channels = next((c for c in (3, 2) if x_shape[1] % c == 0), x_shape[1])
         return 1, x_shape[1] // channels, channels
 
     resolve = skcnn._images.resolve_image_shape
-    monkeypatch.setattr(skcnn._images, "resolve_image_shape", colour)
+    monkeypatch.setattr(skcnn._images, "resolve_image_shape", color_shape)
     check(estimator)
 
 
-# --- what comes in --------------------------------------------------------------------------------
+# --- input ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["u1", "i2", "i8", "f2", "f4", "f8", ">f4", ">u2", "g"])
-def test_every_form_of_X(images, kind, tmp_path):
-    """The same images give the same network, to the last bit if the numbers are of one type."""
+def test_X_of_any_dtype_and_memory_layout(images, kind, tmp_path):
+    """The same images give the same network, bit for bit if they have the same dtype."""
     X, y = images
     X = X.astype(kind)
     n = len(X)
@@ -110,7 +110,7 @@ def test_every_form_of_X(images, kind, tmp_path):
         "Fortran order": np.asfortranarray(X),
         "table in Fortran order": np.asfortranarray(flat),
         "strided": wide[::2, :, ::2],
-        "backwards": np.ascontiguousarray(X[::-1])[::-1],
+        "reversed": np.ascontiguousarray(X[::-1])[::-1],
         "read-only": read_only,
         "memory map": np.load(tmp_path / "X.npy", mmap_mode="r"),
     }
@@ -122,15 +122,15 @@ def test_every_form_of_X(images, kind, tmp_path):
         assert found.image_shape_ == (8, 8, 1)
         assert found.n_features_in_ == 64
 
-    # other types round otherwise, a little
+    # another dtype rounds slightly differently
     other = fast().fit(X.astype(np.float64), y)
     assert_allclose(other.predict_proba(X), expected, atol=1e-3)
     assert_allclose(reference.predict_proba(X.astype(np.float64)), expected, atol=1e-5)
 
 
-def test_lists_and_frames(images):
+def test_lists_and_data_frames(images):
     X, y = images
-    X = X.astype(np.int64)  # as numpy reads a list
+    X = X.astype(np.int64)  # the dtype that NumPy gives to a list of int
     flat = X.reshape(len(X), -1)
     expected = fast().fit(X, y).predict_proba(X)
     names = [f"pixel{i}" for i in range(64)]
@@ -145,21 +145,21 @@ def test_lists_and_frames(images):
     assert_allclose(fast().fit(mixed, y).predict_proba(mixed), expected, atol=1e-3)
 
 
-def test_colour_images(images):
+def test_color_images(images):
     X, y = images
     rng = np.random.default_rng(0)
-    colour = np.stack([X, 16 - X, rng.integers(0, 17, X.shape)], axis=-1).astype(np.uint8)
-    flat = colour.reshape(len(X), -1)
-    model = fast().fit(colour, y)
+    color = np.stack([X, 16 - X, rng.integers(0, 17, X.shape)], axis=-1).astype(np.uint8)
+    flat = color.reshape(len(X), -1)
+    model = fast().fit(color, y)
     from_table = fast(image_shape=(8, 8, 3)).fit(flat, y)
     assert model.image_shape_ == from_table.image_shape_ == (8, 8, 3)
     assert model.filters_.shape == (6, 3, 3, 3)
     assert model.n_features_in_ == 192
     assert_array_equal(model.network_.parameters, from_table.network_.parameters)
-    assert_array_equal(model.predict_proba(flat), from_table.predict_proba(colour))
+    assert_array_equal(model.predict_proba(flat), from_table.predict_proba(color))
 
 
-def test_shape_of_a_table(images):
+def test_image_shape_of_a_table(images):
     X, y = images
     flat = X.reshape(len(X), -1)
     assert fast().fit(flat, y).image_shape_ == (8, 8, 1)
@@ -185,7 +185,7 @@ def test_shape_of_a_table(images):
     ],
     ids=lambda labels: f"{type(labels).__name__}-{getattr(labels, 'dtype', '')}",
 )
-def test_labels_of_any_kind(images, labels):
+def test_labels_of_any_dtype(images, labels):
     X, y = images
     if isinstance(labels, pd.Series):
         named = labels.iloc[y].reset_index(drop=True)
@@ -202,8 +202,8 @@ def test_labels_of_any_kind(images, labels):
     assert model.predict_proba(X).shape == (len(X), len(model.classes_))
 
 
-def test_nothing_is_copied_whole(tmp_path):
-    """20,000 images, of float64 as the costliest: neither a fit nor a prediction doubles them."""
+def test_X_is_never_copied_whole(tmp_path):
+    """`fit` and `predict` allocate less than half the size of 20,000 float64 images."""
     n = 20_000
     np.save(tmp_path / "X.npy", np.random.default_rng(0).random((n, 14, 14)))
     X, y = np.load(tmp_path / "X.npy", mmap_mode="r"), np.arange(n) % 2
@@ -213,11 +213,11 @@ def test_nothing_is_copied_whole(tmp_path):
         assert peak_of(lambda form=form: model.fit(form, y).predict(form)) < X.nbytes / 2
 
 
-# --- what goes out --------------------------------------------------------------------------------
+# --- output ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("output_activation", ["softmax", "sigmoid"])
-def test_predictions_fit_together(images, output_activation):
+def test_prediction_methods_agree(images, output_activation):
     X, y = images
     model = fast(output_activation=output_activation, learning_rate_init=0.02).fit(X, y + 3)
     probabilities = model.predict_proba(X)
@@ -229,7 +229,7 @@ def test_predictions_fit_together(images, output_activation):
     assert model.score(X, y + 3) == np.mean(model.predict(X) == y + 3)
 
 
-def test_logarithm_of_impossible_classes_is_finite(images):
+def test_log_probability_is_finite_where_the_probability_is_zero(images):
     X, y = images
     model = fast().fit(X, y)
     model.network_.layer_parameters[-1].bias[:] = np.linspace(0, 1e5, 10)
@@ -237,8 +237,8 @@ def test_logarithm_of_impossible_classes_is_finite(images):
     assert np.isfinite(model.predict_log_proba(X)).all()
 
 
-def test_a_few_images_are_predicted_on_their_own(images):
-    """Whatever stands beside them: to the last bit."""
+def test_few_images_are_predicted_independently(images):
+    """The results do not depend on the other images, bit for bit."""
     X = images[0]
     model = ConvNetClassifier(max_iter=1, random_state=0).fit(*images)
     for method in (model.predict_proba, model.transform):
@@ -247,18 +247,18 @@ def test_a_few_images_are_predicted_on_their_own(images):
         assert_array_equal(method(X[:50][order]), few[order])
         for part in ([3], [49, 0, 7], range(10, 40)):
             assert_array_equal(method(X[list(part)]), few[list(part)])
-        # and of many images, up to rounding
+        # among many images, up to rounding
         assert_allclose(method(X)[:50], few, atol=1e-5)
 
 
-def test_transform_is_the_last_pooling_layer(images):
-    """In the order row, column, filter; held against the naive convolution."""
+def test_transform_returns_the_last_pooling_layer(images):
+    """In the order row, column, filter; compared with naive implementations."""
     X, y = images
     model = fast(n_filters=4, pool_size=3).fit(X, y)
     assert model.filters_.shape == (4, 3, 3, 1)
     assert not model.filters_.flags.writeable
-    standardised = (X[:5, :, :, np.newaxis] - model.mean_) / model.scale_
-    z = naive.conv2d(standardised, model.filters_.transpose(1, 2, 3, 0), "same")
+    standardized = (X[:5, :, :, np.newaxis] - model.mean_) / model.scale_
+    z = naive.conv2d(standardized, model.filters_.transpose(1, 2, 3, 0), "same")
     bias = model.network_.layer_parameters[2].bias  # convolution, pooling, bias
     windows = [(0, 3), (3, 6), (6, 8)]
     expected = naive.pool(np.maximum(z + bias, 0), windows, windows, "max")
@@ -275,18 +275,18 @@ def test_transform_is_the_last_pooling_layer(images):
     assert_array_equal(frame.to_numpy(), features)
 
 
-def test_network_is_there_to_look_at(images):
+def test_summary_of_the_fitted_network(images):
     model = ConvNetClassifier(max_iter=1, n_filters=(4, 5), hidden_layer_sizes=(7,), dropout=0.1)
     summary = model.fit(*images).network_.summary()
     for layer in ("Conv2D(n_filters=5", "Dense(n_units=7)", "Dropout(rate=0.1)", "total "):
         assert layer in summary
 
 
-# --- in company -----------------------------------------------------------------------------------
+# --- with the rest of scikit-learn ----------------------------------------------------------------
 
 
 def test_pipelines(images):
-    """As the last step, and as a transformer whose features another classifier takes."""
+    """As the last step, and as a transformer whose features another classifier uses."""
     X, y = images
     flat = X.reshape(len(X), -1)
     scaled = make_pipeline(MinMaxScaler(), fast(max_iter=20, learning_rate_init=0.02)).fit(flat, y)
@@ -303,9 +303,9 @@ def test_grid_search_in_two_processes(images):
     ).fit(*images)
     assert set(search.best_params_) == {"n_filters", "pooling"}
     assert not np.isnan(search.cv_results_["mean_test_score"]).any()
-    one_by_one = clone(search).set_params(n_jobs=1).fit(*images)
+    sequential = clone(search).set_params(n_jobs=1).fit(*images)
     assert_array_equal(
-        search.cv_results_["mean_test_score"], one_by_one.cv_results_["mean_test_score"]
+        search.cv_results_["mean_test_score"], sequential.cv_results_["mean_test_score"]
     )
 
 
@@ -319,7 +319,7 @@ def test_clone(images):
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_pickle(images, solver):
-    """The copy predicts alike and learns on alike, dropout included, and each on its own."""
+    """The copy predicts and continues training identically, and shares no memory."""
     X, y = images
     model = fast(solver=solver, dropout=0.3, hidden_layer_sizes=(9,)).fit(X, y)
     copy = pickle.loads(pickle.dumps(model))
@@ -335,24 +335,24 @@ def test_pickle(images, solver):
     assert copy.t_ == model.t_ == 5 * 300
 
 
-def test_threads():
+def test_n_threads():
     assert n_threads(1) == 1
     assert n_threads(5) == 5
     assert n_threads(-1) == joblib.cpu_count()
     assert n_threads(-1000) == 1
     assert 1 <= n_threads(None) <= joblib.cpu_count()
-    # beside siblings in threads there is one core for each
+    # in a joblib worker thread: 1, because the other workers use the other cores
     side_by_side = joblib.Parallel(n_jobs=2, backend="threading")(
         joblib.delayed(n_threads)(None) for _ in range(4)
     )
     assert side_by_side == [1] * 4
 
 
-# --- how well -------------------------------------------------------------------------------------
+# --- accuracy -------------------------------------------------------------------------------------
 
 
-def test_a_small_network_on_digits(digits):
-    """0.969 to 0.982 for eight seeds when measured."""
+def test_accuracy_of_a_small_network_on_digits(digits):
+    """Eight seeds gave 0.969 to 0.982."""
     X_train, X_test, y_train, y_test = train_test_split(*digits, stratify=digits[1], random_state=0)
     model = ConvNetClassifier(
         n_filters=(16, 32),
@@ -366,8 +366,8 @@ def test_a_small_network_on_digits(digits):
 
 
 @pytest.mark.slow
-def test_default_network_on_digits(digits):
-    """Stratified 5-fold, three seeds: by one alone, three images more or fewer are chance."""
+def test_accuracy_of_the_default_network_on_digits(digits):
+    """Stratified 5-fold, three seeds: with a single one, a difference of three images is chance."""
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     scores = [
         cross_val_score(ConvNetClassifier(random_state=seed), *digits, cv=folds).mean()

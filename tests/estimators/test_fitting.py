@@ -1,4 +1,4 @@
-"""How ConvNetClassifier trains: fits, partial fits, warm starts, weights of images."""
+"""How ConvNetClassifier trains: `fit`, `partial_fit`, warm start, parameters, sample weights."""
 
 from copy import deepcopy
 
@@ -31,7 +31,7 @@ def images(digits):
         {"augment": "elastic"},
     ],
 )
-def test_identical_for_any_number_of_threads(images, settings):
+def test_results_are_identical_for_any_number_of_threads(images, settings):
     X, y = images
     models = [fast(n_jobs=n_jobs, **settings).fit(X, y) for n_jobs in (1, 2, 3)]
     for model in models[1:]:
@@ -52,12 +52,12 @@ def test_random_state(images):
     stream = np.random.RandomState(1)
     different = [parameters(0), parameters(1), parameters(None), parameters(None)]
     different += [parameters(stream), parameters(stream)]
-    assert len({tuple(one) for one in different[:4]} | {tuple(different[5])}) == 5
+    assert len({tuple(vector) for vector in different[:4]} | {tuple(different[5])}) == 5
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
-def test_partial_fit_again_and_again_is_fit(images, solver):
-    """To the last bit, with a schedule that does not need to know the end."""
+def test_repeated_partial_fit_equals_fit(images, solver):
+    """Bit for bit, with a schedule that does not depend on the number of epochs."""
     X, y = images
     settings = {"solver": solver, "dropout": 0.2, "learning_rate": lambda step: 0.01 / (step + 1)}
     at_once = fast(max_iter=4, **settings).fit(X, y)
@@ -70,8 +70,9 @@ def test_partial_fit_again_and_again_is_fit(images, solver):
 
 
 def test_partial_fit_on_a_stream(digits):
-    """Parts of the data, some without all classes; then the whole is known well."""
-    order = np.random.default_rng(0).permutation(len(digits[1]))  # or the last writers are new
+    """Training on small parts, some of which lack classes, reaches a high accuracy."""
+    # Without shuffling, the test images would be by other writers.
+    order = np.random.default_rng(0).permutation(len(digits[1]))
     X, y = digits[0][order], digits[1][order]
     model = fast(n_filters=16, learning_rate_init=0.005)
     for _ in range(6):
@@ -83,13 +84,13 @@ def test_partial_fit_on_a_stream(digits):
     assert model.score(X[1500:], y[1500:]) > 0.95
 
 
-def test_partial_fit_holds_the_rate_of_one_cycle(images):
+def test_partial_fit_uses_a_constant_rate_for_one_cycle(images):
     one_cycle = fast(learning_rate="one_cycle").partial_fit(*images, classes=range(10))
-    held = fast(learning_rate=lambda step: 0.002).partial_fit(*images, classes=range(10))
-    assert_array_equal(one_cycle.network_.parameters, held.network_.parameters)
+    constant = fast(learning_rate=lambda step: 0.002).partial_fit(*images, classes=range(10))
+    assert_array_equal(one_cycle.network_.parameters, constant.network_.parameters)
 
 
-def test_partial_fit_with_another_solver_begins_its_memory_anew(images):
+def test_partial_fit_with_another_solver_resets_the_optimizer(images):
     model = fast(solver="sgd").fit(*images)
     before = model.network_.parameters.copy()
     model.set_params(solver="adam").partial_fit(*images)
@@ -98,14 +99,14 @@ def test_partial_fit_with_another_solver_begins_its_memory_anew(images):
     assert 0 < np.abs(model.network_.parameters - before).max() < 0.1
 
 
-def test_fit_begins_anew(images):
+def test_fit_starts_over(images):
     X, y = images
     model = fast()
     first = model.fit(X, y).network_.parameters.copy()
     model.partial_fit(X, y)
     assert_array_equal(model.fit(X, y).network_.parameters, first)
     assert (model.n_iter_, model.t_, len(model.loss_curve_)) == (3, 900, 3)
-    # other images, other labels, from a frame to an array
+    # other images and other labels, in a data frame; then an array again
     frame = pd.DataFrame(X[:, :4].reshape(300, -1)).add_prefix("pixel")
     model.fit(frame, (y > 4).astype(str))
     assert model.image_shape_ == (1, 32, 1)
@@ -116,7 +117,7 @@ def test_fit_begins_anew(images):
 
 
 def test_warm_start(images):
-    """From the weights of the fit before, with an optimizer that begins anew."""
+    """`fit` continues from the weights of the previous fit, with a new optimizer."""
     X, y = images
     steps = []
     model = fast(warm_start=True, learning_rate=lambda step: steps.append(step) or 0.002)
@@ -128,14 +129,14 @@ def test_warm_start(images):
     assert model.loss_curve_[3] < losses[-1]
     assert model.loss_ == model.loss_curve_[-1]
     assert steps == [*range(15), *range(10)]
-    # as another fit that starts from these weights
-    still = fast(learning_rate=lambda step: 0.0, warm_start=True).fit(X, y)
-    still.network_.parameters[:] = fast(learning_rate=constant_rate).fit(X, y).network_.parameters
-    still.set_params(learning_rate=constant_rate, alpha=0.5, max_iter=2).fit(X, y)
-    assert_array_equal(still.network_.parameters, model.network_.parameters)
+    # the same as a new fit that starts from these weights
+    frozen = fast(learning_rate=lambda step: 0.0, warm_start=True).fit(X, y)
+    frozen.network_.parameters[:] = fast(learning_rate=constant_rate).fit(X, y).network_.parameters
+    frozen.set_params(learning_rate=constant_rate, alpha=0.5, max_iter=2).fit(X, y)
+    assert_array_equal(frozen.network_.parameters, model.network_.parameters)
 
 
-def test_fits_that_go_on_see_other_orders(images):
+def test_each_warm_start_uses_a_new_order(images):
     X, y = images
     seen = []
 
@@ -152,7 +153,7 @@ def test_fits_that_go_on_see_other_orders(images):
     assert len({tuple(epoch) for epoch in epochs}) == 3
 
 
-def test_validation_scores_keep_step_with_the_losses(images):
+def test_validation_scores_have_one_entry_for_each_epoch(images):
     X, y = images
     model = fast(warm_start=True, max_iter=2).fit(X, y)
     model.fit(X, y, X_val=X[:50], y_val=y[:50])
@@ -170,7 +171,7 @@ def test_curves_and_counters(images):
     assert model.best_validation_score_ is None
 
 
-def test_rate_and_momentum_are_asked_by_step(images):
+def test_callable_rate_and_momentum_receive_the_step(images):
     X, y = images
     rates, momenta = [], []
     model = fast(
@@ -187,8 +188,8 @@ def test_rate_and_momentum_are_asked_by_step(images):
     assert rates == [0, 1, 2]
 
 
-def test_full_batch_descent_is_a_batch_of_all(digits):
-    """1,797 images: more than one go takes."""
+def test_gd_equals_sgd_with_one_batch_of_all_images(digits):
+    """1,797 images: more than the trainer processes at once."""
     X, y = digits
     settings = {"alpha": 0.1, "dropout": 0.1, "max_iter": 2, "learning_rate_init": 0.1}
     full = fast(solver="gd", **settings).fit(X, y)
@@ -196,16 +197,16 @@ def test_full_batch_descent_is_a_batch_of_all(digits):
     assert_array_equal(full.network_.parameters, as_batch.network_.parameters)
 
 
-def test_weights_begin_as_asked(images):
-    """Seen with a rate of zero."""
+def test_weight_init(images):
+    """With a learning rate of 0, the initial weights do not change."""
     X, y = images
-    still = fast(learning_rate=lambda step: 0.0, n_filters=30, hidden_layer_sizes=(100,))
-    uniform = clone(still).set_params(weight_init="uniform").fit(X, y).network_
+    frozen = fast(learning_rate=lambda step: 0.0, n_filters=30, hidden_layer_sizes=(100,))
+    uniform = clone(frozen).set_params(weight_init="uniform").fit(X, y).network_
     assert uniform.parameters.min() == pytest.approx(-1, abs=0.01)
     assert uniform.parameters.max() == pytest.approx(1, abs=0.01)
     assert uniform.layer_parameters[-1].bias.all()
     for activation, limit in (("relu", np.sqrt(6 / 9)), ("tanh", np.sqrt(6 / (9 + 9 * 30)))):
-        network = still.set_params(activation=activation).fit(X, y).network_
+        network = frozen.set_params(activation=activation).fit(X, y).network_
         assert np.abs(network.layer_parameters[0].weights).max() == pytest.approx(limit, rel=0.05)
         assert not network.layer_parameters[-1].bias.any()
 
@@ -219,7 +220,7 @@ def test_weights_begin_as_asked(images):
         ("gd", "sigmoid", 0.5),
     ],
 )
-def test_automatic_rate(images, solver, activation, rate):
+def test_automatic_learning_rate(images, solver, activation, rate):
     settings = {"solver": solver, "activation": activation, "max_iter": 1}
     automatic = fast(learning_rate_init="auto", **settings).fit(*images)
     given = fast(learning_rate_init=rate, **settings).fit(*images)
@@ -227,7 +228,7 @@ def test_automatic_rate(images, solver, activation, rate):
 
 
 def test_automatic_dropout(images):
-    """With ReLU, before layers of 64 inputs and more."""
+    """With ReLU, before layers with at least 64 inputs."""
 
     def dropped(**changes):
         """The layers that follow a dropout layer."""
@@ -242,7 +243,7 @@ def test_automatic_dropout(images):
 
 
 def test_automatic_number_of_epochs(images):
-    """Up to a hundred, but at least 300 steps."""
+    """At most 100 epochs, but at least 300 steps."""
     X, y = images
     automatic = fast(max_iter="auto", n_filters=1, pool_regions=1)
     assert automatic.fit(X, y).n_iter_ == 100
@@ -263,7 +264,7 @@ def test_standardize(images):
     assert model.mean_ == pytest.approx(X.mean())
     assert model.scale_ == pytest.approx(X.astype(float).std())
     moved = X * -37.5 + 1000
-    other = fast().fit(-moved, y)  # any scale trains alike
+    other = fast().fit(-moved, y)  # the scale does not matter
     assert_allclose(other.predict_proba(-moved), model.predict_proba(X), atol=1e-3)
     raw = fast(standardize=False).fit(X, y)
     assert (raw.mean_, raw.scale_) == (0, 1)
@@ -273,23 +274,23 @@ def test_standardize(images):
         model.predict_proba(X),
         atol=1e-3,
     )
-    # learned once: what comes later is measured by the same
+    # computed in the first fit and not changed by later images
     model.partial_fit(X[:20] * 2, y[:20])
     assert model.mean_ == pytest.approx(X.mean())
 
 
-def test_images_of_one_value(images):
-    """Nothing to learn from, and nothing to stumble over."""
+def test_constant_images(images):
+    """There is nothing to learn, but the probabilities are finite."""
     X, y = np.full((300, 8, 8), 7.0), images[1]
     model = fast(max_iter=30).fit(X, y)
     assert len(np.unique(model.predict(X))) == 1
     assert np.isfinite(model.predict_proba(X)).all()
 
 
-# --- weights --------------------------------------------------------------------------------------
+# --- sample weights, class weights, label smoothing -----------------------------------------------
 
 
-def test_sample_weight_of_zero_is_absence(images):
+def test_sample_weight_of_zero_removes_an_image(images):
     X, y = images
     weights = np.random.default_rng(0).integers(0, 2, 300)
     weighted = fast().fit(X, y, sample_weight=weights)
@@ -298,8 +299,8 @@ def test_sample_weight_of_zero_is_absence(images):
     assert weighted.t_ == absent.t_ == 3 * weights.sum()
 
 
-def test_sample_weight_of_integers_is_repetition(images):
-    """In one batch, which is where both mean the same; the penalty goes by number of images."""
+def test_integer_sample_weights_repeat_images(images):
+    """In a single mini-batch, up to the penalty, which is divided by the number of images."""
     X, y = images
     weights = np.random.default_rng(0).integers(0, 4, 300)
     settings = {"solver": "gd", "learning_rate_init": 0.05, "max_iter": 10, "alpha": 1.0}
@@ -314,8 +315,8 @@ def test_sample_weight_of_integers_is_repetition(images):
     assert np.abs(weighted.predict_proba(X) - unweighted.predict_proba(X)).max() > 0.01
 
 
-def test_partial_fit_takes_weights_as_they_are(images):
-    """A stream whose calls hold one class each, which have no ratio to go by."""
+def test_partial_fit_does_not_rescale_weights(images):
+    """A call may contain a single class; if rescaled, its weights would have no effect."""
     X, y = images
     settings = {"solver": "sgd", "learning_rate": lambda step: 0.01, "alpha": 0.0, "momentum": 0.0}
     start = fast(**settings, max_iter=1).fit(X, y)
@@ -335,8 +336,8 @@ def test_partial_fit_takes_weights_as_they_are(images):
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30, 1e300])
-def test_sample_weight_on_any_scale(images, scale):
-    """Only the weights' proportions count, also against the penalty."""
+def test_fit_uses_only_the_ratios_of_sample_weights(images, scale):
+    """Weights on any scale give the same fit, also in relation to the penalty."""
     X, y = images
     weights = np.random.default_rng(0).uniform(0, 2, 300)
     plain = fast(alpha=1.0).fit(X, y, sample_weight=weights)
@@ -346,7 +347,7 @@ def test_sample_weight_on_any_scale(images, scale):
 
 def test_class_weight(images):
     X, y = images
-    settings = {"standardize": False}  # the pixels' mean is weighted by image, not by class
+    settings = {"standardize": False}  # mean_ depends on sample weights, but not on class weights
     by_class = fast(class_weight={0: 3.0, 4: 0.5}, **settings).fit(X, y)
     weights = np.where(y == 0, 3.0, np.where(y == 4, 0.5, 1.0))
     by_image = fast(**settings).fit(X, y, sample_weight=weights)
@@ -362,13 +363,13 @@ def test_class_weight(images):
         X[rare], y[rare], sample_weight=(rare.sum() / (10 * counts))[y[rare]]
     )
     assert_allclose(balanced.predict_proba(X), by_hand.predict_proba(X), atol=1e-5)
-    # with images of unlike weights each class gets the same sum of them; one has none to get
+    # with sample weights, "balanced" gives equal sums to all classes with positive weights
     image_weights = np.random.default_rng(0).uniform(0, 2, 300) * (y != 7)
     sums = np.bincount(y, image_weights)
-    level = dict(enumerate(np.divide(sums.sum() / 10, sums, where=sums > 0, out=np.zeros(10))))
+    balancing = dict(enumerate(np.divide(sums.sum() / 10, sums, where=sums > 0, out=np.zeros(10))))
     assert_allclose(
         fast(class_weight="balanced", **settings).fit(X, y, image_weights).predict_proba(X),
-        fast(class_weight=level, **settings).fit(X, y, image_weights).predict_proba(X),
+        fast(class_weight=balancing, **settings).fit(X, y, image_weights).predict_proba(X),
         atol=1e-5,
     )
     plain = fast(**settings).fit(X[rare], y[rare])
@@ -376,7 +377,7 @@ def test_class_weight(images):
 
 
 def test_label_smoothing_spreads_the_targets(digits):
-    """Cross-entropy can then not fall below the targets' entropy, and probabilities stay modest."""
+    """The loss stays above the entropy of the targets, and probabilities stay near the targets."""
     X, y = digits
     sharp, smooth = (
         fast(label_smoothing=share, learning_rate_init=0.01, max_iter=40).fit(X[:500], y[:500])
@@ -387,5 +388,5 @@ def test_label_smoothing_spreads_the_targets(digits):
     entropy = -(target * np.log(target)).sum()
     assert sharp.loss_ < 0.3 * entropy
     assert entropy < smooth.loss_ < 1.3 * entropy
-    surest = smooth.predict_proba(X[:500]).max(axis=1)
-    assert np.median(surest) == pytest.approx(0.73, abs=0.05)
+    largest = smooth.predict_proba(X[:500]).max(axis=1)
+    assert np.median(largest) == pytest.approx(0.73, abs=0.05)

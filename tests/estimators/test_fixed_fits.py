@@ -1,4 +1,4 @@
-"""The weights of a fixed set of fits are the same, bit for bit, as when the table was made."""
+"""The results of a fixed set of fits are, bit for bit, those that were recorded."""
 
 import json
 import warnings
@@ -15,7 +15,7 @@ RECORDED = json.loads(TABLE.read_text())
     reason=f"recorded with {RECORDED['platform']}; other kernels round differently",
 )
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_weights_are_those_of_the_table(n_jobs):
+def test_results_equal_the_recorded_ones(n_jobs):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         hashes = fit_all(n_jobs)

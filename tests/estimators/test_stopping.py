@@ -1,4 +1,4 @@
-"""When ConvNetClassifier stops, and what it keeps then; what it says meanwhile."""
+"""When ConvNetClassifier stops training, which weights it keeps, and what it prints."""
 
 import time
 
@@ -17,12 +17,12 @@ def images(digits):
     return digits[0][:300], digits[1][:300]
 
 
-def test_validation_images_are_only_looked_at(digits):
+def test_validation_images_do_not_affect_training(digits):
     X, y = digits
     train, val = slice(0, 300), slice(300, 500)
     watched = fast(max_iter=6).fit(X[train], y[train], X_val=X[val], y_val=y[val])
-    plain = fast(max_iter=6).fit(X[train], y[train])
-    assert_array_equal(watched.network_.parameters, plain.network_.parameters)
+    unwatched = fast(max_iter=6).fit(X[train], y[train])
+    assert_array_equal(watched.network_.parameters, unwatched.network_.parameters)
     assert len(watched.validation_scores_) == 6
     assert watched.validation_scores_[-1] == watched.score(X[val], y[val])
     assert watched.best_validation_score_ == max(watched.validation_scores_)
@@ -35,8 +35,8 @@ def test_validation_images_are_only_looked_at(digits):
     )
 
 
-def ruined(step):
-    """A rate that teaches for 50 steps, and then throws the weights about."""
+def diverging_rate(step):
+    """A learning rate that is suitable for 50 steps and then so high that training diverges."""
     return 0.02 if step < 50 else 1.0
 
 
@@ -44,7 +44,11 @@ def test_early_stopping_restores_the_best_weights(digits):
     X, y = digits
     train, val = slice(0, 300), slice(300, 600)
     model = fast(
-        max_iter=100, early_stopping=True, n_iter_no_change=8, learning_rate=ruined, shuffle=False
+        max_iter=100,
+        early_stopping=True,
+        n_iter_no_change=8,
+        learning_rate=diverging_rate,
+        shuffle=False,
     ).fit(X[train], y[train], X_val=X[val], y_val=y[val])
     scores = model.validation_scores_
     best = int(np.argmax(scores))
@@ -52,7 +56,7 @@ def test_early_stopping_restores_the_best_weights(digits):
     assert model.best_validation_score_ == scores[best] > 0.75
     assert scores[-1] < scores[best] - 0.2
     assert model.score(X[val], y[val]) == scores[best]
-    until_best = fast(max_iter=best + 1, learning_rate=ruined, shuffle=False)
+    until_best = fast(max_iter=best + 1, learning_rate=diverging_rate, shuffle=False)
     until_best.fit(X[train], y[train])
     assert_array_equal(model.network_.parameters, until_best.network_.parameters)
 
@@ -63,23 +67,23 @@ def test_early_stopping_sets_images_aside(digits):
     model = fast(**settings).fit(X, y)
     assert model.t_ == 5 * 450
     assert len(model.validation_scores_) == 5
-    # the scores are shares of 150 images
-    shares = np.array(model.validation_scores_) * 150
-    assert_allclose(shares, np.round(shares), atol=1e-9)
+    # each score is a fraction of 150 images
+    n_correct = np.array(model.validation_scores_) * 150
+    assert_allclose(n_correct, np.round(n_correct), atol=1e-9)
     again = fast(**settings).fit(X, y)
     assert_array_equal(again.network_.parameters, model.network_.parameters)
 
 
 def test_stops_when_the_loss_no_longer_improves(images):
-    """With a constant rate; a warning in the caller's line when max_iter comes first."""
-    still = fast(learning_rate="constant", learning_rate_init=1e-9, max_iter=50, n_iter_no_change=4)
-    assert still.fit(*images).n_iter_ == 5
+    """With a constant rate; if max_iter comes first, a warning names the caller's line."""
+    model = fast(learning_rate="constant", learning_rate_init=1e-9, max_iter=50, n_iter_no_change=4)
+    assert model.fit(*images).n_iter_ == 5
     message = "max_iter=3 epochs were done before the training loss stopped improving"
     with pytest.warns(ConvergenceWarning, match=message) as caught:
         fast(learning_rate="invscaling").fit(*images)
     assert caught[0].filename == __file__
-    # one_cycle is best at its end, and goes there
-    assert still.set_params(learning_rate="one_cycle").fit(*images).n_iter_ == 50
+    # one_cycle improves most at its end and is not stopped before
+    assert model.set_params(learning_rate="one_cycle").fit(*images).n_iter_ == 50
 
 
 def test_max_time(images):
@@ -88,16 +92,16 @@ def test_max_time(images):
     assert 0.6 <= time.perf_counter() - begin < 0.6 + 10
     assert model.n_iter_ == len(model.loss_curve_) > 1
     assert model.loss_ < model.loss_curve_[0]
-    # the rate came down with the clock, not with the million of epochs: the last epochs are calm
-    moves = np.abs(np.diff(model.loss_curve_))
-    quarter = max(1, len(moves) // 4)
-    assert moves[-quarter:].mean() < moves[:quarter].mean()
-    unhurried = fast(max_time=1000).fit(*images)
-    assert unhurried.n_iter_ == 3
+    # the rate followed the clock, not the million of epochs: the last epochs change little
+    changes = np.abs(np.diff(model.loss_curve_))
+    quarter = max(1, len(changes) // 4)
+    assert changes[-quarter:].mean() < changes[:quarter].mean()
+    in_time = fast(max_time=1000).fit(*images)
+    assert in_time.n_iter_ == 3
 
 
 def test_ctrl_c_keeps_the_weights_learned_so_far(images):
-    """As if all rates from then on had been zero."""
+    """They are the weights of a fit whose learning rate is 0 from the interruption on."""
     X, y = images
 
     def interrupt(step):
@@ -111,12 +115,12 @@ def test_ctrl_c_keeps_the_weights_learned_so_far(images):
     with pytest.warns(UserWarning, match=message) as caught:
         model.fit(X, y)
     assert caught[0].filename == __file__
-    still = fast(learning_rate=lambda step: 0.05 if step < 12 else 0.0, **settings).fit(X, y)
-    assert_array_equal(model.network_.parameters, still.network_.parameters)
-    # five batches of 64 or fewer make an epoch of 300
+    halted = fast(learning_rate=lambda step: 0.05 if step < 12 else 0.0, **settings).fit(X, y)
+    assert_array_equal(model.network_.parameters, halted.network_.parameters)
+    # an epoch of 300 images has five mini-batches of up to 64
     assert (model.n_iter_, len(model.loss_curve_), model.t_) == (2, 2, 2 * 300 + 2 * 64)
     assert model.loss_ == model.loss_curve_[-1]
-    assert_array_equal(model.predict(X), still.predict(X))
+    assert_array_equal(model.predict(X), halted.predict(X))
     model.set_params(learning_rate="one_cycle").partial_fit(X, y)
     assert model.n_iter_ == 3
 
@@ -140,7 +144,7 @@ def test_interrupt_restores_the_best_weights(digits):
     def interrupt(step):
         if step == 75:
             raise KeyboardInterrupt
-        return ruined(step)
+        return diverging_rate(step)
 
     model = fast(max_iter=100, early_stopping=True, n_iter_no_change=50, learning_rate=interrupt)
     with pytest.warns(UserWarning, match="interrupted in epoch 16 of 100"):
@@ -149,7 +153,7 @@ def test_interrupt_restores_the_best_weights(digits):
     assert model.score(X[val], y[val]) == model.best_validation_score_
 
 
-def test_verbose(digits, capsys):
+def test_verbose_prints_a_line_for_each_epoch(digits, capsys):
     X, y = digits
     fast().fit(X[:300], y[:300])
     assert capsys.readouterr().out == ""
@@ -172,22 +176,22 @@ def test_verbose(digits, capsys):
     assert "no improvement" in lines[-1]
 
 
-def test_augment_is_for_training_images_only(images):
+def test_augment_applies_to_training_images_only(images):
     X, y = images
     seen = []
 
     def augment(batch, rng):
         assert batch.dtype == np.float32
         assert batch.shape[1:] == (8, 8, 1)
-        assert 0 <= batch.min() <= batch.max() <= 16  # as they are in X
+        assert 0 <= batch.min() <= batch.max() <= 16  # the pixel values of X
         seen.append(len(batch))
         return batch[:, ::-1]
 
-    upside_down = fast(augment=augment).fit(X, y, X_val=X, y_val=y)
-    upside_down.predict(X)
+    flipped = fast(augment=augment).fit(X, y, X_val=X, y_val=y)
+    flipped.predict(X)
     assert sum(seen) == 3 * 300
     by_hand = fast().fit(X[:, ::-1], y)
-    assert_allclose(upside_down.predict_proba(X), by_hand.predict_proba(X), atol=1e-3)
+    assert_allclose(flipped.predict_proba(X), by_hand.predict_proba(X), atol=1e-3)
     with pytest.raises(ValueError, match=r"the class Affine; expected an instance"):
         fast(augment=Affine).fit(X, y)
     with pytest.raises(ValueError, match=r"augment returned an array of shape \(.*, 4, 8, 1\)"):
