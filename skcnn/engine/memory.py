@@ -33,6 +33,14 @@ class Array:
     images_second: bool = False
     fixed: bool = False
 
+    @classmethod
+    def like_values(cls, shape: tuple[int, ...]) -> Array:
+        """An array for values of this shape, stored as between layers.
+
+        Images (h, w, c) become (h, t, w, c), features (n,) become (t, n).
+        """
+        return cls(shape, images_second=len(shape) == 3)
+
     def full_shape(self, n_images: int) -> tuple[int, ...]:
         """The shape with the axis of images."""
         if self.fixed:

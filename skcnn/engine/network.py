@@ -83,7 +83,7 @@ class Network:
         self.shapes: list[Shape] = [self.input_shape]
         for layer in self.layers:
             plan = layer.plan(self.shapes[-1])
-            _check_names(layer, plan)
+            _check_plan(layer, plan)
             self.plans.append(plan)
             self.shapes.append(plan.out_shape)
         self.kernels: list[Kernel] = [plan.kernel for plan in self.plans]
@@ -225,6 +225,12 @@ class Network:
 
         It lays out memory at every call; `inference.predict` is the fast way.
         """
+        if images.shape[1:] != self.input_shape:
+            expected = ", ".join(map(str, ("n", *self.input_shape)))
+            raise ValueError(
+                f"images has shape {images.shape}; expected ({expected}): images, height, width, "
+                "channels. Reshape the images."
+            )
         parameters, derive = self.prepare(training=False)
         for call in derive:
             call()
@@ -295,8 +301,20 @@ def _place(entries: Iterable[tuple[tuple[int, str], Parameter | State]]) -> tupl
     return slots, start
 
 
-def _check_names(layer: Layer, plan: Plan) -> None:
-    """A layer's arrays reach it by name: no two in the same namespace may share one."""
+def _check_plan(layer: Layer, plan: Plan) -> None:
+    """Check what a plan says of its arrays, before anything is laid out."""
+    planned: dict[str, Parameter | State] = {**plan.parameters, **plan.state}
+    for name, array in planned.items():
+        if not isinstance(array.shape, tuple):
+            raise TypeError(
+                f"{layer} plans {name!r} with shape {array.shape!r}; expected a tuple of ints."
+            )
+        if not callable(array.init):
+            raise TypeError(
+                f"{layer} plans {name!r} with init={array.init!r}; expected an initializer such as "
+                "Constant(0.0) or initializer('he', fan_in=9)."
+            )
+    # Arrays reach the layer by name: no two in the same namespace may share one.
     in_p = [*plan.parameters, *plan.state, *plan.derived, *plan.backward_derived]
     in_m = [*plan.kept, *plan.scratch, *plan.backward_scratch]
     for names in (in_p, in_m):

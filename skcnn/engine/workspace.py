@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from skcnn.engine.layer import Kernel, Namespace, Plan, Shape
 from skcnn.engine.memory import Array, aligned_zeros, carve
-from skcnn.engine.runtime.calls import Calls
+from skcnn.engine.runtime.calls import Call, Calls
 
 Name = tuple[str | int, int | str]  # ("y" or "dy", boundary) or (layer, name)
 Views = dict[Name, NDArray[Any]]
@@ -67,9 +67,9 @@ class Boundary:
 
     def _stored(self, padding: tuple[int, int]) -> Array:
         if len(self.shape) == 1:
-            return Array(self.shape)
+            return Array.like_values(self.shape)
         h, w, c = self.shape
-        return Array((h, w + sum(padding), c), images_second=True)
+        return Array.like_values((h, w + sum(padding), c))
 
     @property
     def pixels(self) -> slice | None:
@@ -115,7 +115,8 @@ def find_boundaries(
                 f"Layers {i - 1} and {i}, {plans[i - 1].kernel} and {plan.kernel}, both work in "
                 "place, and backward needs the output of each. Put another layer between them."
             )
-        shared = shares(plan)
+        # The gradient of the input is not stored, so a first layer cannot leave one in its place.
+        shared = shares(plan) and not (plan.in_place and i == 0)
         if shared and owners[-1] and plans[owners[-1] - 1].unpadded_output:
             reader = next((later for later in plans[i + 1 :] if not shares(later)), None)
             shared = reader is None or reader.input_padding is None
@@ -223,9 +224,9 @@ class Workspace:
         for i, (kernel, p, m) in enumerate(
             zip(network.kernels, parameters, self.memories, strict=True)
         ):
-            self.forward_calls.append(kernel.forward(p, m))
+            self.forward_calls.append(_bound(kernel, "forward", i, p, m))
             if gradients is not None:
-                calls = kernel.backward(p, m, gradients[i])
+                calls = _bound(kernel, "backward", i, p, m, gradients[i])
                 mine = None if factors is None else factors[i]
                 if mine is not None:
                     calls = [partial(self._copy_factors, mine, m.x, m.dy), *calls]
@@ -239,13 +240,42 @@ class Workspace:
 
     def forward(self) -> None:
         """From `input` to `output`."""
-        for call in self._forward:
-            call()
+        try:
+            for call in self._forward:
+                call()
+        except Exception as error:
+            _add_place(error, call, "forward", self.forward_calls)
+            raise
 
     def backward(self) -> None:
         """From `doutput` to the tile's gradients."""
-        for call in self._backward:
-            call()
+        try:
+            for call in self._backward:
+                call()
+        except Exception as error:
+            _add_place(error, call, "backward", self.backward_calls)
+            raise
+
+
+def _add_place(error: Exception, call: Call, direction: str, calls: list[Calls]) -> None:
+    """Note on an error which layer made the call."""
+    index = next((i for i, mine in enumerate(calls) if call in mine), None)
+    error.add_note(f"In {direction} of layer {index}, in the call {call}.")
+
+
+def _bound(kernel: Kernel, direction: str, index: int, *namespaces: Namespace) -> Calls:
+    """The calls of a kernel's forward or backward; errors say which layer it was."""
+    try:
+        calls = getattr(kernel, direction)(*namespaces)
+    except Exception as error:
+        error.add_note(f"In {direction} of layer {index}, {kernel}.")
+        raise
+    if not isinstance(calls, list):
+        raise TypeError(
+            f"{direction} of layer {index}, {kernel}, returned {type(calls).__name__}; expected a "
+            "list of calls. Return [] if there is nothing to do."
+        )
+    return calls
 
 
 def _lay_out(network: Planned, n_images: int, at: list[Boundary], training: bool) -> Views:

@@ -20,6 +20,7 @@ from skcnn.engine.layers import (
     MeanPool2D,
 )
 from skcnn.engine.layers.checks import check_layer
+from skcnn.engine.layers.running import run_layer
 from skcnn.engine.memory import Array
 from skcnn.engine.network import Network
 
@@ -116,6 +117,63 @@ class MissingParameterGradient(Scale):
 
 
 @dataclass(frozen=True)
+class AddsToTheGradient(Scale):
+    def backward(self, p, m, g):
+        product, sums, *rest = super().backward(p, m, g)
+        return [product, lambda: np.add(g.scale, sums.args[0].sum(axis=0), g.scale), *rest]
+
+
+@dataclass(frozen=True)
+class MissingInputGradient(Scale):
+    def backward(self, p, m, g):
+        return super().backward(p, m, g)[:2]
+
+
+@dataclass(frozen=True)
+class ReadsForwardScratch(Scale):
+    def plan(self, in_shape):
+        plan = super().plan(in_shape)
+        return replace(plan, kept={}, scratch=plan.kept)
+
+
+@dataclass(frozen=True)
+class ChangesInputInForward(Scale):
+    def forward(self, p, m):
+        return [*super().forward(p, m), partial(np.multiply, m.x, 2, m.x)]
+
+
+@dataclass(frozen=True)
+class ChangesInputInBackward(Scale):
+    def backward(self, p, m, g):
+        return [*super().backward(p, m, g), partial(np.multiply, m.x, 2, m.x)]
+
+
+@dataclass(frozen=True)
+class NotAFirstLayer(Scale):
+    def backward(self, p, m, g):
+        calls = super().backward(p, m, g)
+        return [*calls[:2], lambda: np.multiply(m.dy, p.scale, out=m.dx[...])]
+
+
+@dataclass(frozen=True)
+class IgnoresItsParameter(Scale):
+    """Equal to its twin as long as all scales are 1, their initial value."""
+
+    def forward(self, p, m):
+        return [partial(np.copyto, m.x_kept, m.x), partial(np.copyto, m.y, m.x)]
+
+    def backward(self, p, m, g):
+        calls = [partial(g.scale.fill, 0)]
+        return calls if m.dx is None else [*calls, partial(np.copyto, m.dx, m.dy)]
+
+
+@dataclass(frozen=True)
+class WrongAtZero(Scale):
+    def forward(self, p, m):
+        return [*super().forward(p, m), lambda: np.copyto(m.y, 1.0, where=m.x == 0)]
+
+
+@dataclass(frozen=True)
 class AccumulatesAcrossTiles(Scale):
     def forward(self, p, m):
         # `x_kept` still holds the values of the previous tile; those of this tile are added.
@@ -196,7 +254,13 @@ class ObservesNothing(Centre):
         (AccumulatesAcrossTiles(), "the output depends on the tile before"),
         (WrongInputGradient(), "the gradient of x differs from finite differences"),
         (WrongParameterGradient(), "the gradient of scale differs from finite differences"),
-        (MissingParameterGradient(), "left the gradient of scale unwritten"),
+        (MissingParameterGradient(), "leaves values in g.scale that are not finite"),
+        (AddsToTheGradient(), "leaves values in g.scale that are not finite"),
+        (MissingInputGradient(), "leaves values in m.dx that are not finite"),
+        (ReadsForwardScratch(), "leaves values in g.scale that are not finite"),
+        (ChangesInputInForward(), "forward changes m.x"),
+        (ChangesInputInBackward(), "backward changes m.x"),
+        (NotAFirstLayer(), "fails as the first layer of a network, where m.dx is None"),
         (MixesImages(), "depends on the other images"),
         (Allocates(), "expected none. Plan scratch memory"),
         (NotComparable(), "is not equal to its own pickled copy"),
@@ -218,6 +282,71 @@ def test_a_mutable_layer_is_rejected():
 def test_a_difference_from_the_naive_implementation_is_rejected():
     with pytest.raises(AssertionError, match="differs from the naive twin by up to"):
         check_layer(Scale(), (4, 3, 2), naive=lambda x, parameters: x + parameters["scale"])
+
+
+@pytest.mark.parametrize("layer", [IgnoresItsParameter(), WrongAtZero()], ids=repr)
+def test_a_difference_from_the_twin_is_detected(layer):
+    with pytest.raises(AssertionError, match="differs from the naive twin by up to"):
+        check_layer(layer, (4, 3, 2), naive=lambda x, parameters: x * parameters["scale"])
+
+
+def test_an_allocation_is_traced_to_its_call():
+    with pytest.raises(AssertionError, match=r"call 2 of forward, .*Allocates\.forward"):
+        check_layer(Allocates(), (4, 3, 2))
+
+
+@dataclass(frozen=True)
+class ReturnsNothing(Scale):
+    def forward(self, p, m):
+        super().forward(p, m)
+
+
+@dataclass(frozen=True)
+class WrongName(Scale):
+    def backward(self, p, m, g):
+        return [partial(g.scales.fill, 0)]
+
+
+@dataclass(frozen=True)
+class WrongShapes(Scale):
+    def forward(self, p, m):
+        return [partial(np.multiply, m.x, np.ones(5), m.y)]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "message"),
+    [
+        (Parameter(2, Constant(0.0)), "plans 'scale' with shape 2; expected a tuple of ints"),
+        (Parameter((2,), 0.25), "plans 'scale' with init=0.25; expected an initializer"),
+    ],
+)
+def test_a_plan_is_checked(parameter, message):
+    @dataclass(frozen=True)
+    class WrongPlan(Scale):
+        def plan(self, in_shape):
+            return replace(super().plan(in_shape), parameters={"scale": parameter})
+
+    with pytest.raises(TypeError, match=message):
+        Network([WrongPlan()], (4, 3, 2))
+
+
+@pytest.mark.parametrize(
+    ("layer", "error", "place"),
+    [
+        (WrongName(), AttributeError, "In backward of layer 1, WrongName()."),
+        (WrongShapes(), ValueError, "In forward of layer 1, in the call"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_in_a_layer_says_which_layer_it_was(layer, error, place):
+    with pytest.raises(error) as caught:
+        run_layer(layer, np.ones((3, 4, 3, 2)), np.ones((3, 4, 3, 2)))
+    assert any(note.startswith(place) for note in caught.value.__notes__)
+
+
+def test_forward_must_return_calls():
+    with pytest.raises(TypeError, match="returned NoneType; expected a list of calls"):
+        Network([ReturnsNothing()], (4, 3, 2)).forward(np.ones((1, 4, 3, 2)))
 
 
 def test_state_without_update_state_is_an_error():

@@ -30,7 +30,7 @@ class BiasActivation(Layer, Kernel):
     def plan(self, in_shape: Shape) -> Plan:
         slope = {}
         if self.function in ("tanh", "sigmoid"):
-            slope = {"slope": Array(in_shape, images_second=len(in_shape) == 3)}
+            slope = {"slope": Array.like_values(in_shape)}
         bias = Parameter((in_shape[-1],), initializer(self.init), penalized=False)
         return Plan(
             kernel=self,

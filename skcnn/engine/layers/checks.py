@@ -50,15 +50,16 @@ def check_layer(layer: Layer, in_shape: Shape, *, naive: Naive | None = None) ->
     ...     len(x), 2, 2, 3, 2, 3).mean(axis=(2, 4)))
     """
     _check_value(layer, in_shape)
+    if naive is not None:
+        _check_naive(layer, in_shape, naive)
     _check_state(layer, in_shape)
-    _check_repetition(layer, in_shape)
+    _check_reads_and_writes(layer, in_shape)
     _check_gradients(layer, in_shape)
+    _check_first_layer(layer, in_shape)
     _check_surroundings(layer, in_shape)
     _check_dtypes(layer, in_shape)
     _check_prediction(layer, in_shape)
     _check_memory(layer, in_shape)
-    if naive is not None:
-        _check_naive(layer, in_shape, naive)
 
 
 def _tile(layer: Layer, in_shape: Shape, n_images: int = 3) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -84,10 +85,9 @@ def _check_gradients(layer: Layer, in_shape: Shape) -> None:
     """Along random directions of the input and of each parameter array."""
     x, dy = _tile(layer, in_shape)
     surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
-    rng = np.random.default_rng(3)
-    for values in surrounded.parameters.values():
-        values += rng.normal(scale=0.1, size=values.shape)
+    surrounded.perturb_parameters()
     run = surrounded.run(x, dy)
+    rng = np.random.default_rng(4)
 
     def output_along(array: NDArray[Any], direction: NDArray[Any], step: float) -> float:
         """sum(y * dy) with `array` moved by a step."""
@@ -101,8 +101,11 @@ def _check_gradients(layer: Layer, in_shape: Shape) -> None:
     for name, values in surrounded.parameters.items():
         arrays[name] = (values, run.gradients[name].copy())
     for name, (array, gradient) in arrays.items():
+        where = "m.dx" if name == "x" else f"g.{name}"
         assert np.isfinite(gradient).all(), (
-            f"{layer}: backward left the gradient of {name} unwritten or infinite."
+            f"{layer}: backward leaves values in {where} that are not finite; expected the "
+            "gradient. Overwrite all of it (do not add to it), and do not read scratch memory "
+            "that forward wrote: what backward needs belongs in `kept`."
         )
         direction = rng.standard_normal(array.shape)
         expected = float(np.vdot(gradient, direction))
@@ -117,15 +120,48 @@ def _check_gradients(layer: Layer, in_shape: Shape) -> None:
         )
 
 
-def _check_repetition(layer: Layer, in_shape: Shape) -> None:
-    """The same bits after another tile."""
+def _check_reads_and_writes(layer: Layer, in_shape: Shape) -> None:
+    """Scratch memory is written before it is read, and the input is left as it is."""
     x, dy = _tile(layer, in_shape)
     surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
-    fresh = surrounded.forward_and_backward(x, dy)
+    stored = x.swapaxes(0, 1) if x.ndim == 4 else x
+    fresh = surrounded.forward(x)
+    assert np.isfinite(fresh).all(), (
+        f"{layer}: the output has values that are not finite. Check that forward writes all of "
+        "m.y, and that it writes scratch memory before it reads it."
+    )
+    for direction in ("forward", "backward"):
+        if direction == "backward":
+            surrounded.backward(dy)
+        assert not surrounded.keeps_input or np.array_equal(surrounded.memory.x, stored), (
+            f"{layer}: {direction} changes m.x, which the layer before needs; expected it to stay "
+            "as it is. Use scratch memory instead."
+        )
     assert np.array_equal(fresh, surrounded.run(x, dy).y), (
         f"{layer}: the output depends on the tile before; expected the same bits. Check that the "
-        "calls write all scratch memory before they read it."
+        "calls write all memory before they read it."
     )
+
+
+def _check_first_layer(layer: Layer, in_shape: Shape) -> None:
+    """In front of the first layer nothing needs m.dx; the gradients of parameters stay the same."""
+    x, dy = _tile(layer, in_shape)
+    surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
+    expected = surrounded.run(x, dy).gradients
+    first = SurroundedLayer(layer, in_shape, len(x), np.float64, first=True)
+    for name, value in surrounded.parameters.items():
+        first.parameters[name][:] = value
+    try:
+        first.forward_and_backward(x, dy)
+    except Exception as error:
+        raise AssertionError(
+            f"{layer} fails as the first layer of a network, where m.dx is None: {error}. Let "
+            "backward return no calls for m.dx there."
+        ) from error
+    for name, gradient in first.collect_gradients().items():
+        assert np.allclose(gradient, expected[name], rtol=1e-9, atol=1e-9), (
+            f"{layer}: the gradient of {name} is different if the layer is the first one."
+        )
 
 
 def _check_surroundings(layer: Layer, in_shape: Shape) -> None:
@@ -133,6 +169,7 @@ def _check_surroundings(layer: Layer, in_shape: Shape) -> None:
     x, dy = _tile(layer, in_shape)
     plan = layer.plan(in_shape)
     surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
+    surrounded.perturb_parameters()
     plain = surrounded.run(x, dy)
     befores = (False, True) if plan.input_padding is None else (False,)
     sizes = (0, 1, 3) if dy.ndim == 4 and not plan.unpadded_output else (0,)
@@ -196,27 +233,32 @@ def _check_prediction(layer: Layer, in_shape: Shape) -> None:
 
 
 def _check_memory(layer: Layer, in_shape: Shape) -> None:
-    """The calls allocate nothing that grows with the tile."""
+    """No call allocates memory that grows with the tile."""
     n_images = -(-MEASURED_BYTES // (4 * math.prod(in_shape)))
     x, dy = (array.astype(np.float32) for array in _tile(layer, in_shape, n_images))
     surrounded = SurroundedLayer(layer, in_shape, n_images, np.float32)
     surrounded.forward_and_backward(x, dy)
-    calls = surrounded.space.forward_calls[surrounded.at]
-    calls = calls + surrounded.space.backward_calls[surrounded.at]
+    space, at = surrounded.space, surrounded.at
     buffer_size = np.setbufsize(16)  # NumPy's own buffers must not hide an allocation
     tracemalloc.start()
     try:
-        before = tracemalloc.get_traced_memory()[0]
-        for call in calls:
-            call()
-        allocated = tracemalloc.get_traced_memory()[1] - before
+        for direction, calls in (
+            ("forward", space.forward_calls),
+            ("backward", space.backward_calls),
+        ):
+            for number, call in enumerate(calls[at]):
+                before = tracemalloc.get_traced_memory()[0]
+                tracemalloc.reset_peak()
+                call()
+                allocated = tracemalloc.get_traced_memory()[1] - before
+                assert allocated < x.nbytes / 8, (
+                    f"{layer}: call {number} of {direction}, {call}, allocates {allocated:,} bytes "
+                    f"for a tile with {x.nbytes:,} bytes of input; expected none. Plan scratch "
+                    "memory, and write to it with `out`."
+                )
     finally:
         tracemalloc.stop()
         np.setbufsize(buffer_size)
-    assert allocated < x.nbytes / 4, (
-        f"{layer}: a tile with {x.nbytes:,} bytes of input allocates {allocated:,} bytes; expected "
-        "none. Plan scratch memory, and write into it with `out`."
-    )
 
 
 def _check_state(layer: Layer, in_shape: Shape) -> None:
@@ -245,13 +287,18 @@ def _check_state(layer: Layer, in_shape: Shape) -> None:
 
 
 def _check_naive(layer: Layer, in_shape: Shape, naive: Naive) -> None:
-    x, dy = _tile(layer, in_shape)
+    """Forward agrees with the naive twin, for random inputs and for some zeros among them."""
+    x, _ = _tile(layer, in_shape)
     surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
-    y = surrounded.run(x, dy).y
-    expected = naive(x, surrounded.parameters)
-    assert y.shape == expected.shape, (
-        f"{layer}: the output has shape {y.shape}, that of the naive twin {expected.shape}."
-    )
-    assert np.allclose(y, expected, rtol=1e-9, atol=1e-9), (
-        f"{layer}: the output differs from the naive twin by up to {np.abs(y - expected).max():g}."
-    )
+    surrounded.perturb_parameters()
+    with_zeros = np.where(np.random.default_rng(4).random(x.shape) < 0.3, 0.0, x)
+    for images in (x, with_zeros):
+        y = surrounded.forward(images)
+        expected = naive(images, surrounded.parameters)
+        assert y.shape == expected.shape, (
+            f"{layer}: the output has shape {y.shape}, that of the naive twin {expected.shape}."
+        )
+        assert np.allclose(y, expected, rtol=1e-9, atol=1e-9), (
+            f"{layer}: the output differs from the naive twin by up to "
+            f"{np.abs(y - expected).max():g}; expected less than 1e-9."
+        )

@@ -26,7 +26,7 @@ class Dropout(Layer, Kernel):
         return Plan(
             kernel=self,
             out_shape=in_shape,
-            kept={"survives": Array(in_shape, images_second=len(in_shape) == 3)},
+            kept={"survives": Array.like_values(in_shape)},
             random=True,
             training_only=True,
         )

@@ -28,7 +28,7 @@ class MaxPool2D(Pool2D):
         h, w, c = in_shape
         _, out_w, _ = out_shape = self.pooled_shape(in_shape)
         largest = max(group.size for groups in self.groups(in_shape) for group in groups)
-        strip = Array((h, out_w, c), images_second=True)
+        strip = Array.like_values((h, out_w, c))
         return Plan(
             kernel=self,
             out_shape=out_shape,

@@ -25,8 +25,8 @@ class MeanPool2D(Pool2D):
         return Plan(
             kernel=self,
             out_shape=out_shape,
-            scratch={"strips": Array((out_shape[0], w, c), images_second=True)},
-            backward_scratch={"share": Array(out_shape, images_second=True)},
+            scratch={"strips": Array.like_values((out_shape[0], w, c))},
+            backward_scratch={"share": Array.like_values(out_shape)},
         )
 
     def forward(self, p: Namespace, m: Namespace) -> Calls:

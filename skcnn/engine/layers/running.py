@@ -62,19 +62,22 @@ class SurroundedLayer:
         *,
         behind_convolution: bool = False,
         followed_by: int = 0,
+        first: bool = False,
         seed: int = 0,
     ) -> None:
-        self.image_shape = in_shape if len(in_shape) == 3 else (1, 1, *in_shape)
-        channels = self.image_shape[2]
-        before: list[Layer] = [Conv2D(channels, 1) if behind_convolution else _Copy()]
-        if len(in_shape) == 1:
-            before.append(Flatten())
+        self.image_shape = in_shape if len(in_shape) == 3 or first else (1, 1, *in_shape)
+        channels = self.image_shape[-1]
+        before: list[Layer] = []
+        if not first:
+            before = [Conv2D(channels, 1) if behind_convolution else _Copy()]
+            if len(in_shape) == 1:
+                before.append(Flatten())
         behind: list[Layer] = []
         if followed_by:
             behind = [Conv2D(layer.plan(in_shape).out_shape[-1], followed_by)]
-        self.at = len(before)
+        self.at = at = len(before)
         self.network = network = Network([*before, layer, *behind], self.image_shape, dtype)
-        self.plan = network.plans[self.at]
+        self.plan = network.plans[at]
         network.initialize(np.random.default_rng(seed))
         if behind_convolution:
             network.layer_parameters[0].weights[:] = np.eye(channels)
@@ -83,8 +86,8 @@ class SurroundedLayer:
             weights[:] = 0
             centre = (followed_by - 1) // 2
             weights[centre, centre] = np.eye(weights.shape[-1])
-        self.parameters: dict[str, NDArray[Any]] = vars(network.layer_parameters[self.at])
-        self.state: dict[str, NDArray[Any]] = vars(network.layer_state[self.at])
+        self.parameters: dict[str, NDArray[Any]] = vars(network.layer_parameters[at])
+        self.state: dict[str, NDArray[Any]] = vars(network.layer_state[at])
         prepared, self.derive = network.prepare(training=True)
         self.gradients = network.views(np.full(network.n_parameters, np.nan, dtype))
         self.observed = network.state_views(np.full(network.n_state, np.nan, dtype))
@@ -108,17 +111,49 @@ class SurroundedLayer:
             factors=self.factors,
             rng=np.random.Generator(self._bits),
         )
+        self.memory = self.space.memories[at]
 
-    def forward_and_backward(self, x: NDArray[Any], dy: NDArray[Any]) -> NDArray[Any]:
-        """Run one tile; returns a copy of the output, whose memory backward may overwrite."""
+    @property
+    def keeps_input(self) -> bool:
+        """Whether the layer has to leave its input as it is, in forward and in backward."""
+        m = self.memory
+        return m.x is not m.y and not (m.x_planes is not None and m.dx_planes is m.x_planes)
+
+    def perturb_parameters(self) -> None:
+        """Move the parameters away from initial values that may all be equal."""
+        rng = np.random.default_rng(3)
+        for values in self.parameters.values():
+            values += rng.normal(scale=0.1, size=values.shape)
+
+    def forward(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Run one tile forward; returns a copy of the output, which backward may overwrite."""
         self._bits.state = self._start_of_stream
         np.copyto(self.space.input, x.reshape(len(x), *self.image_shape))
         for call in self.derive:
             call()
+        self._spoil(*self.plan.scratch, *self.plan.backward_scratch)
         self.space.forward()
-        y = self.space.output.copy()
+        return self.space.output.copy()
+
+    def backward(self, dy: NDArray[Any]) -> None:
+        """Run the tile backward."""
+        self._spoil(*self.plan.scratch, *self.plan.backward_scratch)
+        if self.keeps_input:
+            self._spoil("dx")
         np.copyto(self.space.doutput, dy)
         self.space.backward()
+
+    def _spoil(self, *names: str) -> None:
+        """Fill arrays with NaN: nothing may be read from them before it is written."""
+        for name in names:
+            array = getattr(self.memory, name)
+            if array is not None:
+                array.fill(np.nan)
+
+    def forward_and_backward(self, x: NDArray[Any], dy: NDArray[Any]) -> NDArray[Any]:
+        """Run one tile; returns its output."""
+        y = self.forward(x)
+        self.backward(dy)
         return y
 
     def run(self, x: NDArray[Any], dy: NDArray[Any]) -> LayerRun:
@@ -126,16 +161,19 @@ class SurroundedLayer:
         rng = np.random.default_rng(1)
         self.forward_and_backward(rng.standard_normal(x.shape), rng.standard_normal(dy.shape))
         y = self.forward_and_backward(x, dy)
+        dx = self.memory.dx
+        if x.ndim == 4:  # from (h, period, t, w / period, c)
+            dx = self.memory.dx_planes.transpose(2, 0, 3, 1, 4).reshape(x.shape)
+        return LayerRun(y, dx.copy(), self.collect_gradients(), dict(vars(self.observed[self.at])))
+
+    def collect_gradients(self) -> dict[str, NDArray[Any]]:
+        """Gradients of the layer's parameters after `backward`, by name."""
         gradients = dict(vars(self.gradients[self.at]))
         factors = self.factors[self.at]
         for name, parameter in self.plan.parameters.items():
             if parameter.whole_batch and factors is not None:
                 gradients[name] = factors.x.T @ factors.dy
-        m = self.space.memories[self.at]
-        dx = m.dx
-        if x.ndim == 4:  # from (h, period, t, w / period, c)
-            dx = m.dx_planes.transpose(2, 0, 3, 1, 4).reshape(x.shape)
-        return LayerRun(y, dx.copy(), gradients, dict(vars(self.observed[self.at])))
+        return gradients
 
 
 def run_layer(
