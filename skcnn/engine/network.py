@@ -177,6 +177,18 @@ class Network:
             calls += kernel.derive(p, training)
         return found, calls
 
+    def new_factors(self, n_images: int) -> list[Namespace | None]:
+        """Memory for the factors ``x`` and ``dy`` of whole-batch gradients, by layer."""
+        return [
+            Namespace(
+                x=np.zeros((n_images, *in_shape), self.dtype),
+                dy=np.zeros((n_images, *plan.out_shape), self.dtype),
+            )
+            if any(parameter.whole_batch for parameter in plan.parameters.values())
+            else None
+            for in_shape, plan in zip(self.shapes[:-1], self.plans, strict=True)
+        ]
+
     def update_state(self, observed: NDArray[Any], n_images: NDArray[np.intp]) -> None:
         """Merge what tiles observed, (n_tiles, n_state) in tile order, into the state.
 

@@ -240,27 +240,23 @@ class Workspace:
 
     def forward(self) -> None:
         """From `input` to `output`."""
-        try:
-            for call in self._forward:
-                call()
-        except Exception as error:
-            _add_place(error, call, "forward", self.forward_calls)
-            raise
+        self._run(self._forward, "forward", self.forward_calls)
 
     def backward(self) -> None:
         """From `doutput` to the tile's gradients."""
+        self._run(self._backward, "backward", self.backward_calls)
+
+    @staticmethod
+    def _run(calls: Calls, direction: str, by_layer: list[Calls]) -> None:
+        """Make the calls; an error gets a note on the layer that it comes from."""
+        call: Call | None = None
         try:
-            for call in self._backward:
+            for call in calls:
                 call()
         except Exception as error:
-            _add_place(error, call, "backward", self.backward_calls)
+            index = next((i for i, mine in enumerate(by_layer) if call in mine), None)
+            error.add_note(f"In {direction} of layer {index}, in the call {call}.")
             raise
-
-
-def _add_place(error: Exception, call: Call, direction: str, calls: list[Calls]) -> None:
-    """Note on an error which layer made the call."""
-    index = next((i for i, mine in enumerate(calls) if call in mine), None)
-    error.add_note(f"In {direction} of layer {index}, in the call {call}.")
 
 
 def _bound(kernel: Kernel, direction: str, index: int, *namespaces: Namespace) -> Calls:

@@ -91,15 +91,7 @@ class SurroundedLayer:
         prepared, self.derive = network.prepare(training=True)
         self.gradients = network.views(np.full(network.n_parameters, np.nan, dtype))
         self.observed = network.state_views(np.full(network.n_state, np.nan, dtype))
-        self.factors = [
-            Namespace(
-                x=np.zeros((n_images, *before_shape), dtype),
-                dy=np.zeros((n_images, *plan.out_shape), dtype),
-            )
-            if any(parameter.whole_batch for parameter in plan.parameters.values())
-            else None
-            for before_shape, plan in zip(network.shapes[:-1], network.plans, strict=True)
-        ]
+        self.factors = network.new_factors(n_images)
         self._bits = np.random.PCG64(seed)
         self._start_of_stream = self._bits.state
         self.space = Workspace(

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn.engine.layer import Namespace
 from skcnn.engine.network import Network
 from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.training.optimizer_step import OptimizerStep
@@ -102,15 +101,7 @@ class Trainer:
         self.tile_observed = np.zeros((n_tiles, network.n_state), dtype)
         self.tile_images = np.zeros(n_tiles, np.intp)
         self.tile_losses = np.zeros(n_tiles)
-        self.factors = [
-            Namespace(
-                x=np.zeros((at_once, *in_shape), dtype),
-                dy=np.zeros((at_once, *plan.out_shape), dtype),
-            )
-            if any(parameter.whole_batch for parameter in plan.parameters.values())
-            else None
-            for in_shape, plan in zip(network.shapes[:-1], network.plans, strict=True)
-        ]
+        self.factors = network.new_factors(at_once)
         self.parameters, self._derive = network.prepare(training=True)
         self._optimizer_step = OptimizerStep(
             network,
