@@ -84,46 +84,22 @@ class Images:
 def load_images(
     data: Any, *, train_size: int | None = None, least_per_class: int = LEAST_PER_CLASS
 ) -> Images:
-    """Load the images of a study.
+    """Load the images of a study, which `skcnn.study.comparison.run` describes.
 
-    Parameters
-    ----------
-    data : {"digits", "mnist"}, path-like, or four arrays
-        scikit-learn's digits, a third of which is set aside for testing; MNIST (downloaded once);
-        a folder with four IDX files named as those of MNIST; or
-        ``(X_train, y_train, X_test, y_test)``.
-    train_size : int, default=None
-        Number of training images to use, drawn with every class in proportion. None: all.
-    least_per_class : int, default=2
-        Number of training images that every class must have.
-
-    Returns
-    -------
-    images : Images
-
-    Raises
-    ------
-    ValueError
-        If `data` is none of the above, if the arrays do not fit together, or if there are too few
-        training images or classes.
-
-    Examples
-    --------
-    >>> from skcnn.study.data import load_images
-    >>> images = load_images("digits", train_size=500)
-    >>> len(images.y_train), images.n_available, len(images.y_test)
-    (500, 1198, 599)
+    `train_size` is the number of training images to use, drawn with every class in proportion.
+    ValueError is raised if the data are unknown or do not fit together, or if a class has fewer
+    than `least_per_class` training images.
     """
     images = _load_all(data)
     classes, counts = np.unique(images.y_train, return_counts=True)
     if len(classes) < 2:
         raise ValueError(
-            f"The training images are all of one class, {classes[0]!r}; expected at least two "
+            f"The training images are all of one class, {classes[0]}; expected at least two "
             "classes. Add images of another class."
         )
     if counts.min() < least_per_class:
         raise ValueError(
-            f"Class {classes[counts.argmin()]!r} has {count(int(counts.min()), 'training image')}; "
+            f"Class {classes[counts.argmin()]} has {count(counts.min(), 'training image')}; "
             f"expected at least {least_per_class} of each class. Add images of this class or leave "
             "it out."
         )

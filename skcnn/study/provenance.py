@@ -9,6 +9,7 @@ import shlex
 from importlib import metadata
 from pathlib import Path
 
+from skcnn.study.formatting import count
 from skcnn.study.settings import StudySettings
 
 
@@ -24,8 +25,7 @@ class Environment:
     def __str__(self) -> str:
         """One line for the end of a report."""
         names = ", ".join(f"{name} {version}" for name, version in self.versions.items())
-        cores = "1 core" if self.cores == 1 else f"{self.cores} cores"
-        return f"{names}; {self.system}, {cores}"
+        return f"{names}; {self.system}, {count(self.cores, 'core')}"
 
 
 def versions() -> dict[str, str]:

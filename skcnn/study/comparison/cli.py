@@ -20,7 +20,7 @@ def parser(prog: str = "python -m skcnn compare") -> argparse.ArgumentParser:
             "hyperparameter search, learning curves, test errors, costs and figures in one HTML "
             "report. To continue an interrupted run, give the same command again."
         ),
-        epilog="On two cores, scikit-learn's digits take about a minute, MNIST takes up to 90 minutes.",
+        epilog="On two cores, scikit-learn's digits take a minute, MNIST up to 90 minutes.",
     )
     add_common_arguments(
         parser,

@@ -100,14 +100,16 @@ def _curves(results: Results) -> str:
     images = {row.share: row.images for row in results.by_share}
 
     def describe(point: Lead) -> str:
-        where = f"on {point.share} % of the training images ({images[point.share]:,})"
+        where = f"{point.share} % of the training images ({images[point.share]:,})"
         if point.mean == 0:
-            return f"{where} they are equal"
-        lead = f"{100 * abs(point.mean):.2f} percentage points"
-        return f"{where} {_leader(point)} leads by {lead}{_doubt(point, single)}"
+            return f"on {where}, CNN and HOG + SVC are equal"
+        leader, other = ("cnn", "hog_svc") if point.mean < 0 else ("hog_svc", "cnn")
+        lead = f"{100 * abs(point.mean):.2f} percentage points of test error"
+        return f"on {where}, {name(leader)} leads {name(other)} by {lead}{_doubt(point, single)}"
 
     ends = dict.fromkeys([points[0], points[-1]])  # may be one and the same
-    text = f"CNN and HOG + SVC, by test error: {listing([describe(point) for point in ends])}."
+    text = "; ".join(describe(point) for point in ends)
+    text = f"{text[0].upper()}{text[1:]}."
     return " ".join(filter(None, [text, _change(crossing, max(images.values()), single)]))
 
 

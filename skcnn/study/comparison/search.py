@@ -26,7 +26,7 @@ SEED = 0  # of the folds, the order of the candidates and the networks
 HALVING_FACTOR = 3
 
 
-def order_candidates(grid: Grid, seed: int = SEED) -> list[Params]:
+def order_candidates(grid: Grid) -> list[Params]:
     """The settings of a grid by the number of their changes from the defaults.
 
     The first value of every list is the default. Settings with the same number of changes are in
@@ -38,7 +38,7 @@ def order_candidates(grid: Grid, seed: int = SEED) -> list[Params]:
     def changes(params: Params) -> int:
         return sum(params.get(name, value) != value for name, value in default.items())
 
-    chance = np.random.default_rng(seed).permutation(len(candidates))
+    chance = np.random.default_rng(SEED).permutation(len(candidates))
     order = sorted(range(len(candidates)), key=lambda i: (changes(candidates[i]), chance[i]))
     return [candidates[index] for index in order]
 
