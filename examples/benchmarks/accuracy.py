@@ -1,11 +1,12 @@
-"""Test error on MNIST and seconds of training: skcnn, PyTorch, MLPClassifier, HOG + SVC.
+"""Test error and training time on MNIST: skcnn, PyTorch, MLPClassifier, HOG + SVC.
 
     python examples/benchmarks/accuracy.py [--data DIR] [--seeds 3] [--out DIR]
 
-PyTorch trains the network of `ConvNetClassifier()` by the same recipe: epochs, mini-batches, Adam,
-one-cycle rate, dropout, label smoothing, L2, initial weights; in whichever of its two memory
-formats takes less time for a few steps. The others have their defaults, for `MLPClassifier` on
-pixels from 0 to 1, and as many threads as they take. Each row is the median over the seeds.
+PyTorch trains the network of `ConvNetClassifier()` in the same way: the same epochs, mini-batches,
+Adam, one-cycle learning rate, dropout, label smoothing, L2 penalty and initial weights. It uses the
+memory format in which a few steps take less time. The other classifiers have their defaults and
+choose their number of threads; `MLPClassifier` gets pixels from 0 to 1. Each row is the median over
+the seeds.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ NAMES = ("skcnn", "PyTorch", "MLPClassifier", "HOG + SVC")
 
 
 class TorchNetwork:
-    """The default network in PyTorch, trained as `ConvNetClassifier()` trains its own."""
+    """The network of `ConvNetClassifier()` in PyTorch, trained in the same way."""
 
     def __init__(self, seed: int, n_epochs: int) -> None:
         import torch
@@ -41,19 +42,19 @@ class TorchNetwork:
         torch.manual_seed(seed)
         self.seed, self.n_epochs = seed, n_epochs
         self.model = build_torch("default")
-        ours = build("default")
-        ours.initialize(np.random.default_rng(seed))
-        weights = [vars(p)["weights"] for p in ours.layer_parameters if "weights" in vars(p)]
+        network = build("default")
+        network.initialize(np.random.default_rng(seed))
+        weights = [vars(p)["weights"] for p in network.layer_parameters if "weights" in vars(p)]
         layers = [layer for layer in self.model if list(layer.parameters())]
         with torch.no_grad():
-            for layer, own in zip(layers, weights, strict=True):
-                if own.ndim == 4:  # (i, j, c, k) -> (k, c, i, j)
-                    layer.weight.copy_(torch.from_numpy(own.transpose(3, 2, 0, 1).copy()))
+            for layer, initial in zip(layers, weights, strict=True):
+                if initial.ndim == 4:  # (i, j, c, k) -> (k, c, i, j)
+                    layer.weight.copy_(torch.from_numpy(initial.transpose(3, 2, 0, 1).copy()))
                 else:
-                    layer.weight.copy_(torch.from_numpy(own.T.copy()))
+                    layer.weight.copy_(torch.from_numpy(initial.T.copy()))
                 layer.bias.zero_()
 
-    def _ready(self, X):
+    def _prepare(self, X):
         import torch
 
         return torch.from_numpy(((X - self.mean) / self.scale).astype(np.float32)[:, None])
@@ -65,10 +66,10 @@ class TorchNetwork:
             model = copy.deepcopy(self.model).to(memory_format=memory_format)
             times = []
             for _ in range(40):
-                begin = time.perf_counter()
+                start = time.perf_counter()
                 part = images[:batch_size].contiguous(memory_format=memory_format)
                 loss(model(part), labels[:batch_size]).backward()
-                times.append(time.perf_counter() - begin)
+                times.append(time.perf_counter() - start)
             return statistics.median(times)
 
         self.memory_format = min((torch.contiguous_format, torch.channels_last), key=seconds)
@@ -80,7 +81,7 @@ class TorchNetwork:
         params = ConvNetClassifier().get_params()
         batch_size, (highest, _) = AUTO_BATCH, AUTO_RATES["adam"]
         self.mean, self.scale = X.mean(), X.std()
-        images, labels = self._ready(X), torch.from_numpy(y.astype(np.int64))
+        images, labels = self._prepare(X), torch.from_numpy(y.astype(np.int64))
         loss = torch.nn.CrossEntropyLoss(label_smoothing=params["label_smoothing"])
         self._choose_memory_format(images, labels, loss, batch_size)
         weights, biases = [], []
@@ -112,11 +113,11 @@ class TorchNetwork:
         import torch
 
         with torch.inference_mode():
-            parts = [self.model(part).argmax(1) for part in self._ready(X).split(256)]
+            parts = [self.model(part).argmax(1) for part in self._prepare(X).split(256)]
         return float(np.mean(torch.cat(parts).numpy() == y))
 
 
-def contender(name: str, seed: int, n_epochs: int):
+def new_contender(name: str, seed: int, n_epochs: int):
     if name == "skcnn":
         return ConvNetClassifier(max_iter=n_epochs, random_state=seed)
     if name == "PyTorch":
@@ -127,17 +128,19 @@ def contender(name: str, seed: int, n_epochs: int):
 
 
 def prepared(name: str, X):
-    """`MLPClassifier` learns little from pixels up to 255."""
+    """Images as the classifier needs them: `MLPClassifier` learns little from pixels up to 255."""
     return X.reshape(len(X), -1) / np.float32(255) if name == "MLPClassifier" else X
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", help="folder of the four IDX files (default: download MNIST)")
+    parser.add_argument("--data", help="directory of the four IDX files (default: download MNIST)")
     parser.add_argument("--contenders", nargs="+", choices=NAMES, default=list(NAMES))
-    parser.add_argument("--epochs", type=int, default=10, help="of skcnn and PyTorch")
+    parser.add_argument("--epochs", type=int, default=10, help="epochs of skcnn and PyTorch")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--train-size", type=int, help="use only the first so many images")
+    parser.add_argument(
+        "--train-size", type=int, help="use only the first TRAIN_SIZE training images"
+    )
     parser.add_argument("--out", type=Path, default=Path("accuracy"))
     args = parser.parse_args()
     X_train, y_train, X_test, y_test = load_mnist(args.data)
@@ -145,12 +148,12 @@ def main() -> None:
     rows = []
     for name in args.contenders:
         seconds, errors = [], []
-        for seed in range(1 if name == "HOG + SVC" else args.seeds):  # which draws no numbers
-            model = contender(name, seed, args.epochs)
+        for seed in range(1 if name == "HOG + SVC" else args.seeds):  # deterministic
+            model = new_contender(name, seed, args.epochs)
             X = prepared(name, X_train)
-            begin = time.perf_counter()
+            start = time.perf_counter()
             model.fit(X, y_train)
-            seconds.append(time.perf_counter() - begin)
+            seconds.append(time.perf_counter() - start)
             errors.append(100 * (1 - model.score(prepared(name, X_test), y_test)))
         rows.append(
             {

@@ -1,10 +1,10 @@
-"""scikit-learn's digits, stratified 5-fold: `ConvNetClassifier()` beside `SVC()` and an MLP.
+"""Accuracy on scikit-learn's digits, stratified 5-fold: ConvNetClassifier, SVC, MLPClassifier.
 
     python examples/benchmarks/digits.py [--seeds 3]
 
-All with their defaults, on the same folds; but `MLPClassifier` on pixels from 0 to 1, with
-max_iter=500 so that it converges. Folds and classifiers take the same seed. Printed is the mean
-accuracy for each seed, and their median.
+All have their defaults and the same folds, except that `MLPClassifier` gets pixels from 0 to 1 and
+max_iter=500, with which it converges. Folds and classifiers have the same seed. The script prints
+the mean accuracy over the folds for each seed, and the median over the seeds.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ def main() -> None:
     images, y = load_digits_images()
     X = images.reshape(len(images), -1)
     for name in contenders(0):
-        accuracies, begin = [], time.perf_counter()
+        accuracies, start = [], time.perf_counter()
         for seed in range(args.seeds):
             folds = StratifiedKFold(5, shuffle=True, random_state=seed)
             accuracies.append(cross_val_score(contenders(seed)[name], X, y, cv=folds).mean())
-        seconds = (time.perf_counter() - begin) / 5 / args.seeds
+        seconds = (time.perf_counter() - start) / 5 / args.seeds
         each = " ".join(f"{accuracy:.4f}" for accuracy in accuracies)
         median = statistics.median(accuracies)
-        print(f"{name:<27} {median:.4f}  ({each}), {seconds:.1f} s a fold", flush=True)
+        print(f"{name:<27} {median:.4f}  ({each}), {seconds:.1f} s per fold", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""How much memory a fit takes beyond its imports and its images.
+"""How much memory a fit needs in addition to imports and images.
 
     python examples/benchmarks/memory.py
 
-Writes 60,000 random images of 28 x 28 pixels to a temporary file, maps it read-only, touches all
-of it, and then fits for one epoch: printed is how far the fit raises the process's peak. Each case
-runs in a process of its own, because a peak never falls.
+The script writes 60,000 random images of 28 x 28 pixels to a temporary file, maps the file
+read-only, reads all of it, fits for one epoch, and prints by how much the fit raises the peak
+memory of the process. Each dtype has its own process, because a peak never falls.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CASES = ("uint8", "float64")
 
 
 def peak_mib() -> float:
-    """The process's largest resident size so far (Linux counts in KiB, macOS in bytes)."""
+    """Peak resident memory of this process (Linux reports KiB, macOS bytes)."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
@@ -33,7 +33,7 @@ def run_case(path: str, dtype: str) -> None:
 
     images = np.memmap(path, dtype=dtype, mode="r", shape=(N_IMAGES, 28, 28))
     labels = np.arange(N_IMAGES) % 10
-    # a fit on a few images loads whatever is loaded on first use; then the whole file is touched
+    # A small fit loads what is loaded on first use; `max` reads the whole file.
     ConvNetClassifier(max_iter=1).fit(np.array(images[:256]), labels[:256])
     images.max()
     before = peak_mib()

@@ -1,4 +1,4 @@
-"""The networks that the benchmarks train: settings of `ConvNetClassifier`, nothing else."""
+"""The networks of the benchmarks, as parameters of `ConvNetClassifier`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from skcnn.engine.network import Network
 LENET = {"filter_size": 5, "padding": "valid", "hidden_layer_sizes": (128,)}
 SAME = {"filter_size": 3, "padding": "same", "hidden_layer_sizes": (128,)}
 
-# name: (image shape, settings that differ from the defaults)
+# name: (image shape, parameters that differ from the defaults)
 NETWORKS = {
     "paper": (
         (28, 28, 1),
@@ -32,7 +32,7 @@ NETWORKS = {
     "colour": ((32, 32, 3), {"n_filters": (32, 64, 64), **SAME}),
 }
 N_CLASSES = 10
-SHAPING = (  # the parameters that shape a network
+ARCHITECTURE = (  # the parameters on which the layers depend
     "n_filters",
     "filter_size",
     "padding",
@@ -46,7 +46,7 @@ SHAPING = (  # the parameters that shape a network
 
 
 def settings_of(name: str) -> dict:
-    """All parameters of the network `name`; no dropout, but for the defaults'."""
+    """All parameters of the network `name`; only the default networks have dropout."""
     shape, changes = NETWORKS[name]
     params = ConvNetClassifier().get_params()
     if changes:
@@ -57,7 +57,7 @@ def settings_of(name: str) -> dict:
 def layers_of(name: str) -> list[Layer]:
     """The layers of the network `name`."""
     params = settings_of(name)
-    chosen = {key: params[key] for key in SHAPING}
+    chosen = {key: params[key] for key in ARCHITECTURE}
     return build_layers(params["image_shape"], N_CLASSES, **chosen)
 
 
@@ -67,8 +67,8 @@ def build(name: str) -> Network:
 
 
 def training_flops(network: Network) -> int:
-    """Of all matrix products for one image: forward, weights' and inputs' gradients.
+    """FLOPs of all matrix products for one image: forward, and gradients of weights and inputs.
 
-    The first layer needs no gradient of its input.
+    The first layer does not compute the gradient of its input.
     """
     return 3 * network.flops - network.plans[0].flops

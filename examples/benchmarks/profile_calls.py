@@ -1,11 +1,11 @@
-"""Where a training step spends its time: every call to NumPy of a tile, by layer.
+"""Where a training step spends its time: each NumPy call for a tile, by layer.
 
     python examples/benchmarks/profile_calls.py [--networks paper colour] [--least 0.5]
 
-Microseconds an image and core: alone, and beside a second thread that runs a tile of its own. The
-difference is what the interpreter's lock and the shared cache cost. "floor" is the time that the
-layer's forward matrix products would take at the speed of a large sgemm, were convolutions direct
-sums; with fewer multiplications (`skcnn.engine.layers.convolution.winograd`) they can be faster.
+The times are microseconds per image on one core: "alone", and "beside" a second thread that runs
+its own tile. The difference is the cost of the interpreter's lock and of the shared cache. "floor"
+is the time for the layer's forward FLOPs at the speed of a large sgemm, counting every convolution
+as a direct sum. Winograd convolutions need fewer multiplications and can take less time.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from dataclasses import dataclass
 
 import numpy as np
 from networks import NETWORKS, build
-from speed import Ours, sgemm_speed
+from speed import SkcnnTrainer, sgemm_speed
 
 from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.workspace import Workspace
 
-SECONDS = 1.0
+SECONDS = 1.0  # duration of one measurement
 
 
 @dataclass
 class Timed:
-    """A call, where it comes from, and what it took in all."""
+    """A call, the direction and layer that it belongs to, and its total time."""
 
-    way: str
+    direction: str
     layer: int
     call: Callable
     seconds: float = 0.0
@@ -47,21 +47,21 @@ class Timed:
 
 
 def new_tile(name: str) -> Workspace:
-    """A tile as training uses it, with images in it."""
+    """The workspace of a training tile, with images in it."""
     images = np.random.default_rng(0).integers(0, 256, (64, *NETWORKS[name][0]), dtype=np.uint8)
     with Threads(1) as threads:
-        trainer = Ours(name, images, np.arange(64) % 10, threads).trainers[64]
+        trainer = SkcnnTrainer(name, images, np.arange(64) % 10, threads).trainers[64]
         trainer.step(np.arange(64), step=1, rate=0.0, momentum=0.0)
     return trainer.memory(0, trainer.tile).workspace
 
 
 def measure(tile: Workspace) -> list[Timed]:
-    """All calls of a tile, forward and backward, again and again; microseconds an image."""
+    """Time all calls of a tile, forward and backward, in microseconds per image."""
     timed = [Timed("forward", i, c) for i, calls in enumerate(tile.forward_calls) for c in calls]
     for i in reversed(range(len(tile.backward_calls))):
         timed += [Timed("backward", i, call) for call in tile.backward_calls[i]]
-    rounds, begin = 0, time.perf_counter()
-    while time.perf_counter() - begin < SECONDS:
+    rounds, start = 0, time.perf_counter()
+    while time.perf_counter() - start < SECONDS:
         tile.doutput[:] = 1e-3
         last = time.perf_counter()
         for one in timed:
@@ -76,7 +76,7 @@ def measure(tile: Workspace) -> list[Timed]:
 
 
 def measure_side_by_side(tiles: list[Workspace]) -> list[Timed]:
-    """The first of two tiles, while the second runs in another thread."""
+    """Time the first of two tiles while the second one runs on another thread."""
     found: dict[int, list[Timed]] = {}
 
     def run(number):
@@ -98,15 +98,19 @@ def report(name: str, least: float) -> None:
         speed = sgemm_speed(1)
     print(f"\n{name}: {len(alone)} calls for a tile of {len(tiles[0].output)} images")
     print(f"{'alone':>8} {'beside':>8}")
-    for way in ("forward", "backward"):
+    for direction in ("forward", "backward"):
         for i, layer in enumerate(network.layers):
-            mine = [j for j, one in enumerate(alone) if (one.way, one.layer) == (way, i)]
-            total, total_beside = (sum(found[j].seconds for j in mine) for found in (alone, beside))
+            calls = [
+                j for j, one in enumerate(alone) if (one.direction, one.layer) == (direction, i)
+            ]
+            total, total_beside = (
+                sum(found[j].seconds for j in calls) for found in (alone, beside)
+            )
             floor = 1e6 * network.plans[i].flops / speed
-            note = f"  (floor {floor:.1f})" if floor and way == "forward" else ""
+            note = f"  (floor {floor:.1f})" if floor and direction == "forward" else ""
             if total >= least:
-                print(f"{total:8.2f} {total_beside:8.2f}  {way} {layer}{note}")
-            for j in mine:
+                print(f"{total:8.2f} {total_beside:8.2f}  {direction} {layer}{note}")
+            for j in calls:
                 if alone[j].seconds >= least:
                     print(f"{alone[j].seconds:8.2f} {beside[j].seconds:8.2f}      {alone[j]}")
     for title, chosen in (
@@ -121,7 +125,9 @@ def report(name: str, least: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
-    parser.add_argument("--least", type=float, default=0.5, help="microseconds of a call to show")
+    parser.add_argument(
+        "--least", type=float, default=0.5, help="shortest call to show, in microseconds"
+    )
     args = parser.parse_args()
     for name in args.networks:
         report(name, args.least)

@@ -1,9 +1,9 @@
-"""How the cost of training grows: with images, with filters, with threads, in a grid search.
+"""Training time by number of images, filters and threads, and in a grid search.
 
     python examples/benchmarks/scaling.py
 
-On random images of 28 x 28 pixels, by the fits of `ConvNetClassifier` that a user would make.
-Medians; compared runs take turns, so that a machine that drifts slows them alike.
+The script times fits of `ConvNetClassifier` on random images of 28 x 28 pixels and prints medians.
+Runs that are compared take turns, so that a change in the machine's speed affects all of them.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ def images_of(n_images: int):
 
 
 def seconds(run) -> float:
-    begin = time.perf_counter()
+    start = time.perf_counter()
     run()
-    return time.perf_counter() - begin
+    return time.perf_counter() - start
 
 
 def medians(runs: dict, rounds: int) -> dict:
-    """Median seconds of each, all in turn; one round before warms up."""
+    """Median seconds of each run. The runs take turns; a first round only warms up."""
     times: dict = {name: [] for name in runs}
     for number in range(rounds + 1):
         for name, run in runs.items():
@@ -50,18 +50,18 @@ def fit(n_images: int, n_epochs: int = 1, **changes):
 
 
 def by_images(rounds: int) -> None:
-    """As many images are seen in each run."""
+    """Each run processes 60,000 images in total."""
     sizes = {1000: 60, 10_000: 6, 60_000: 1}
     found = medians({n: fit(n, epochs) for n, epochs in sizes.items()}, rounds)
     for n, epochs in sizes.items():
-        print(f"{n:>6} images: {1e6 * found[n] / n / epochs:6.1f} microseconds an image and epoch")
+        print(f"{n:>6} images: {1e6 * found[n] / n / epochs:6.1f} microseconds per image and epoch")
 
 
 def by_filters(rounds: int) -> None:
     one_layer = {"filter_size": 5, "hidden_layer_sizes": (), "dropout": 0.0}
     found = medians({k: fit(8192, n_filters=k, **one_layer) for k in (16, 32, 64, 128)}, rounds)
     for k, time_taken in found.items():
-        print(f"{k:>6} filters: {1e6 * time_taken / 8192:6.1f} microseconds an image")
+        print(f"{k:>6} filters: {1e6 * time_taken / 8192:6.1f} microseconds per image")
 
 
 NETWORKS = {
@@ -119,7 +119,9 @@ PARTS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)} (default: all)"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     for part in args.parts or PARTS:

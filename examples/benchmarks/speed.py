@@ -1,12 +1,12 @@
-"""How fast skcnn trains and predicts, beside PyTorch and the limit of the matrix product.
+"""Speed of training and prediction, compared with PyTorch and with a large matrix product.
 
     python examples/benchmarks/speed.py [--networks paper colour] [--threads 2] [--out DIR]
 
-In one process, run after run in turn: skcnn; PyTorch on the same network, mini-batch, optimizer and
-number of threads, in both memory formats; and a large sgemm, whose speed at that moment gives the
-floor: the time that the network's matrix products alone would take. scikit-learn's MLPClassifier
-stands by for scale. Medians of microseconds an image; PyTorch's are the best of its memory formats
-and of mini-batches of 64 and 256, ours have mini-batches of 64.
+The following take turns in one process: skcnn; PyTorch with the same network, mini-batches,
+optimizer and number of threads, in both of its memory formats; and a large sgemm, whose speed gives
+the floor, the time for the network's matrix products alone. scikit-learn's MLPClassifier is
+included for scale. The results are medians in microseconds per image. PyTorch has the fastest
+combination of memory format and mini-batch (64 or 256 images); skcnn has mini-batches of 64.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from skcnn.engine.training.trainer import Trainer
 BATCHES = (64, 256)
 
 
-class Ours:
-    """skcnn's training step and prediction, on raw uint8 images."""
+class SkcnnTrainer:
+    """Training steps and prediction with skcnn, on raw uint8 images."""
 
     def __init__(self, name: str, images, labels, threads: Threads) -> None:
         self.network = build(name)
@@ -68,23 +68,23 @@ class Ours:
         trainer.step(indices, step=self.steps, rate=1e-3, momentum=0.9)
 
     def predict(self) -> None:
-        def write(rows, space):
-            self.result[rows] = space.output[: rows.stop - rows.start]
+        def write(rows, workspace):
+            self.result[rows] = workspace.output[: rows.stop - rows.start]
 
         with single_threaded_blas():
             predict(self.network, self.reader, self.threads, write)
 
 
-PAUSE = 0.3  # seconds; PyTorch's OpenMP threads go on spinning for 0.2 after their work is done
+PAUSE = 0.3  # seconds; PyTorch's OpenMP threads keep spinning for 0.2 seconds after their work
 
 
 def seconds(run, *args) -> float:
-    """Of the second of two runs: the first wakes the cores up from the pause."""
+    """Time the second of two runs: the first one wakes the cores from the pause."""
     time.sleep(PAUSE)
     run(*args)
-    begin = time.perf_counter()
+    start = time.perf_counter()
     run(*args)
-    return time.perf_counter() - begin
+    return time.perf_counter() - start
 
 
 def train(step, order, batch_size: int) -> None:
@@ -93,7 +93,7 @@ def train(step, order, batch_size: int) -> None:
 
 
 def sgemm_speed(threads: int) -> float:
-    """Floating-point operations a second of a large float32 product, on as many threads."""
+    """Floating-point operations per second of a large float32 matrix product."""
     from threadpoolctl import threadpool_limits
 
     a = np.ones((2048, 2048), np.float32)
@@ -120,51 +120,50 @@ def measure(name: str, n_threads: int, rounds: int, n_images: int) -> dict:
 
     times: dict[tuple, list[float]] = {}
 
-    def note(key, value):
-        times.setdefault(key, []).append(value)
-
     with Threads(n_threads) as threads:
-        ours = Ours(name, images, labels, threads)
-        theirs = {
+        skcnn_trainer = SkcnnTrainer(name, images, labels, threads)
+        torch_trainers = {
             "contiguous": TorchTrainer(name, ready, labels, torch.contiguous_format),
             "channels last": TorchTrainer(name, ready, labels, torch.channels_last),
         }
-        floor_flops = training_flops(ours.network)
+        floor_flops = training_flops(skcnn_trainer.network)
         micro = 1e6 / n_images
         for number in range(rounds + 1):  # the first round only warms up
             found = {("floor", "flops"): sgemm_speed(n_threads)}
             for size in BATCHES:
-                found["train", "skcnn", size] = micro * seconds(ours.train, order, size)
-                for kind, torch_trainer in theirs.items():
+                found["train", "skcnn", size] = micro * seconds(skcnn_trainer.train, order, size)
+                for kind, torch_trainer in torch_trainers.items():
                     found["train", kind, size] = micro * seconds(
                         train, torch_trainer.step, order, size
                     )
-            found["predict", "skcnn", 0] = micro * seconds(ours.predict)
-            for kind, torch_trainer in theirs.items():
+            found["predict", "skcnn", 0] = micro * seconds(skcnn_trainer.predict)
+            for kind, torch_trainer in torch_trainers.items():
                 for size in BATCHES:
                     found["predict", kind, size] = micro * seconds(torch_trainer.predict, size)
             found["train", "mlp", 64] = micro * seconds(mlp.partial_fit, flat, labels)
             if number:
                 for key, value in found.items():
-                    note(key, value)
+                    times.setdefault(key, []).append(value)
 
     median = {key: statistics.median(values) for key, values in times.items()}
 
     def best_of_torch(what):
-        keys = [key for key in median if key[0] == what and key[1] in theirs]
+        keys = [key for key in median if key[0] == what and key[1] in torch_trainers]
         key = min(keys, key=median.get)
         return median[key], f"{key[1]}, {key[2]}"
 
-    def ratio(what, ours_key, theirs_key):
-        """Median of the ratios within each round: the machine's drift cancels."""
+    def ratio(skcnn_key, torch_key):
+        """The median of the rounds' ratios, in which changes of the machine's speed cancel."""
         return statistics.median(
-            b / a for a, b in zip(times[ours_key], times[theirs_key], strict=True)
+            b / a for a, b in zip(times[skcnn_key], times[torch_key], strict=True)
         )
 
     torch_train, torch_train_kind = best_of_torch("train")
     torch_predict, torch_predict_kind = best_of_torch("predict")
-    key_of = {f"{k[1]}, {k[2]}": k for k in median if k[0] == "train" and k[1] in theirs}
-    predict_key_of = {f"{k[1]}, {k[2]}": k for k in median if k[0] == "predict" and k[1] in theirs}
+    key_of = {f"{k[1]}, {k[2]}": k for k in median if k[0] == "train" and k[1] in torch_trainers}
+    predict_key_of = {
+        f"{k[1]}, {k[2]}": k for k in median if k[0] == "predict" and k[1] in torch_trainers
+    }
     floor = statistics.median(1e6 * floor_flops / speed for speed in times["floor", "flops"])
     return {
         "network": name,
@@ -173,17 +172,15 @@ def measure(name: str, n_threads: int, rounds: int, n_images: int) -> dict:
         "skcnn_train_256_us": median["train", "skcnn", 256],
         "torch_train_us": torch_train,
         "torch_train_best": torch_train_kind,
-        "train_times_as_fast": ratio("train", ("train", "skcnn", 64), key_of[torch_train_kind]),
+        "train_times_as_fast": ratio(("train", "skcnn", 64), key_of[torch_train_kind]),
         "skcnn_predict_us": median["predict", "skcnn", 0],
         "torch_predict_us": torch_predict,
         "torch_predict_best": torch_predict_kind,
-        "predict_times_as_fast": ratio(
-            "predict", ("predict", "skcnn", 0), predict_key_of[torch_predict_kind]
-        ),
+        "predict_times_as_fast": ratio(("predict", "skcnn", 0), predict_key_of[torch_predict_kind]),
         "floor_train_us": floor,
         "share_of_floor": statistics.median(
-            1e6 * floor_flops / speed / ours_us
-            for speed, ours_us in zip(
+            1e6 * floor_flops / speed / train_us
+            for speed, train_us in zip(
                 times["floor", "flops"], times["train", "skcnn", 64], strict=True
             )
         ),
@@ -219,7 +216,10 @@ def draw(rows: list[dict], path: Path) -> None:
     for ax, what in zip(axes, ("train", "predict"), strict=True):
         ax.barh(places - 0.2, [r[f"skcnn_{what}_us"] for r in rows], 0.38, label="skcnn")
         ax.barh(
-            places + 0.2, [r[f"torch_{what}_us"] for r in rows], 0.38, label="PyTorch, at its best"
+            places + 0.2,
+            [r[f"torch_{what}_us"] for r in rows],
+            0.38,
+            label="PyTorch, fastest setting",
         )
         if what == "train":
             floors = [r["floor_train_us"] for r in rows]
@@ -238,13 +238,13 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--images", type=int, default=4096, help="images a run")
+    parser.add_argument("--images", type=int, default=4096, help="images per run")
     parser.add_argument("--out", type=Path, default=Path("speed"))
     args = parser.parse_args()
     try:
         import torch
     except ImportError:
-        sys.exit("This benchmark compares with PyTorch, which is not installed: pip install torch")
+        sys.exit("PyTorch is not installed; this benchmark needs it. Run: pip install torch")
     print(f"PyTorch {torch.__version__}, NumPy {np.__version__}, {args.threads} threads")
     rows = []
     for name in args.networks:

@@ -1,4 +1,4 @@
-"""The same networks in PyTorch, in the fastest form that needs no compilation."""
+"""The same networks in PyTorch, in the fastest form without compilation."""
 
 from __future__ import annotations
 
@@ -43,13 +43,16 @@ def build_torch(name: str) -> nn.Sequential:
             case Dropout():
                 modules.append(nn.Dropout(layer.rate))
             case _:
-                raise ValueError(f"{layer} has no translation to PyTorch here. Add one.")
+                raise ValueError(
+                    f"{layer} has no translation to PyTorch; expected a layer that `build_torch` "
+                    "knows. Add a case for it."
+                )
         shape = out_shape
     return nn.Sequential(*modules)
 
 
 class TorchTrainer:
-    """One training step, and prediction, in one memory format."""
+    """Training steps and prediction with PyTorch, in one memory format."""
 
     def __init__(self, name: str, images, labels, memory_format: torch.memory_format) -> None:
         self.model = build_torch(name).to(memory_format=memory_format)
