@@ -31,7 +31,7 @@ def test_rows_per_product_divides_the_rows_into_uncopied_products(
 
 @pytest.mark.parametrize("method", ["gemm", "winograd"])
 def test_divided_products_give_the_same_gradient(monkeypatch, method):
-    """With and without dividing them, whatever the BLAS library of this machine prefers."""
+    """With and without dividing them, regardless of the BLAS library of this machine."""
     shape, rng = (10, 12, 2), np.random.default_rng(0)
     layers = build_layers(
         shape, 3, n_filters=(8, 6), filter_size=3, padding="same", pool_size=2, pool_regions=None,

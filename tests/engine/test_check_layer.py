@@ -157,7 +157,7 @@ class NotAFirstLayer(Scale):
 
 @dataclass(frozen=True)
 class IgnoresItsParameter(Scale):
-    """Equal to its twin as long as all scales are 1, their initial value."""
+    """Correct as long as all scales are 1, their initial value."""
 
     def forward(self, p, m):
         return [partial(np.copyto, m.x_kept, m.x), partial(np.copyto, m.y, m.x)]
@@ -285,7 +285,7 @@ def test_a_difference_from_the_naive_implementation_is_rejected():
 
 
 @pytest.mark.parametrize("layer", [IgnoresItsParameter(), WrongAtZero()], ids=repr)
-def test_a_difference_from_the_twin_is_detected(layer):
+def test_a_fault_in_forward_is_found_by_the_naive_implementation(layer):
     with pytest.raises(AssertionError, match="differs from the naive twin by up to"):
         check_layer(layer, (4, 3, 2), naive=lambda x, parameters: x * parameters["scale"])
 

@@ -19,9 +19,9 @@ GUIDE = Path(__file__).parents[2] / "docs" / "engine.md"
 
 @pytest.fixture(scope="module")
 def guide():
-    """The module that the code of the guide makes up; running the code also runs its checks."""
+    """A module of the code in the guide; running the code also runs its checks."""
     module = types.ModuleType("guide")
-    sys.modules["guide"] = module  # where pickle looks for the layers
+    sys.modules["guide"] = module  # pickle looks for the layers there
     text = GUIDE.read_text(encoding="utf-8")
     for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
         exec(compile(block, str(GUIDE), "exec"), vars(module))
@@ -41,7 +41,7 @@ def test_the_layer_of_the_guide_passes_check_layer(guide, size, stride):
         )
 
 
-def test_the_network_of_the_guide_has_learned(guide):
+def test_the_network_of_the_guide_is_trained(guide):
     assert guide.accuracy > 0.9
     assert "AveragePool2D(size=3, stride=2)" in guide.network.summary()
     (scale,) = (vars(p)["scale"] for p in guide.network.layer_parameters if "scale" in vars(p))

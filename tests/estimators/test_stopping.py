@@ -87,9 +87,9 @@ def test_stops_when_the_loss_no_longer_improves(images):
 
 
 def test_max_time(images):
-    begin = time.perf_counter()
+    start = time.perf_counter()
     model = fast(max_time=0.6, max_iter=1_000_000).fit(*images)
-    assert 0.6 <= time.perf_counter() - begin < 0.6 + 10
+    assert 0.6 <= time.perf_counter() - start < 0.6 + 10
     assert model.n_iter_ == len(model.loss_curve_) > 1
     assert model.loss_ < model.loss_curve_[0]
     # the rate followed the clock, not the million of epochs: the last epochs change little
