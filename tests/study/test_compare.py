@@ -1,4 +1,4 @@
-"""`skcnn compare`: one small comparison from end to end, going on after a stop, bad input."""
+"""``python -m skcnn compare``: a small comparison, interruption, time budget, invalid input."""
 
 import csv
 import itertools
@@ -25,7 +25,7 @@ from skcnn.study.data import Images, load_images, nested_order
 
 
 class Links(HTMLParser):
-    """What a page loads, and its text."""
+    """The sources that a page loads, and its text."""
 
     def __init__(self):
         super().__init__()
@@ -118,22 +118,24 @@ def test_mcnemar_is_that_of_the_predictions(small):
         assert test["p_value"] <= test["p_adjusted"] <= 1
 
 
-def test_finished_parts_are_not_run_again(small, monkeypatch):
+def test_stored_results_are_not_computed_again(small, monkeypatch):
     out, first = small
 
     def fail(*args, **kwargs):
         raise AssertionError("fitted again")
 
-    for module, name in ((runner, "measure_alone"), (curves, "fit_and_test")):
-        monkeypatch.setattr(module, name, fail)
-    monkeypatch.setattr("skcnn.study.comparison.search.GridSearchCV.fit", fail)
+    def refusing(*args, **kwargs):  # in place of joblib.Parallel, for searches and curves
+        return lambda calls: [fail() for _ in calls]
+
+    monkeypatch.setattr("skcnn.study.runs.Parallel", refusing)
+    monkeypatch.setattr(runner, "measure_alone", fail)
     again = run("digits", out=out, verbose=False, **SMALL)
     assert again.results["curves"] == first.results["curves"]
     assert again.results["final"] == first.results["final"]
     assert again.results["conclusions"] == first.results["conclusions"]
 
 
-def test_a_stopped_run_goes_on(tmp_path, monkeypatch, capsys):
+def test_an_interrupted_run_continues(tmp_path, monkeypatch, capsys):
     real, calls = measure.measure_alone, []
 
     def stopping(pipeline, *args):
@@ -154,11 +156,11 @@ def test_a_stopped_run_goes_on(tmp_path, monkeypatch, capsys):
     captured = capsys.readouterr()
     assert "Report: " in captured.out
     assert captured.err == ""
-    # The first contender's final fit was finished; the second one's is made again.
+    # The final fit of the first contender was stored; that of the second one is made again.
     assert calls == [["cnn"], ["hog", "svc"], ["hog", "svc"], ["cnn", "pca", "svc"]]
 
 
-def test_out_of_time_leaves_out_and_says_so(tmp_path):
+def test_what_exceeds_the_budget_is_left_out_and_reported(tmp_path):
     digits = load_images("digits")
     chosen = nested_order(digits.y_train, 0)[:80]
     data = (digits.X_train[chosen], digits.y_train[chosen], digits.X_test[:90], digits.y_test[:90])
@@ -181,7 +183,7 @@ def test_out_of_time_leaves_out_and_says_so(tmp_path):
     assert results["command"].startswith("skcnn.study.comparison.run(data=(X_train")
 
 
-def test_a_search_that_ran_out_of_time_is_not_taken_up_again(tmp_path, monkeypatch):
+def test_a_search_that_ran_out_of_time_continues_only_with_another_budget(tmp_path, monkeypatch):
     digits = load_images("digits")
     data = (digits.X_train[:200], digits.y_train[:200], digits.X_test[:90], digits.y_test[:90])
     settings = {
@@ -194,14 +196,14 @@ def test_a_search_that_ran_out_of_time_is_not_taken_up_again(tmp_path, monkeypat
     }
     first = run(data, time_budget=0.01, **settings)
 
-    # As if there were plenty of time now: the curves are completed, with the same settings.
+    # With time left, the curves are completed, but the searches keep their results.
     monkeypatch.setattr("skcnn.study.comparison.settings.Budget.left", 1e9)
     again = run(data, time_budget=0.01, **settings)
     assert first.results["skipped"]
     assert not again.results["skipped"]
     assert again.results["search"] == first.results["search"]
     assert again.results["final"] == first.results["final"]
-    # With another budget the search goes on.
+    # With another budget, the searches continue.
     longer = run(data, time_budget=0.02, **settings)
     assert {len(found["rows"]) for found in longer.results["search"].values()} == {4}
 
@@ -256,7 +258,7 @@ def test_halving_search(tmp_path):
         ({"candidates": -1}, "candidates is -1"),
     ],
 )
-def test_bad_settings_are_refused(tmp_path, settings, message):
+def test_invalid_settings_raise(tmp_path, settings, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         run(out=tmp_path / "out", verbose=False, **settings)
     assert not (tmp_path / "out").exists()
@@ -272,13 +274,13 @@ def test_bad_settings_are_refused(tmp_path, settings, message):
         (lambda X, y, Z, t: (X[:30], y[:30], Z, t), "expected at least 6 of each class"),
     ],
 )
-def test_bad_arrays_are_refused(tmp_path, digits, change, message):
+def test_invalid_arrays_raise(tmp_path, digits, change, message):
     X, y = digits
     with pytest.raises(ValueError, match=re.escape(message)):
         run(change(X[:500], y[:500], X[500:], y[500:]), out=tmp_path / "out", verbose=False)
 
 
-def test_command_line_explains_mistakes(tmp_path, capsys):
+def test_the_command_reports_invalid_arguments(tmp_path, capsys):
     assert command_line(["compare", "--data", str(tmp_path / "none")]) == 2
     assert 'expected "digits"' in capsys.readouterr().err
     assert command_line(["compare", "--data", str(tmp_path)]) == 2
@@ -295,13 +297,13 @@ def test_command_line_explains_mistakes(tmp_path, capsys):
     assert "--time-budget" in capsys.readouterr().out
 
 
-def test_help_is_quick_to_import():
-    """The command line itself needs no matplotlib."""
+def test_the_command_does_not_import_matplotlib():
+    """It takes long to import, and --help does not need it."""
     code = "import sys; import skcnn.study.comparison; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_failing_fit_tells_why(tmp_path, digits):
+def test_a_failing_fit_reports_its_error(tmp_path, digits):
     X, y = digits
     few = Images("few", "A few digits.", X[:50], y[:50], X[50:60], y[50:60])
     pipeline = build("cnn", {"cnn__filter_size": 99, "cnn__padding": "valid"}, seed=0)
@@ -322,8 +324,8 @@ def test_candidates_begin_with_the_defaults_and_every_single_change():
             build(key, candidate, seed=0)  # all are parameters of the pipeline
 
 
-def test_parser_and_run_agree():
-    """Every option of the command is a parameter of `run`, with the same default."""
+def test_the_command_and_run_have_the_same_parameters():
+    """Every option of the command is a parameter of `run` with the same default."""
     import inspect
 
     options = vars(cli.parser().parse_args([]))
