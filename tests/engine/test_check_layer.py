@@ -280,13 +280,13 @@ def test_a_mutable_layer_is_rejected():
 
 
 def test_a_difference_from_the_naive_implementation_is_rejected():
-    with pytest.raises(AssertionError, match="differs from the naive twin by up to"):
+    with pytest.raises(AssertionError, match="differs from the naive implementation by up to"):
         check_layer(Scale(), (4, 3, 2), naive=lambda x, parameters: x + parameters["scale"])
 
 
 @pytest.mark.parametrize("layer", [IgnoresItsParameter(), WrongAtZero()], ids=repr)
 def test_a_fault_in_forward_is_found_by_the_naive_implementation(layer):
-    with pytest.raises(AssertionError, match="differs from the naive twin by up to"):
+    with pytest.raises(AssertionError, match="differs from the naive implementation by up to"):
         check_layer(layer, (4, 3, 2), naive=lambda x, parameters: x * parameters["scale"])
 
 

@@ -69,8 +69,9 @@ class Problem:
                 size = np.linalg.norm(gradient[direction != 0]) + 1e-6
                 errors = []
                 # A kink of ReLU or max pooling within the step makes the slope wrong; smaller
-                # steps avoid it.
-                for step in (1e-5, 1e-6, 1e-7, 1e-8, 1e-9):
+                # steps avoid it. For gradients near zero, the rounding of the loss is smallest in
+                # relation to the largest step.
+                for step in (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9):
                     ahead, behind = (
                         self.loss(at + step * direction),
                         self.loss(at - step * direction),

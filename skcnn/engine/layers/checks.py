@@ -287,7 +287,7 @@ def _check_state(layer: Layer, in_shape: Shape) -> None:
 
 
 def _check_naive(layer: Layer, in_shape: Shape, naive: Naive) -> None:
-    """Forward agrees with the naive twin, for random inputs and for some zeros among them."""
+    """Forward agrees with the naive implementation, also where inputs are zero."""
     x, _ = _tile(layer, in_shape)
     surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
     surrounded.perturb_parameters()
@@ -296,9 +296,10 @@ def _check_naive(layer: Layer, in_shape: Shape, naive: Naive) -> None:
         y = surrounded.forward(images)
         expected = naive(images, surrounded.parameters)
         assert y.shape == expected.shape, (
-            f"{layer}: the output has shape {y.shape}, that of the naive twin {expected.shape}."
+            f"{layer}: the output has shape {y.shape}; expected {expected.shape}, the shape of the "
+            "naive implementation's."
         )
         assert np.allclose(y, expected, rtol=1e-9, atol=1e-9), (
-            f"{layer}: the output differs from the naive twin by up to "
+            f"{layer}: the output differs from the naive implementation by up to "
             f"{np.abs(y - expected).max():g}; expected less than 1e-9."
         )
