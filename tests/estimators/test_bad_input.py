@@ -13,12 +13,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
 
-@pytest.fixture(scope="module")
-def images(digits):
-    """300 digits, uint8 (300, 8, 8), and their labels."""
-    return digits[0][:300], digits[1][:300]
-
-
 PARAMETERS = [
     ({"image_shape": (7, 9)}, r"image_shape=\(7, 9\) does not fit the images of X.*\(8, 8\)"),
     ({"image_shape": (8, 8, 3)}, r"image_shape=\(8, 8, 3\) does not fit"),

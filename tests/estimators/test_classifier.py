@@ -23,12 +23,6 @@ from skcnn import ConvNetClassifier
 from skcnn._parallel import n_threads
 
 
-@pytest.fixture(scope="module")
-def images(digits):
-    """300 digits, uint8 (300, 8, 8), and their labels."""
-    return digits[0][:300], digits[1][:300]
-
-
 # --- scikit-learn's estimator checks --------------------------------------------------------------
 
 CHEAP = {"n_filters": 8, "dropout": 0.0, "max_iter": 50, "learning_rate_init": 0.01}

@@ -12,12 +12,6 @@ from sklearn.base import clone
 from skcnn.engine.layers import Dense, Dropout
 
 
-@pytest.fixture(scope="module")
-def images(digits):
-    """300 digits, uint8 (300, 8, 8), and their labels."""
-    return digits[0][:300], digits[1][:300]
-
-
 # --- training -------------------------------------------------------------------------------------
 
 

@@ -11,12 +11,6 @@ from sklearn.exceptions import ConvergenceWarning
 from skcnn.augment import Affine
 
 
-@pytest.fixture(scope="module")
-def images(digits):
-    """300 digits, uint8 (300, 8, 8), and their labels."""
-    return digits[0][:300], digits[1][:300]
-
-
 def test_validation_images_do_not_affect_training(digits):
     X, y = digits
     train, val = slice(0, 300), slice(300, 500)
