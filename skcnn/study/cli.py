@@ -5,50 +5,36 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-ReportT = TypeVar("ReportT")
+from skcnn.study.settings import StudySettings
 
 
 def add_common_arguments(
     parser: argparse.ArgumentParser,
+    default: StudySettings,
     *,
-    data: str,
     data_help: str,
-    out: str,
-    seeds: int,
     seeds_help: str,
     quick_help: str,
 ) -> None:
-    """Add --data, --out, --seeds, --n-jobs, --quick and --quiet with these defaults and texts."""
-    parser.add_argument("--data", default=data, metavar="digits|mnist|DIRECTORY", help=data_help)
-    parser.add_argument(
-        "--out",
-        default=out,
-        metavar="DIR",
-        help="folder of the report (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--seeds",
-        type=int,
-        default=seeds,
-        metavar="N",
-        help=f"{seeds_help} (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--n-jobs", type=int, metavar="N", help="number of cores to use (default: all)"
-    )
+    """Add the arguments for `StudySettings`, with these defaults and texts, and --quiet."""
+
+    def add(name: str, metavar: str, text: str, **options: Any) -> None:
+        parser.add_argument(name, metavar=metavar, help=text, **options)
+
+    add("--data", "digits|mnist|DIRECTORY", data_help, default=default.data)
+    add("--out", "DIR", "folder of the report (default: %(default)s)", default=str(default.out))
+    add("--seeds", "N", f"{seeds_help} (default: %(default)s)", type=int, default=default.seeds)
+    add("--n-jobs", "N", "number of cores to use (default: all)", type=int)
     parser.add_argument("--quick", action="store_true", help=quick_help)
     parser.add_argument("--quiet", action="store_true", help="do not report progress")
 
 
 def run_command(
-    parser: argparse.ArgumentParser,
-    argv: Sequence[str] | None,
-    run: Callable[..., ReportT],
-    summarize: Callable[[ReportT], str],
+    parser: argparse.ArgumentParser, argv: Sequence[str] | None, run: Callable[..., Any]
 ) -> int:
-    """Call `run` with the parsed arguments; print a summary of what it returns, and its `report`.
+    """Call `run` with the parsed arguments; print the `summary` and the `report` that it returns.
 
     The arguments are the parameters of `run`, and --quiet. Returns the exit status: 0 for success,
     2 if an argument, the data or the installation is wrong, 130 after Ctrl-C.
@@ -56,12 +42,12 @@ def run_command(
     arguments: dict[str, Any] = vars(parser.parse_args(argv))
     verbose = not arguments.pop("quiet")
     try:
-        done: Any = run(**arguments, verbose=verbose)
+        done = run(**arguments, verbose=verbose)
     except (ValueError, OSError, ImportError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    print(summarize(done))
+    print(done.summary)
     print(f"Report: {done.report.resolve()}")
     return 0

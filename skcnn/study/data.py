@@ -40,8 +40,7 @@ MNIST_TEST_PIXELS = "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c
 class Images:
     """Training and test images (n, height, width) or (n, height, width, channels), and labels (n,).
 
-    `source` is a sentence on where they come from, `n_available` the number of training images
-    before `load_images` cut them to `train_size` (None if it did not).
+    `source` says in a sentence or two where they come from.
     """
 
     name: str
@@ -50,7 +49,6 @@ class Images:
     y_train: NDArray
     X_test: NDArray
     y_test: NDArray
-    n_available: int | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -112,11 +110,15 @@ def load_images(
             f"{least_per_class} for each of {len(classes)} classes. Pass a larger train_size."
         )
     chosen = np.sort(nested_order(images.y_train, SPLIT_SEED)[:train_size])
+    part = (
+        f"Only {train_size:,} of the {len(images.y_train):,} training images are used, drawn at "
+        "random with every class in proportion."
+    )
     return replace(
         images,
+        source=f"{images.source} {part}",
         X_train=images.X_train[chosen],
         y_train=images.y_train[chosen],
-        n_available=len(images.y_train),
     )
 
 

@@ -32,7 +32,7 @@ class Page:
         self.title = title
         self._body: list[str] = []
         self._sections: list[str] = []
-        self._contents_at: int | None = None
+        self._first_section = 0  # its place in the body
         self._tables = 0
         self._figures = 0
 
@@ -50,13 +50,10 @@ class Page:
         """Add a paragraph in a box: the abstract, or a note that the reader must not miss."""
         return self.raw(f"<div class='{kind}'><p>{text}</p></div>")
 
-    def contents(self) -> Page:
-        """Place the linked list of all sections here."""
-        self._contents_at = len(self._body)
-        return self
-
     def section(self, heading: str) -> Page:
-        """Start a numbered section; the heading is plain text."""
+        """Start a numbered section; the heading is plain text. The first follows the contents."""
+        if not self._sections:
+            self._first_section = len(self._body)
         self._sections.append(heading)
         number = len(self._sections)
         return self.raw(f"<h2 id='s{number}'>{number} {escape(heading)}</h2>")
@@ -119,9 +116,12 @@ class Page:
 
     def render(self) -> str:
         """The whole page."""
+        links = "".join(
+            f"<li><a href='#s{number}'>{escape(heading)}</a></li>"
+            for number, heading in enumerate(self._sections, start=1)
+        )
         lines = list(self._body)
-        if self._contents_at is not None:
-            lines.insert(self._contents_at, self._contents())
+        lines.insert(self._first_section, f"<nav><ol>{links}</ol></nav>")
         # No line break between a number and its unit.
         body = "\n".join(lines).replace(" %", "&nbsp;%").replace("p = ", "p&nbsp;=&nbsp;")
         return (
@@ -130,13 +130,6 @@ class Page:
             f"<title>{escape(self.title)}</title>\n<style>{STYLE}</style>\n</head>\n"
             f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
         )
-
-    def _contents(self) -> str:
-        links = "".join(
-            f"<li><a href='#s{number}'>{escape(heading)}</a></li>"
-            for number, heading in enumerate(self._sections, start=1)
-        )
-        return f"<nav><ol>{links}</ol></nav>"
 
 
 def escape(text: object) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any, Generic, TypeVar
 
-from joblib import Parallel
+from joblib import Parallel, delayed
 
 from skcnn.displays._common import pyplot
 from skcnn.study.data import Images
@@ -34,14 +34,6 @@ class Part(Generic[ResultT]):
 
 
 @dataclass(frozen=True)
-class Job(Generic[ItemT]):
-    """A call by `joblib.delayed`, which returns ``(items, results)``: one result for each item."""
-
-    items: tuple[ItemT, ...]
-    call: Any
-
-
-@dataclass(frozen=True)
 class Session:
     """What all steps of a study share. Made by `open_session`."""
 
@@ -61,14 +53,6 @@ class Session:
         fields = asdict(result) if is_dataclass(result) else result  # type: ignore[arg-type]
         self.store.save(part.kind, part.settings, fields)
 
-    def load_or_make(self, part: Part[ResultT], make: Callable[[], ResultT]) -> ResultT:
-        """The stored result, or a new one, which is stored."""
-        result = self.load(part)
-        if result is None:
-            result = make()
-            self.save(part, result)
-        return result
-
     def load_all(
         self, items: Iterable[ItemT], part_of: Callable[[ItemT], Part[ResultT]]
     ) -> dict[ItemT, ResultT]:
@@ -79,34 +63,41 @@ class Session:
     def run(
         self,
         title: str,
-        jobs: Iterable[Job[ItemT]],
+        jobs: Sequence[tuple[ItemT, ...]],
+        make: Callable[[tuple[ItemT, ...]], list[ResultT]],
         results: dict[ItemT, ResultT],
         *,
-        total: int,
         part_of: Callable[[ItemT], Part[ResultT]],
         describe: Callable[[ItemT, ResultT], str],
-        allows: Callable[[Job[ItemT]], bool] = lambda job: True,
+        allows: Callable[[tuple[ItemT, ...]], bool] = lambda items: True,
         workers: int | None = None,
     ) -> None:
         """Run jobs in worker processes; store each result and add it to `results`.
 
-        The progress report counts `total` items, those in `results` already as done, and shows
-        what `describe` says of an item and its result. `allows` decides whether a job is run when
-        a worker is free for it; it may look at `results`. `workers` is the number of processes, by
-        default that of the session; 1 runs all jobs in this process.
+        A job is some items, for which `make` returns one result each. The progress report counts
+        the items, those in `results` as done, and shows what `describe` says of an item and its
+        result. `allows` decides whether a job is run when a worker is free for it; it may look at
+        `results`. `workers` is the number of processes, by default that of the session; 1 runs all
+        jobs in this process.
         """
         n_jobs = workers or self.workers
         parallel = Parallel(
             n_jobs, batch_size=1, pre_dispatch=n_jobs, return_as="generator_unordered"
         )
-        with self.reporter.stage(title, total) as stage:
+        calls = (delayed(_with_items)(make, items) for items in jobs if allows(items))
+        with self.reporter.stage(title, len(results) + sum(map(len, jobs))) as stage:
             for _ in results:
                 stage.advance()
-            for items, made in parallel(job.call for job in jobs if allows(job)):
+            for items, made in parallel(calls):
                 for item, result in zip(items, made, strict=True):
                     self.save(part_of(item), result)
                     results[item] = result
                     stage.advance(describe(item, result))
+
+
+def _with_items(make: Callable[[ItemT], ResultT], items: ItemT) -> tuple[ItemT, ResultT]:
+    """What `make` returns for these items, and the items: jobs end in any order."""
+    return items, make(items)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from scipy.stats import binomtest
 pytest.importorskip("matplotlib")
 
 from skcnn.__main__ import main as command_line
-from skcnn.study.comparison import cli, curves, measure, run, runner
+from skcnn.study.comparison import curves, measure, run, runner
 from skcnn.study.comparison.contenders import CONTENDERS, build, grid_of
 from skcnn.study.comparison.results import Fit, FitKey
 from skcnn.study.comparison.search import order_candidates
@@ -308,7 +308,7 @@ def test_a_failing_fit_reports_its_error(tmp_path, digits):
     few = Images("few", "A few digits.", X[:50], y[:50], X[50:60], y[50:60])
     pipeline = build("cnn", {"cnn__filter_size": 99, "cnn__padding": "valid"}, seed=0)
     with pytest.raises(RuntimeError, match=r"(?s)process of its own.*filter"):
-        measure.measure_alone(pipeline, few, 50, tmp_path / "m")
+        measure.measure_alone(pipeline, few, tmp_path / "m")
 
 
 def test_candidates_begin_with_the_defaults_and_every_single_change():
@@ -328,7 +328,7 @@ def test_the_command_and_run_have_the_same_parameters():
     """Every option of the command is a parameter of `run` with the same default."""
     import inspect
 
-    options = vars(cli.parser().parse_args([]))
+    options = vars(runner.parser().parse_args([]))
     options.pop("quiet")
     parameters = inspect.signature(run).parameters
     assert set(options) == set(parameters) - {"verbose"}

@@ -28,7 +28,7 @@ from skcnn.study.formatting import (
 from skcnn.study.html import Page, escape
 from skcnn.study.progress import Reporter
 from skcnn.study.provenance import reproducing_command, versions
-from skcnn.study.runs import Job, Part, Session
+from skcnn.study.runs import Part, Session
 from skcnn.study.settings import StudySettings
 from skcnn.study.statistics import (
     McNemar,
@@ -148,12 +148,13 @@ def test_subsets():
 
 def test_training_images_are_cut_in_proportion():
     whole, images = load_images("digits"), load_images("digits", train_size=500)
-    assert (whole.n_available, images.n_available) == (None, len(whole.y_train))
+    assert "Only 500 of the 1,198 training images are used" in images.source
+    assert len(images.y_train) == 500
     counts = [np.bincount(y) / len(y) for y in (whole.y_train, images.y_train)]
     np.testing.assert_allclose(*counts, atol=0.01)
     np.testing.assert_array_equal(images.X_test, whole.X_test)
     assert images.fingerprint != whole.fingerprint
-    assert load_images("digits", train_size=5000).n_available is None
+    assert load_images("digits", train_size=5000).source == whole.source
 
 
 def test_mnist_is_known_by_its_test_images(mnist):
@@ -227,7 +228,7 @@ def part_of(item):
 
 
 def squares(items):
-    return items, [Square(item**2) for item in items]
+    return [Square(item**2) for item in items]
 
 
 def session(folder, workers=1, watch=None):
@@ -241,22 +242,20 @@ def test_session_runs_what_is_missing(tmp_path, workers):
     results = first.load_all([1, 2, 3, 4, 5], part_of)
     assert results == {1: Square(-1)}
     notes = []
-    jobs = [Job(items, joblib.delayed(squares)(items)) for items in ((2, 3), (4,), (5,))]
     first.run(
         "Squares",
-        jobs,
+        [(2, 3), (4,), (5,)],
+        squares,
         results,
-        total=5,
         part_of=part_of,
         describe=lambda item, square: notes.append((item, square)) or "",
-        allows=lambda job: job.items != (4,),
+        allows=lambda items: items != (4,),
     )
     assert results == {1: Square(-1), 2: Square(4), 3: Square(9), 5: Square(25)}
     assert sorted(notes) == [(2, Square(4)), (3, Square(9)), (5, Square(25))]
     assert session(tmp_path).load_all([1, 2, 3, 4, 5], part_of) == results
-    assert first.load_or_make(part_of(2), lambda: 1 / 0) == Square(4)
-    assert first.load_or_make(part_of(6), lambda: Square(36)) == Square(36)
-    assert first.load(part_of(6)) == Square(36)
+    assert first.load(part_of(2)) == Square(4)
+    assert first.load(part_of(4)) is None
 
 
 def test_interrupted_results_are_not_stored(tmp_path):
@@ -284,10 +283,9 @@ def test_progress_counts_steps(capsys):
 
 def command(argv, run):
     parser = argparse.ArgumentParser(prog="study")
-    add_common_arguments(
-        parser, data="digits", data_help="", out="report", seeds=2, seeds_help="", quick_help=""
-    )
-    return run_command(parser, argv, run, lambda done: done.text)
+    default = StudySettings(data="digits", out="report", seeds=2)
+    add_common_arguments(parser, default, data_help="", seeds_help="", quick_help="")
+    return run_command(parser, argv, run)
 
 
 def test_exit_statuses(tmp_path, capsys):
@@ -295,7 +293,7 @@ def test_exit_statuses(tmp_path, capsys):
 
     def run(**arguments):
         asked.update(arguments)
-        return SimpleNamespace(text="All is well.", report=tmp_path / "report.html")
+        return SimpleNamespace(summary="All is well.", report=tmp_path / "report.html")
 
     assert command(["--seeds", "3", "--quiet"], run) == 0
     expected = {"data": "digits", "out": "report", "seeds": 3, "n_jobs": None, "quick": False}
@@ -330,7 +328,7 @@ def test_figures_are_embedded(tmp_path):
 
 def test_page_numbers_its_parts():
     page = Page("A & B")
-    page.opening("today", "1 < 2").contents()
+    page.opening("today", "1 < 2")
     page.section("First").text("All is <em>well</em>.").items(["one", "two"])
     page.table("Errors.", ["who", "%"], [["A", "1 %"], ["B", "2"]], numbers={1}, best={(0, 1)})
     page.section("Second").box("note", "Careful.")

@@ -3,7 +3,6 @@
 `run` makes the comparison; `main` is the command ``python -m skcnn compare``.
 """
 
-from skcnn.study.comparison.cli import main
-from skcnn.study.comparison.runner import Comparison, run
+from skcnn.study.comparison.runner import Comparison, main, run
 
 __all__ = ["Comparison", "main", "run"]

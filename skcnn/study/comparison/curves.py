@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-
-from joblib import delayed
-from numpy.typing import NDArray
+from functools import partial
 
 from skcnn.study.comparison.contenders import CONTENDERS, Params, build
 from skcnn.study.comparison.measure import fit_and_test
 from skcnn.study.comparison.results import FinalFit, Fit, FitKey
 from skcnn.study.comparison.settings import Budget, Settings
 from skcnn.study.data import Images, nested_order, subset_sizes
-from skcnn.study.runs import Job, Part, Session
+from skcnn.study.runs import Part, Session
 
 
 def learning_curves(
@@ -29,8 +26,8 @@ def learning_curves(
 
     A seed determines the subsets, which are the same for all contenders, and the initial weights
     of the network. The fit on all images with seed 0 is that of `final`. HOG + SVC does not depend
-    on the seed there, so it has that result for every seed. CNN and CNN features + SVC share their
-    network, which is trained once for both. Returns the fits, and those skipped for lack of time.
+    on the seed there, so it has that result for every seed. Returns the fits, and those skipped for
+    lack of time.
     """
     sizes, _ = subset_sizes(images.y_train, settings.shares)
     keys = [
@@ -49,61 +46,46 @@ def learning_curves(
         name = CONTENDERS[key.contender].name
         return f"{name}, {key.share} %, seed {key.seed}: {fit.test_error:.2%} test error"
 
-    fits = {
-        key: _taken_over(final[key.contender], settings.workers)
-        for key in keys
-        if key.share == 100 and (key.seed == 0 or key.contender == "hog_svc")
-    }
+    fits: dict[FitKey, Fit] = {}
+    for key in keys:
+        if key.share == 100 and (key.seed == 0 or key.contender == "hog_svc"):
+            fit = final[key.contender]
+            # It had all cores for itself; in a worker it would take longer.
+            seconds = fit.seconds * settings.workers
+            fits[key] = Fit(fit.test_error, fit.train_error, fit.fit_seconds, seconds)
     fits |= session.load_all([key for key in keys if key not in fits], part_of)
-    jobs = list(_jobs([key for key in keys if key not in fits], params, images, settings))
+    # CNN and CNN features + SVC share their network: they are one job.
+    jobs: dict[tuple, tuple[FitKey, ...]] = {}
+    for key in keys:
+        if key not in fits:
+            fitted = (key.contender == "hog_svc", *key[1:])
+            jobs[fitted] = (*jobs.get(fitted, ()), key)
     session.run(
         "Learning curves",
-        jobs,
+        list(jobs.values()),
+        partial(_fit_all, params=params, images=images, alone=settings.workers == 1),
         fits,
-        total=len(keys),
         part_of=part_of,
         describe=describe,
-        allows=lambda job: budget.allows(_expected_seconds(job.items, fits)),
+        allows=lambda job: budget.allows(_expected_seconds(job, fits)),
     )
-    skipped = [key for job in jobs for key in job.items if key not in fits]
+    skipped = [key for job in jobs.values() for key in job if key not in fits]
     if skipped:
         session.reporter.line(f"Learning curves: no time for {len(skipped)} of {len(keys)} fits")
     return {key: fits[key] for key in keys if key in fits}, skipped
 
 
-def _taken_over(final: FinalFit, workers: int) -> Fit:
-    """A final fit as a point; it had all cores for itself and would take longer on one."""
-    return Fit(final.test_error, final.train_error, final.fit_seconds, final.seconds * workers)
-
-
-def _jobs(
-    keys: list[FitKey], params: dict[str, Params], images: Images, settings: Settings
-) -> Iterator[Job[FitKey]]:
-    """The fits as jobs, in order; the two that share a network are one job."""
-    orders = {seed: nested_order(images.y_train, seed) for seed in settings.seed_list}
-    groups: dict[tuple, list[FitKey]] = {}
-    for key in keys:
-        groups.setdefault((key.contender == "hog_svc", *key[1:]), []).append(key)
-    for group in map(tuple, groups.values()):
-        order = orders[group[0].seed]
-        yield Job(group, delayed(_fit_group)(group, params, images, order, settings))
-
-
-def _fit_group(
-    keys: tuple[FitKey, ...],
-    params: dict[str, Params],
-    images: Images,
-    order: NDArray,
-    settings: Settings,
-) -> tuple[tuple[FitKey, ...], list[Fit]]:
-    """The fits of a job, in a worker."""
-    chosen = order[: keys[0].images]
+def _fit_all(
+    keys: tuple[FitKey, ...], params: dict[str, Params], images: Images, alone: bool
+) -> list[Fit]:
+    """The fits of a job; `alone` in this process, they may use only one core as well."""
+    chosen = nested_order(images.y_train, keys[0].seed)[: keys[0].images]
     subset = replace(images, X_train=images.X_train[chosen], y_train=images.y_train[chosen])
-    n_jobs = 1 if settings.workers == 1 else None
+    n_jobs = 1 if alone else None
     first, *others = (
         build(key.contender, params[key.contender], seed=key.seed, n_jobs=n_jobs) for key in keys
     )
-    fits = [fit_and_test(first, subset, settings.train_error_size)]
+    fits = [fit_and_test(first, subset)]
     for other in others:  # after the network, which `first` is
         start = time.perf_counter()
         features = replace(
@@ -111,15 +93,11 @@ def _fit_group(
             X_train=first["cnn"].transform(subset.X_train),
             X_test=first["cnn"].transform(subset.X_test),
         )
-        fit = fit_and_test(other[1:], features, settings.train_error_size)
-        fits.append(
-            replace(
-                fit,
-                seconds=time.perf_counter() - start,
-                fit_seconds=fit.fit_seconds + fits[0].fit_seconds,
-            )
-        )
-    return keys, fits
+        fit = fit_and_test(other[1:], features)
+        seconds = time.perf_counter() - start
+        fit_seconds = fit.fit_seconds + fits[0].fit_seconds
+        fits.append(replace(fit, seconds=seconds, fit_seconds=fit_seconds))
+    return fits
 
 
 def _expected_seconds(keys: tuple[FitKey, ...], fits: dict[FitKey, Fit]) -> float:

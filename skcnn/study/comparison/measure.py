@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -22,18 +23,15 @@ from sklearn.pipeline import Pipeline
 
 from skcnn.displays._common import confidence_of
 from skcnn.study.comparison.results import FinalFit, Fit
+from skcnn.study.comparison.settings import TRAIN_ERROR_IMAGES
 from skcnn.study.data import Images
 
 SINGLE_IMAGES = 50  # predicted one at a time
 _RUN_JOB = "import sys; from skcnn.study.comparison.measure import run_job; run_job(sys.argv[1])"
 
 
-def fit_and_test(pipeline: Pipeline, images: Images, train_error_size: int) -> Fit:
-    """Fit a pipeline and measure its errors.
-
-    The training error is measured on at most `train_error_size` images. They are evenly spaced, as
-    the training images may be sorted by class.
-    """
+def fit_and_test(pipeline: Pipeline, images: Images) -> Fit:
+    """Fit a pipeline and measure its errors."""
     start = time.perf_counter()
     with warnings.catch_warnings():
         # On the smallest subsets the epochs may not suffice; the learning curve shows it.
@@ -41,7 +39,8 @@ def fit_and_test(pipeline: Pipeline, images: Images, train_error_size: int) -> F
         pipeline.fit(images.X_train, images.y_train)
     fit_seconds = time.perf_counter() - start
     n = len(images.y_train)
-    some = np.linspace(0, n - 1, min(train_error_size, n)).astype(int)
+    # Evenly spaced, as the training images may be sorted by class.
+    some = np.linspace(0, n - 1, min(TRAIN_ERROR_IMAGES, n)).astype(int)
     return Fit(
         test_error=float(1.0 - pipeline.score(images.X_test, images.y_test)),
         train_error=float(1.0 - pipeline.score(images.X_train[some], images.y_train[some])),
@@ -50,9 +49,7 @@ def fit_and_test(pipeline: Pipeline, images: Images, train_error_size: int) -> F
     )
 
 
-def measure_alone(
-    pipeline: Pipeline, images: Images, train_error_size: int, model_path: Path
-) -> FinalFit:
+def measure_alone(pipeline: Pipeline, images: Images, model_path: Path) -> FinalFit:
     """Fit a pipeline in a new process, measure its errors and costs, and dump it to `model_path`.
 
     Raises RuntimeError with the standard error of the process if that fails.
@@ -60,13 +57,10 @@ def measure_alone(
     with tempfile.TemporaryDirectory(prefix="skcnn-") as folder:
         job, answer = Path(folder, "job.joblib"), Path(folder, "answer.joblib")
         model_path.parent.mkdir(parents=True, exist_ok=True)
-        joblib.dump((pipeline, images, train_error_size, model_path, answer), job)
-        # The new process must find this package even if it is not installed.
-        root = str(Path(__file__).resolve().parents[3])
-        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+        joblib.dump((pipeline, images, model_path, answer), job)
         done = subprocess.run(
             [sys.executable, "-c", _RUN_JOB, str(job)],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},  # if not installed
             capture_output=True,
             text=True,
             check=False,
@@ -81,32 +75,31 @@ def measure_alone(
 
 def run_job(job: str | Path) -> None:
     """What `measure_alone` runs in the new process: the job in this file."""
-    pipeline, images, train_error_size, model_path, answer = joblib.load(job)
+    pipeline, images, model_path, answer = joblib.load(job)
     X_test = images.X_test
-    before = _memory_bytes("VmRSS")
+    before = _memory()
     one = replace(images, X_test=X_test[:1], y_test=images.y_test[:1])
-    fit = fit_and_test(pipeline, one, train_error_size)
+    fit = fit_and_test(pipeline, one)
     start = time.perf_counter()
     predicted = np.asarray(pipeline.predict(X_test))
     predict_seconds = time.perf_counter() - start
-    peak = _memory_bytes("VmHWM")
-    peak_bytes = None if peak is None or before is None else peak - before + _children_peak_bytes()
+    after = _memory()
     confidence = np.asarray(confidence_of(pipeline, X_test), dtype=np.float64)
     singles = []
     for index in range(min(SINGLE_IMAGES, len(X_test))):
         start = time.perf_counter()
         pipeline.predict(X_test[index : index + 1])
         singles.append(time.perf_counter() - start)
-    measured = asdict(fit) | {
-        "test_error": float(np.mean(predicted != images.y_test)),
-        "seconds": fit.seconds + predict_seconds,
-    }
+    wrong = predicted != images.y_test
     result = FinalFit(
-        **measured,
-        wrong=int(np.sum(predicted != images.y_test)),
+        test_error=float(wrong.mean()),
+        train_error=fit.train_error,
+        fit_seconds=fit.fit_seconds,
+        seconds=fit.seconds + predict_seconds,
+        wrong=int(wrong.sum()),
         predict_seconds=predict_seconds,
         single_predict_seconds=float(np.median(singles)),
-        peak_bytes=peak_bytes,
+        peak_bytes=after[1] - before[0] if after and before else None,
         model_bytes=len(pickle.dumps(pipeline, protocol=pickle.HIGHEST_PROTOCOL)),
         predicted=predicted.tolist(),
         confidence=confidence.round(5).tolist(),
@@ -115,26 +108,23 @@ def run_job(job: str | Path) -> None:
     joblib.dump(result, answer)
 
 
-def _memory_bytes(field: str, process: str = "self") -> int | None:
-    """A memory figure of a process; None without Linux's /proc or if the process has ended."""
-    value = _status(process).get(field)
-    return None if value is None else 1024 * int(value.split()[0])
+def _memory() -> tuple[int, int] | None:
+    """Memory of this process in bytes: now, and its peak; None without Linux's /proc.
+
+    The peak includes those of the processes that it started, which HOG may use as workers.
+    """
+    status = _status("self")
+    if "VmHWM" not in status:
+        return None
+    others = [_status(folder.name) for folder in Path("/proc").glob("[0-9]*")]
+    children = [other.get("VmHWM", 0) for other in others if other.get("PPid") == os.getpid()]
+    return 1024 * status["VmRSS"], 1024 * (status["VmHWM"] + sum(children))
 
 
-def _children_peak_bytes() -> int:
-    """Sum of the peak memory of this process's children, which HOG may use as workers."""
-    children = [
-        folder.name
-        for folder in Path("/proc").glob("[0-9]*")
-        if _status(folder.name).get("PPid", "").strip() == str(os.getpid())
-    ]
-    return sum(_memory_bytes("VmHWM", child) or 0 for child in children)
-
-
-def _status(process: str) -> dict[str, str]:
-    """The fields of /proc/PROCESS/status; none if there is no such file."""
+def _status(process: str) -> dict[str, int]:
+    """The numbers in /proc/PROCESS/status, memory in KiB; none if there is no such file."""
     try:
         text = Path("/proc", process, "status").read_text("ascii", "replace")
     except OSError:
         return {}
-    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return {name: int(value) for name, value in re.findall(r"^(\w+):\s+(\d+)", text, re.M)}

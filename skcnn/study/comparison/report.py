@@ -50,7 +50,6 @@ def _opening(page: Page, results: Results) -> None:
             "This is a <b>quick run</b> with small searches and few points. It only shows what the "
             "report looks like. For reliable numbers, run without <code>--quick</code>.",
         )
-    page.contents()
 
 
 def _methods(page: Page, results: Results, figures: Figures) -> None:
@@ -66,7 +65,7 @@ def _methods(page: Page, results: Results, figures: Figures) -> None:
     shares = listing([f"{share} %" for share, _ in used])
     page.section("Methods")
     page.text(
-        f"<b>Data.</b> {escape(results.source)} Each image has {height} x {width} pixels{channel} "
+        f"<b>Data.</b> {escape(images.source)} Each image has {height} x {width} pixels{channel} "
         f"and belongs to one of {len(images.classes)} classes."
     )
     page.figure(figures["examples"], f"The first training images of {classes}.", width=80)

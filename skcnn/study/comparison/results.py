@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skcnn.study.comparison.contenders import CONTENDERS, Params
-from skcnn.study.comparison.settings import Settings
+from skcnn.study.comparison.settings import TRAIN_ERROR_IMAGES, Settings
 from skcnn.study.data import Images, subset_sizes
 from skcnn.study.provenance import Environment
 from skcnn.study.statistics import (
@@ -198,20 +198,9 @@ class Results:
         return [key for key in self.final if self.final[key].wrong == fewest]
 
     @property
-    def source(self) -> str:
-        """Where the images come from, and how many of them are used."""
-        images = self.images
-        if images.n_available is None:
-            return images.source
-        return (
-            f"{images.source} The comparison uses {len(images.y_train):,} of the "
-            f"{images.n_available:,} training images, drawn with every class in proportion."
-        )
-
-    @property
     def train_error_images(self) -> int:
         """Number of training images that training errors are measured on."""
-        return min(self.settings.train_error_size, len(self.images.y_train))
+        return min(TRAIN_ERROR_IMAGES, len(self.images.y_train))
 
     @cached_property
     def subsets(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:

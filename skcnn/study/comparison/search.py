@@ -6,6 +6,7 @@ import math
 import time
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import joblib
@@ -18,7 +19,7 @@ from sklearn.pipeline import Pipeline
 from skcnn.study.comparison.contenders import Grid, Params, build
 from skcnn.study.comparison.results import Candidate, Scores, Search
 from skcnn.study.comparison.settings import Budget, Settings
-from skcnn.study.runs import Job, Part, Session
+from skcnn.study.runs import Part, Session
 
 EPOCHS, STEPS = 15, 300  # minimum for a network's fit in the search
 BATCH = 64
@@ -143,16 +144,16 @@ def _grid_search(
     def part_of(order: int) -> Part[Scores]:
         return Part("search", {**task.identity, "params": task.candidates[order]}, Scores)
 
-    def allows(job: Job[int]) -> bool:
+    def allows(job: tuple[int, ...]) -> bool:
         slowest = max((row.fit_seconds for row in list(rows.values())), default=0.0)
-        return job.items == (0,) or budget.allows(task.folds * slowest)
+        return job == (0,) or budget.allows(task.folds * slowest)
 
     rows = session.load_all(orders, part_of)
     session.run(
         title,
-        [Job((o,), joblib.delayed(_cross_validate)(task, o)) for o in orders if o not in rows],
+        [(order,) for order in orders if order not in rows],
+        partial(_cross_validate, task),
         rows,
-        total=len(orders),
         part_of=part_of,
         describe=lambda order, row: f"{row.error:.2%} error",
         allows=allows,
@@ -163,9 +164,9 @@ def _grid_search(
     return rows
 
 
-def _cross_validate(task: _Task, order: int) -> tuple[tuple[int], list[Scores]]:
-    """A candidate on all folds, in a worker."""
-    return (order,), [task.scores(task.fit(GridSearchCV, [order]), 0, len(task.y))]
+def _cross_validate(task: _Task, orders: tuple[int, ...]) -> list[Scores]:
+    """A single candidate on all folds, in a worker."""
+    return [task.scores(task.fit(GridSearchCV, orders), 0, len(task.y))]
 
 
 def _halving_search(task: _Task, budget: Budget, session: Session) -> dict[int, Scores]:
@@ -179,7 +180,7 @@ def _halving_search(task: _Task, budget: Budget, session: Session) -> dict[int, 
     n = len(task.y)
     least = max(2 * task.folds * len(np.unique(task.y)), n // HALVING_FACTOR**2)
 
-    def halve() -> dict[str, Any]:
+    def halve() -> dict[str, dict[str, Any]]:
         began = time.monotonic()
         task.fit(GridSearchCV, [0], least, n_jobs=session.workers)
         probe = time.monotonic() - began
@@ -205,6 +206,9 @@ def _halving_search(task: _Task, budget: Budget, session: Session) -> dict[int, 
     with session.reporter.stage(f"Halving search, {task.identity['contender']}", 1) as stage:
         key = {**task.identity, "candidates": task.candidates}
         part: Part[dict[str, Any]] = Part("halving", key, dict)
-        rows = session.load_or_make(part, halve)
+        rows = session.load(part)
+        if rows is None:
+            rows = halve()
+            session.save(part, rows)
         stage.advance()
     return {int(order): Scores(**fields) for order, fields in rows.items()}

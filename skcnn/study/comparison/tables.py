@@ -22,7 +22,7 @@ def as_dict(results: Results, conclusions: list[str]) -> dict[str, Any]:
     return {
         "data": {
             "name": images.name,
-            "source": results.source,
+            "source": images.source,
             "train_images": len(images.y_train),
             "test_images": len(images.y_test),
             "image_shape": images.image_shape,

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from skcnn.study.paper2014.networks import (
     time_iteration,
     train,
 )
-from skcnn.study.runs import Job, Part, Session
+from skcnn.study.runs import Part, Session
 
 Results = dict[Run, Any]  # FitResult; of a TimingRun, TimingResult
 Features = dict[str, tuple[NDArray, NDArray]]  # of training and test images, by variant of HOG
@@ -74,13 +75,9 @@ def execute(runs: Iterable[Run], images: Images, session: Session, scratch: Path
 
     def stage(title: str, chosen: Sequence[Run], features: Features, workers: int) -> None:
         made: Results = {}
-        jobs = (
-            Job((run,), joblib.delayed(_make)(run, images, features, session.workers))
-            for run in chosen
-        )
-        session.run(
-            title, jobs, made, total=len(chosen), part_of=_part, describe=describe, workers=workers
-        )
+        make = partial(_make, images=images, features=features, n_jobs=session.workers)
+        jobs = [(run,) for run in chosen]
+        session.run(title, jobs, make, made, part_of=_part, describe=describe, workers=workers)
         results.update(made)
 
     timings = [run for run in missing if isinstance(run, TimingRun)]
@@ -118,11 +115,12 @@ def _shared_features(
 
 
 def _make(
-    run: Run, images: Images, features: Features, n_jobs: int
-) -> tuple[tuple[Run], tuple[FitResult | TimingResult]]:
-    """A run and its result, made in a worker process."""
+    runs: tuple[Run], images: Images, features: Features, n_jobs: int
+) -> list[FitResult | TimingResult]:
+    """The result of a single run, made in a worker process."""
+    (run,) = runs
     if isinstance(run, CNNRun):
-        return (run,), (train(run, images, run.checkpoints()),)
+        return [train(run, images, run.checkpoints())]
     if isinstance(run, HOGRun):
-        return (run,), (fit_svc(run, features[run.variant], images),)
-    return (run,), (time_iteration(run, images, n_jobs),)
+        return [fit_svc(run, features[run.variant], images)]
+    return [time_iteration(run, images, n_jobs)]

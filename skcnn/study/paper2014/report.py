@@ -134,7 +134,6 @@ def _opening(page: Page, tables: Tables, verdicts: Sequence[Verdict], facts: Fac
     summary = _headline(tables, facts) + _counted(verdicts)
     if summary:
         page.box("abstract", f"<b>Summary.</b> {summary}")
-    page.contents()
 
 
 def _headline(tables: Tables, facts: Facts) -> str:
@@ -295,14 +294,8 @@ def _reproduction(page: Page, facts: Facts) -> None:
     images = facts.images
     page.section("How to reproduce this report")
     page.raw(f"<pre>{escape(facts.command)}</pre>")
-    source = escape(images.source)
-    if images.n_available:
-        source += (
-            f" The rerun uses {len(images.y_train):,} of the {images.n_available:,} training "
-            "images, drawn at random with every class in proportion."
-        )
     page.text(
-        source,
+        escape(images.source),
         f"The rerun consists of {count(facts.n_runs, 'run')} with {seconds(facts.fit_seconds)} of "
         f"training in total. This command took {seconds(facts.elapsed)}; it did not repeat runs "
         f"that were stored. {escape(facts.environment)}.",

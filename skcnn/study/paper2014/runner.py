@@ -40,6 +40,15 @@ class Rerun:
     tables: Tables  # rows by experiment; errors in percent, times in seconds
     verdicts: list[Verdict]  # whether the paper's conclusions hold
 
+    @property
+    def summary(self) -> str:
+        """The verdicts as text."""
+        return "\n".join(
+            f"{verdict.experiment}: {verdict.claim}\n"
+            f"    as published: {verdict.published.status}; trained today: {verdict.today.status}"
+            for verdict in self.verdicts
+        )
+
 
 def run(
     experiments: Iterable[str] = ("all",),
@@ -159,24 +168,14 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m skcnn paper")
     )
     add_common_arguments(
         parser,
-        data="mnist",
+        Settings(),
         data_help="MNIST, as in the paper (default; downloaded once), scikit-learn's digits, or a "
         "directory with four IDX files named as those of MNIST",
-        out="skcnn-paper",
-        seeds=1,
         seeds_help="repetitions of every run",
         quick_help="use few images and few iterations, to see in about two minutes what the report "
         "looks like; the results mean nothing",
     )
-    return run_command(parser, argv, run, _summary)
-
-
-def _summary(rerun: Rerun) -> str:
-    return "\n".join(
-        f"{verdict.experiment}: {verdict.claim}\n"
-        f"    as published: {verdict.published.status}; trained today: {verdict.today.status}"
-        for verdict in rerun.verdicts
-    )
+    return run_command(parser, argv, run)
 
 
 def _load(settings: Settings) -> Images:
