@@ -12,7 +12,6 @@ from helpers.quick import fast
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
-
 PARAMETERS = [
     ({"image_shape": (7, 9)}, r"image_shape=\(7, 9\) does not fit the images of X.*\(8, 8\)"),
     ({"image_shape": (8, 8, 3)}, r"image_shape=\(8, 8, 3\) does not fit"),

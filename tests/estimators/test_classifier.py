@@ -22,7 +22,6 @@ import skcnn._images
 from skcnn import ConvNetClassifier
 from skcnn._parallel import n_threads
 
-
 # --- scikit-learn's estimator checks --------------------------------------------------------------
 
 CHEAP = {"n_filters": 8, "dropout": 0.0, "max_iter": 50, "learning_rate_init": 0.01}

@@ -11,7 +11,6 @@ from sklearn.base import clone
 
 from skcnn.engine.layers import Dense, Dropout
 
-
 # --- training -------------------------------------------------------------------------------------
 
 
