@@ -42,7 +42,7 @@ class Notice(NamedTuple):
     category: type[Warning]
 
 
-def fit(
+def fit_estimator(
     estimator: Any,
     X: ArrayLike,
     y: ArrayLike,
@@ -52,9 +52,7 @@ def fit(
     sample_weight: ArrayLike | None = None,
     validation: ValidationInput | None = None,
 ) -> list[Notice]:
-    """Fit a `ConvNetClassifier`; with `incremental`, as `partial_fit`."""
-    # Here rather than by scikit-learn's decorator, which skips later calls of partial_fit.
-    estimator._validate_params()
+    """Fit a `ConvNetClassifier`; with `incremental`, as `partial_fit`. Returns the warnings."""
     resume = hasattr(estimator, "network_") and (incremental or estimator.warm_start)
     work = copy.copy(estimator)
     if resume:
@@ -70,28 +68,20 @@ def fit(
         incremental=incremental,
         resume=resume,
     )
-    notices = _fit_copy(work, problem, resume=resume, incremental=incremental)
-    vars(estimator).clear()
-    vars(estimator).update(vars(work))
-    return notices
-
-
-def _fit_copy(work: Any, problem: Problem, *, resume: bool, incremental: bool) -> list[Notice]:
     layers = layers_of(work, problem.shape, len(problem.classes))
     if resume:
         _check_same_network(layers, work.network_)
     train, held_out = _split(work, problem)
-    settings = settings_of(
-        work,
-        len(train),
-        incremental=incremental,
-        has_validation=problem.validation is not None or held_out is not None,
-    )
+    has_validation = problem.validation is not None or held_out is not None
+    settings = settings_of(work, len(train), incremental=incremental, has_validation=has_validation)
     if not resume:
         _start(work, problem, layers, train)
-    _prepare_state(work, settings.training.optimizer, resume=resume, incremental=incremental)
+    _prepare_state(work, settings.step.optimizer, resume=resume, incremental=incremental)
     with single_threaded_blas(), Threads(settings.n_threads) as threads:
-        return _train(work, problem, train, held_out, settings, threads, incremental)
+        notices = _train(work, problem, train, held_out, settings, threads, incremental)
+    vars(estimator).clear()
+    vars(estimator).update(vars(work))
+    return notices
 
 
 def _check_same_network(layers: Sequence[Layer], network: Network) -> None:
@@ -191,7 +181,7 @@ def _validation_of(
 
 
 class _EpochLog:
-    """Records the curves, prints a line for each epoch, and asks whether to stop."""
+    """Records the curves, prints a line for each epoch, and checks for early stopping."""
 
     def __init__(
         self,
@@ -203,7 +193,7 @@ class _EpochLog:
         self.loss_curve: list[float] = work.loss_curve_
         self.scores: list[float] | None = work.validation_scores_
         self.settings, self.score, self.stopping = settings, score, stopping
-        self.n_epochs = settings.training.n_epochs
+        self.n_epochs = settings.epochs.n_epochs
         self.epoch = 0
         self._begin = time.perf_counter()
 
@@ -242,7 +232,7 @@ def _train(
     threads: Threads,
     incremental: bool,
 ) -> list[Notice]:
-    """Train the copy, set its fitted attributes, and say what the user should know."""
+    """Train the copy and set its fitted attributes; returns the warnings."""
     network, state = work.network_, work._state
     reader = ImageReader(problem.images, work.mean_, work.scale_)
     validation = _validation_of(work, problem, held_out, reader)
@@ -260,11 +250,11 @@ def _train(
         # A call of partial_fit cannot know the weights of the others.
         problem.weights if incremental else _with_mean_one(problem.weights, train),
     )
-    trainer = Trainer(network, settings.training, data, state, threads)
+    trainer = Trainer(network, settings.step, data, state, threads)
     seen_before = state.n_seen
     notices = []
     try:
-        run_epochs(trainer, state, train, log.after_epoch)
+        run_epochs(trainer, settings.epochs, train, log.after_epoch)
         if not np.isfinite(network.parameters).all():
             raise DivergedError("the weights are no longer finite")
     except KeyboardInterrupt:
@@ -316,7 +306,7 @@ def _early_stopping(settings: FitSettings, network: Network) -> EarlyStopping | 
 def _convergence_notices(
     settings: FitSettings, early: EarlyStopping | None, log: _EpochLog
 ) -> list[Notice]:
-    """Whether the epochs ended before the training loss had converged."""
+    """A warning if training ended before the training loss had converged."""
     stopping = settings.stopping
     patient = stopping.n_iter_no_change == np.inf
     if early is None or stopping.watch != "loss" or early.stopped or patient:

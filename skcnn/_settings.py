@@ -13,7 +13,7 @@ from skcnn.engine.layer import Layer
 from skcnn.engine.training.losses import LOSSES
 from skcnn.engine.training.optimizers import SGD, Adam, Optimizer
 from skcnn.engine.training.schedules import SCHEDULES
-from skcnn.engine.training.settings import Augment, TrainingSettings
+from skcnn.engine.training.settings import Augment, EpochSettings, StepSettings
 
 AUTO_BATCH = 64
 AUTO_RATES = {"adam": (0.004, 0.02), "sgd": (0.05, 0.5), "gd": (0.05, 0.5)}  # ReLU, others
@@ -44,9 +44,10 @@ class Stopping:
 
 @dataclass(frozen=True)
 class FitSettings:
-    """Everything that one call of `fit` or `partial_fit` goes by, besides the data."""
+    """The resolved settings of the training in one call of `fit` or `partial_fit`."""
 
-    training: TrainingSettings
+    step: StepSettings
+    epochs: EpochSettings
     stopping: Stopping
     label_smoothing: float
     verbose: bool
@@ -83,12 +84,14 @@ def settings_of(
     augment: Augment | None = estimator.augment
     if isinstance(estimator.augment, str):
         augment = AUGMENTATIONS[estimator.augment]
-    training = TrainingSettings(
+    step = StepSettings(
         loss=LOSSES[estimator.output_activation],
         optimizer=_optimizer(estimator),
         batch_size=batch_size,
         l2=estimator.alpha,
         augment=augment,
+    )
+    epochs = EpochSettings(
         n_epochs=1 if incremental else _n_epochs(estimator.max_iter, n_images, batch_size),
         rate=_rate(estimator, incremental),
         momentum=_momentum(estimator.momentum),
@@ -96,7 +99,8 @@ def settings_of(
         max_time=None if incremental else estimator.max_time,
     )
     return FitSettings(
-        training=training,
+        step=step,
+        epochs=epochs,
         stopping=Stopping(
             _watched(estimator, incremental, has_validation),
             estimator.tol,

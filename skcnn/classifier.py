@@ -14,12 +14,13 @@ from sklearn.base import (
     ClassifierMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
+    _fit_context,
 )
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skcnn._fit import fit
+from skcnn._fit import Notice, fit_estimator
 from skcnn._images import validate_images
 from skcnn._parallel import n_threads
 from skcnn._validation import ValidationInput
@@ -89,7 +90,7 @@ class ConvNetClassifier(
     learning_rate_init : float or "auto", default="auto"
         The highest learning rate of the schedule. "auto": 0.004 for "adam" with "relu" and 0.02
         with "sigmoid" or "tanh"; 0.05 and 0.5 for "sgd" and "gd". With `augment` and more epochs,
-        or with more layers than by default, half of it or less may be better.
+        or with more layers than by default, a rate half as large or smaller may work better.
     momentum : float in [0, 1] or callable, default=0.9
         Momentum of "sgd" and "gd"; a callable maps the number of the step, counted from 0, to the
         momentum.
@@ -101,8 +102,8 @@ class ConvNetClassifier(
     batch_size : int or "auto", default="auto"
         Images in a mini-batch; "auto" is ``min(64, n_samples)``.
     max_iter : int or "auto", default="auto"
-        Number of epochs: how often each training image is used. "auto": as many as make 600,000
-        images in all, but between 8 and 100 epochs and at least 300 steps.
+        Number of epochs: how often each training image is used. "auto": enough epochs for 600,000
+        images in total, but between 8 and 100 epochs and at least 300 steps.
     max_time : float, default=None
         Stop training after this many seconds, even before `max_iter` epochs are done. "one_cycle"
         then follows the clock, so that the rate is zero when the time is up. The result depends on
@@ -316,6 +317,7 @@ class ConvNetClassifier(
         self.verbose = verbose
         self.n_jobs = n_jobs
 
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
         X: ArrayLike,
@@ -360,13 +362,12 @@ class ConvNetClassifier(
             raise ValueError(
                 "sample_weight_val was given without X_val and y_val. Pass all three, or none."
             )
-        notices = fit(
+        notices = fit_estimator(
             self, X, y, incremental=False, sample_weight=sample_weight, validation=validation
         )
-        for notice in notices:
-            warnings.warn(notice.message, notice.category, stacklevel=2)
-        return self
+        return self._warn(notices)
 
+    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
         X: ArrayLike,
@@ -376,8 +377,8 @@ class ConvNetClassifier(
     ) -> ConvNetClassifier:
         """Train for one pass over X, continuing from the current weights.
 
-        The state of the optimizer and of the random generator is continued, too. "one_cycle",
-        which would need to know the end of the training, holds `learning_rate_init`; `max_iter`
+        The state of the optimizer and of the random generator is continued, too. "one_cycle" needs
+        the total number of steps, so the rate is held at `learning_rate_init` instead; `max_iter`
         and `max_time` are ignored.
 
         Parameters
@@ -401,9 +402,16 @@ class ConvNetClassifier(
             If `classes` is missing at the first call or differs later, if y has another label, or
             as for `fit`.
         """
-        notices = fit(self, X, y, incremental=True, classes=classes, sample_weight=sample_weight)
-        for notice in notices:
-            warnings.warn(notice.message, notice.category, stacklevel=2)
+        if hasattr(self, "network_"):
+            self._validate_params()  # the decorator validates in the first call only
+        notices = fit_estimator(
+            self, X, y, incremental=True, classes=classes, sample_weight=sample_weight
+        )
+        return self._warn(notices)
+
+    def _warn(self, notices: list[Notice]) -> ConvNetClassifier:
+        for notice in notices:  # in the line that called the decorated method
+            warnings.warn(notice.message, notice.category, stacklevel=4)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:

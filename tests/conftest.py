@@ -14,6 +14,21 @@ def digits():
 
 
 @pytest.fixture(scope="session")
+def images(digits):
+    """300 digits, uint8 (300, 8, 8), and their labels."""
+    return digits[0][:300], digits[1][:300]
+
+
+@pytest.fixture(scope="module")
+def threads():
+    """Two threads of the engine."""
+    from skcnn.engine.runtime.threads import Threads
+
+    with Threads(2) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="session")
 def mnist():
     """X_train, y_train, X_test, y_test of MNIST in the directory that SKCNN_DATA names."""
     if not os.environ.get("SKCNN_DATA"):

@@ -52,7 +52,7 @@ def new_tile(name: str) -> Workspace:
     with Threads(1) as threads:
         trainer = SkcnnTrainer(name, images, np.arange(64) % 10, threads).trainers[64]
         trainer.step(np.arange(64), step=1, rate=0.0, momentum=0.0)
-    return trainer.memory(0, trainer.tile).workspace
+    return trainer.buffers(0, trainer.tile).workspace
 
 
 def measure(tile: Workspace) -> list[Timed]:

@@ -29,7 +29,7 @@ from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.training.losses import LOSSES
 from skcnn.engine.training.optimizers import Adam
-from skcnn.engine.training.settings import TrainingData, TrainingSettings, TrainingState
+from skcnn.engine.training.settings import StepSettings, TrainingData, TrainingState
 from skcnn.engine.training.trainer import Trainer
 
 BATCHES = (64, 256)
@@ -48,7 +48,7 @@ class SkcnnTrainer:
         self.trainers = {
             size: Trainer(
                 self.network,
-                TrainingSettings(LOSSES["softmax"], Adam(), size, l2=1e-4),
+                StepSettings(LOSSES["softmax"], Adam(), size, l2=1e-4),
                 data,
                 state,
                 threads,

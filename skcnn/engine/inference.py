@@ -20,7 +20,7 @@ FEW_IMAGES = 64  # up to this number, images are predicted one by one
 def prediction_tile_size(network: Network) -> int:
     """Images in a tile; prediction keeps less memory for each image than training.
 
-    Where an image costs little, as many as have 2 MiB of float32 in their widest layer.
+    If an image costs little, as many as fit into 2 MiB of float32 in the widest layer.
     """
     if network.flops >= 5e5:
         return 32

@@ -22,8 +22,7 @@ class Initializer(Protocol):
 class Uniform:
     """Uniform over [-limit, limit).
 
-    A limit of 0 gives zeros and still draws from the generator: what is drawn afterwards does not
-    depend on the limit.
+    A limit of 0 returns zeros but still advances the generator, so that later draws do not change.
     """
 
     limit: float
@@ -52,12 +51,13 @@ def initializer(name: InitName, fan_in: int = 0, fan_out: int = 0) -> Initialize
         "glorot": within ``sqrt(6 / (fan_in + fan_out))`` (Glorot & Bengio, AISTATS 2010);
         "uniform": U[-1, 1) (Bastani & Wang 2014); "zeros".
     fan_in, fan_out : int
-        How many inputs an output depends on, and how many outputs an input contributes to.
+        Number of inputs that an output depends on, and of outputs that an input contributes to;
+        required by "he" and "glorot".
 
     Raises
     ------
     ValueError
-        If the name is unknown.
+        If the name is unknown, or `fan_in` or `fan_out` is missing.
 
     Examples
     --------
@@ -65,6 +65,11 @@ def initializer(name: InitName, fan_in: int = 0, fan_out: int = 0) -> Initialize
     >>> initializer("he", fan_in=6)
     Uniform(limit=1.0)
     """
+    if (name == "he" and fan_in < 1) or (name == "glorot" and min(fan_in, fan_out) < 1):
+        raise ValueError(
+            f"init={name!r} has fan_in={fan_in} and fan_out={fan_out}; expected positive numbers. "
+            "Pass the numbers of inputs and outputs of the parameter."
+        )
     if name == "he":
         return Uniform(math.sqrt(6 / fan_in))
     if name == "glorot":

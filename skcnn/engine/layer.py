@@ -1,4 +1,4 @@
-"""What a layer is: a value that holds settings only. Memory is passed in.
+"""The interface of layers: values that hold settings only. Memory is passed in.
 
 `Layer.plan` says which output shape an input shape gives, which arrays the layer needs, and which
 `Kernel` does its work (for most layers, the layer itself). `Workspace` lays out the arrays once and
@@ -15,14 +15,14 @@ A kernel receives three namespaces:
     ``m.x`` input, ``m.y`` output, ``m.dx`` and ``m.dy`` their gradients (None if nothing needs
     them), and the arrays of the plan (`kept`, `scratch`, `backward_scratch`), by name.
     ``m.training`` is False for prediction. ``m.rng`` is the tile's random stream. ``m.observed``
-    is where a layer with state leaves what it observed in the tile, by the name of the state.
+    is memory for what a layer with state observes in the tile, by the name of the state.
 ``g`` : gradients
-    Where the tile's gradients of the parameters go, by name.
+    Memory for the tile's gradients of the parameters, by name.
 
 Axes: t images of a tile, h rows, w columns, c channels. Images are stored ``(h, t, w, c)``, rows
 first; features ``(t, features)``. A gradient is ``d`` + name.
 
-A layer may ask to have its input stored in another way, and may then find ``m.x`` to be None:
+A layer may request another format of its input. ``m.x`` may then be None:
 
 - with `Plan.input_padding`, ``m.x_stored`` is the memory with columns of zeros around the image;
   ``m.x`` is the view without them and ``m.x_pixels`` the slice of columns that it covers;
@@ -30,7 +30,8 @@ A layer may ask to have its input stored in another way, and may then find ``m.x
   ``m.x_planes``, of shape ``(h, period, t, w / period, c)``, takes the place of ``m.x``. Where
   ``m.x`` exists without padding, ``m.x_planes`` does too, with a period of 1.
 
-The same names with y exist for the output, as the next layer wants it.
+``m.y_stored``, ``m.y_pixels`` and ``m.y_planes`` describe the output, in the format that the next
+layer requested.
 """
 
 from __future__ import annotations
@@ -87,12 +88,12 @@ class State:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a layer makes of an input shape, and what it needs for that.
+    """Output shape and memory of a layer for one input shape.
 
     Attributes
     ----------
     kernel : Kernel
-        What does the layer's work; ``kernel=self`` in a layer that does it itself.
+        Does the layer's computations; ``kernel=self`` in a layer that does them itself.
     out_shape : (h, w, c) or (features,)
     parameters, state : by name
     kept : arrays that live from forward to backward
@@ -100,15 +101,16 @@ class Plan:
         training only
     derived, backward_derived : shapes of arrays computed from the parameters and the state before
         each step; the latter exist for training only
-    input_padding : columns of zeros (before, after) that the layer wants around its input
-    input_period : the period with which the layer wants its input stored; granted if the layer
-        before it has `unpadded_output`, can write with this period, and the columns divide
-    overwrites_input : the gradient of the input takes the memory of the input
-    unpadded_output : the output must be stored without padding, whatever the next layer wants
+    input_padding : columns of zeros (before, after) that the layer requests around its input
+    input_period : the period with which the layer requests its input; used if the layer before it
+        has `unpadded_output`, can write with this period, and the number of columns is a multiple
+    overwrites_input : ``m.dx`` is stored in the memory of ``m.x``
+    unpadded_output : the output must be stored without padding, whatever the next layer requests
     output_periods : the periods with which the layer can store its output; None: any
-    in_place : the output takes the memory of the input, where both neighbours' wishes agree
-    random : whether the layer draws from ``m.rng`` in training
-    training_only : in prediction the layer does nothing, and its output is its input
+    in_place : the output is stored in the memory of the input, unless the adjacent layers need
+        different formats
+    random : whether the layer draws from ``m.rng`` in training; otherwise ``m.rng`` is None
+    training_only : in prediction, `Kernel.forward` is not used, and the output is the input
     flops : multiplications and additions of the forward matrix products for one image; a
         convolution counts those of a direct sum, however it is computed
     single_image_layer : the layer to use in place of this one for tiles of one image; None: this
@@ -136,15 +138,19 @@ class Plan:
 
 
 class Layer(ABC):
-    """Settings of a layer: a frozen dataclass that can be compared, hashed and pickled."""
+    """Settings of a layer: a frozen dataclass that can be compared, hashed and pickled.
+
+    Fields that only determine initial values, such as ``init``, are excluded from the comparison
+    (``field(compare=False)``): they do not change a network that is already fitted.
+    """
 
     @abstractmethod
     def plan(self, in_shape: Shape) -> Plan:
-        """What the layer makes of images (h, w, c) or features (n,), and what it needs."""
+        """The plan for images (h, w, c) or features (n,)."""
 
 
 class Kernel(ABC):
-    """What does a layer's work. Each method but the last returns calls that are bound once."""
+    """The computations of a layer. derive, forward and backward return lists of calls."""
 
     def derive(self, p: Namespace, training: bool) -> Calls:
         """Calls that compute the derived arrays of ``p`` from its parameters and state."""
@@ -166,8 +172,9 @@ class Kernel(ABC):
     ) -> None:
         """Merge observations (n_tiles, ...), in tile order, into `state`; by name.
 
-        Called after the tiles of a mini-batch, by one thread. `n_images` (n_tiles,) says how many
-        images each tile had. A layer that plans state must define this method.
+        Called once after all tiles of a mini-batch. `n_images` (n_tiles,) is the number of images
+        of each tile. A layer that plans state must define this method; it must change the arrays
+        of `state` in place (``state.mean[:] = ...``).
         """
         raise TypeError(
             f"{type(self).__name__} plans state but does not define update_state, which merges "

@@ -11,8 +11,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from skcnn.engine.layer import Kernel, Layer, Namespace, Parameter, Plan, Shape, State
 from skcnn.engine.runtime.calls import Calls
-from skcnn.engine.workspace import Workspace
+from skcnn.engine.workspace import Workspace, find_boundaries
 
+# Names that every ``m`` has.
+RESERVED = (
+    *("x", "x_planes", "x_stored", "x_pixels", "dx", "dx_planes"),
+    *("y", "y_planes", "y_stored", "y_pixels", "dy", "dy_planes"),
+    *("training", "rng", "observed"),
+)
 Slots = dict[tuple[int, str], slice]  # (layer, name) -> place in the flat vector
 
 
@@ -50,8 +56,8 @@ class Network:
 
     Raises
     ------
-    ValueError
-        If a layer gives two of its arrays the same name.
+    ValueError, TypeError
+        If a layer's plan has a fault, or two adjacent layers do not fit.
 
     Examples
     --------
@@ -83,9 +89,10 @@ class Network:
         self.shapes: list[Shape] = [self.input_shape]
         for layer in self.layers:
             plan = layer.plan(self.shapes[-1])
-            _check_plan(layer, plan)
+            _check_plan(layer, self.shapes[-1], plan)
             self.plans.append(plan)
             self.shapes.append(plan.out_shape)
+        find_boundaries(self.plans, self.shapes, training=True)  # raises if layers do not fit
         self.kernels: list[Kernel] = [plan.kernel for plan in self.plans]
         self.flops = sum(plan.flops for plan in self.plans)
         self._lay_out()
@@ -157,7 +164,13 @@ class Network:
     @property
     def feature_layer(self) -> int:
         """Index of the layer that turns images into features: the first output with one axis."""
-        return next(i for i, plan in enumerate(self.plans) if len(plan.out_shape) == 1)
+        for i, plan in enumerate(self.plans):
+            if len(plan.out_shape) == 1:
+                return i
+        raise ValueError(
+            f"The network has no layer whose output is features; its last output has shape "
+            f"{self.shapes[-1]}. Add Flatten()."
+        )
 
     def prepare(self, *, training: bool) -> tuple[list[Namespace], Calls]:
         """The ``p`` of each layer, and the calls that compute the derived arrays in it.
@@ -192,14 +205,20 @@ class Network:
     def update_state(self, observed: NDArray[Any], n_images: NDArray[np.intp]) -> None:
         """Merge what tiles observed, (n_tiles, n_state) in tile order, into the state.
 
-        `n_images` (n_tiles,) says how many images each tile had.
+        `n_images` (n_tiles,) is the number of images of each tile.
         """
         views = self.state_views(observed)
-        for kernel, plan, state, mine in zip(
+        for kernel, plan, state, layer_observed in zip(
             self.kernels, self.plans, self.layer_state, views, strict=True
         ):
             if plan.state:
-                kernel.update_state(state, mine, n_images)
+                arrays = dict(vars(state))
+                kernel.update_state(state, layer_observed, n_images)
+                if any(vars(state)[name] is not array for name, array in arrays.items()):
+                    raise TypeError(
+                        f"update_state of {kernel} replaces an array of the state; expected it to "
+                        "be changed in place. Write state.name[:] = ... instead of state.name = ..."
+                    )
 
     def snapshot(self) -> NDArray[Any]:
         """A copy of parameters and state, for `restore`."""
@@ -224,18 +243,33 @@ class Network:
 
     def initialize(self, rng: np.random.Generator) -> None:
         """Draw the parameters, then the state, each by its own `init`."""
-        for entry in sorted(self._slots):
-            parameter = self._parameter(entry)
-            self.parameters[self._slots[entry]] = parameter.init(rng, parameter.shape).ravel()
+        for index, name in sorted(self._slots):
+            view = getattr(self.layer_parameters[index], name)
+            self._draw(index, name, self.plans[index].parameters[name], view, rng)
         for index, name in sorted(self._state_slots):
-            state = self.plans[index].state[name]
-            values = state.init(rng, state.shape).ravel()
-            self.state[self._state_slots[index, name]] = values
+            view = getattr(self.layer_state[index], name)
+            self._draw(index, name, self.plans[index].state[name], view, rng)
+
+    def _draw(
+        self,
+        index: int,
+        name: str,
+        array: Parameter | State,
+        view: NDArray[Any],
+        rng: np.random.Generator,
+    ) -> None:
+        values = array.init(rng, array.shape)
+        if np.shape(values) != array.shape:
+            raise ValueError(
+                f"init of {name!r} in {self.layers[index]} returned values of shape "
+                f"{np.shape(values)}; expected {array.shape}. Change the initializer."
+            )
+        view[...] = values
 
     def forward(self, images: NDArray[Any]) -> NDArray[Any]:
         """Output of the last layer for images (n, h, w, channels), as in prediction: (n, classes).
 
-        It lays out memory at every call; `inference.predict` is the fast way.
+        It lays out memory at every call; `inference.predict` is faster.
         """
         if images.shape[1:] != self.input_shape:
             expected = ", ".join(map(str, ("n", *self.input_shape)))
@@ -313,8 +347,24 @@ def _place(entries: Iterable[tuple[tuple[int, str], Parameter | State]]) -> tupl
     return slots, start
 
 
-def _check_plan(layer: Layer, plan: Plan) -> None:
-    """Check what a plan says of its arrays, before anything is laid out."""
+def _check_plan(layer: Layer, in_shape: Shape, plan: Plan) -> None:
+    """Check a plan before anything is laid out."""
+    if min(plan.out_shape, default=0) < 1:
+        raise ValueError(
+            f"{layer} would turn {in_shape} into {plan.out_shape}; expected at least one pixel or "
+            "feature. Use a smaller filter or window, or larger images."
+        )
+    if plan.state and type(plan.kernel).update_state is Kernel.update_state:
+        raise TypeError(
+            f"{layer} plans state, but {type(plan.kernel).__name__} does not define update_state; "
+            "expected a method that merges what the tiles observed. Define it."
+        )
+    for name, parameter in plan.parameters.items():
+        if parameter.whole_batch and len(in_shape) != 1:
+            raise ValueError(
+                f"{layer} plans a whole-batch gradient of {name!r} for an input of shape "
+                f"{in_shape}; expected features (n,). Set whole_batch=False."
+            )
     planned: dict[str, Parameter | State] = {**plan.parameters, **plan.state}
     for name, array in planned.items():
         if not isinstance(array.shape, tuple):
@@ -328,11 +378,11 @@ def _check_plan(layer: Layer, plan: Plan) -> None:
             )
     # Arrays reach the layer by name: no two in the same namespace may share one.
     in_p = [*plan.parameters, *plan.state, *plan.derived, *plan.backward_derived]
-    in_m = [*plan.kept, *plan.scratch, *plan.backward_scratch]
+    in_m = [*RESERVED, *plan.kept, *plan.scratch, *plan.backward_scratch]
     for names in (in_p, in_m):
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(
-                f"{layer} plans several arrays with the name {repeated[0]!r}; expected distinct "
-                "names. Rename one of them in the layer's plan."
+                f"{layer} plans an array with the name {repeated[0]!r}, which is taken; expected "
+                "distinct names. Rename it in the layer's plan."
             )

@@ -1,7 +1,7 @@
 """`ImageReader`: reads the images of a tile and standardizes them.
 
-Nothing here holds all images: an array of any real dtype, read-only or memory-mapped, is read one
-tile at a time and converted to the network's dtype.
+Images are never loaded all at once: an array of any real dtype, read-only or memory-mapped, is read
+one tile at a time and converted to the network's dtype.
 """
 
 from __future__ import annotations

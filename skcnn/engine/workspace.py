@@ -1,8 +1,8 @@
 """`Workspace`: the memory of one tile in one buffer, and the forward and backward pass through it.
 
 The buffer holds, in this order: the values between the layers; what layers keep from forward to
-backward; two areas for the gradients of the values, used in turns (a layer reads one and writes the
-other); one area of scratch memory, as large as the layer with the largest demand.
+backward; two areas for the gradients of the values, used alternately (a layer reads one and writes
+the other); one area of scratch memory, as large as the layer with the largest demand.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from skcnn.engine.layer import Kernel, Namespace, Plan, Shape
 from skcnn.engine.memory import Array, aligned_zeros, carve
-from skcnn.engine.runtime.calls import Call, Calls
+from skcnn.engine.runtime.calls import Call, Calls, describe
 
 Name = tuple[str | int, int | str]  # ("y" or "dy", boundary) or (layer, name)
 Views = dict[Name, NDArray[Any]]
@@ -46,7 +46,7 @@ class Boundary:
     period : int
         Columns x with equal ``x % period`` are stored side by side (`layer`).
     one_memory : bool
-        The gradient takes the memory of the values.
+        The gradient is stored in the memory of the values.
     """
 
     index: int
@@ -130,7 +130,8 @@ def find_boundaries(
                     "convolutions need a layer between them, such as a bias."
                 )
             padding[owner] = plan.input_padding
-    # A reader's wishes are granted where a convolution writes and no other layer sees the values.
+    # The format that a layer requests is used only if the layer before it has unpadded_output and
+    # no other layer shares the memory.
     readers = {
         owner: plan
         for owner, plan in zip(owners, plans, strict=False)
@@ -167,14 +168,14 @@ class Workspace:
     parameters : list of namespaces
         The ``p`` of each layer, from `Network.prepare`.
     gradients : list of namespaces or None
-        Where the tile's gradients go, by layer; None: for prediction only.
+        Memory for the tile's gradients, by layer; None: for prediction only.
     observed : list of namespaces or None
-        Where layers with state leave what they observe in a tile, by layer.
+        Memory for what layers with state observe in a tile, by layer.
     factors : list of namespaces or None
         For layers whose gradient is one product over the mini-batch, the arrays ``x`` and ``dy`` of
         the whole mini-batch, into whose rows `rows` the tile's are copied.
     rng : Generator or None
-        The random stream of layers that draw.
+        The random stream, for layers that draw from it.
 
     Attributes
     ----------
@@ -207,7 +208,7 @@ class Workspace:
         self.memories = [
             Namespace(
                 training=training,
-                rng=rng,
+                rng=rng if network.plans[i].random else None,
                 observed=None if observed is None else observed[i],
                 **{role.format("x"): view for role, view in seen[at[i]].items()},
                 **{role.format("y"): view for role, view in seen[at[i + 1]].items()},
@@ -224,12 +225,15 @@ class Workspace:
         for i, (kernel, p, m) in enumerate(
             zip(network.kernels, parameters, self.memories, strict=True)
         ):
-            self.forward_calls.append(_bound(kernel, "forward", i, p, m))
+            if network.plans[i].training_only and not training:
+                self.forward_calls.append([] if m.x is m.y else [partial(np.copyto, m.y, m.x)])
+            else:
+                self.forward_calls.append(_bound(kernel, "forward", i, p, m))
             if gradients is not None:
                 calls = _bound(kernel, "backward", i, p, m, gradients[i])
-                mine = None if factors is None else factors[i]
-                if mine is not None:
-                    calls = [partial(self._copy_factors, mine, m.x, m.dy), *calls]
+                layer_factors = None if factors is None else factors[i]
+                if layer_factors is not None:
+                    calls = [partial(self._copy_factors, layer_factors, m.x, m.dy), *calls]
                 self.backward_calls.append(calls)
         self._forward = [call for calls in self.forward_calls for call in calls]
         self._backward = [call for calls in reversed(self.backward_calls) for call in calls]
@@ -240,23 +244,27 @@ class Workspace:
 
     def forward(self) -> None:
         """From `input` to `output`."""
-        self._run(self._forward, "forward", self.forward_calls)
+        try:
+            for call in self._forward:
+                call()
+        except Exception as error:
+            _add_place(error, call, "forward", self.forward_calls)
+            raise
 
     def backward(self) -> None:
         """From `doutput` to the tile's gradients."""
-        self._run(self._backward, "backward", self.backward_calls)
-
-    @staticmethod
-    def _run(calls: Calls, direction: str, by_layer: list[Calls]) -> None:
-        """Make the calls; an error gets a note on the layer that it comes from."""
-        call: Call | None = None
         try:
-            for call in calls:
+            for call in self._backward:
                 call()
         except Exception as error:
-            index = next((i for i, mine in enumerate(by_layer) if call in mine), None)
-            error.add_note(f"In {direction} of layer {index}, in the call {call}.")
+            _add_place(error, call, "backward", self.backward_calls)
             raise
+
+
+def _add_place(error: Exception, call: Call, direction: str, by_layer: list[Calls]) -> None:
+    """Add a note to an error: the layer and the call that raised it."""
+    layer = next((i for i, calls in enumerate(by_layer) if call in calls), None)
+    error.add_note(f"In {direction} of layer {layer}, in the call {describe(call)}.")
 
 
 def _bound(kernel: Kernel, direction: str, index: int, *namespaces: Namespace) -> Calls:

@@ -19,10 +19,9 @@ from skcnn.engine.layers import (
     MaxPool2D,
     MeanPool2D,
 )
-from skcnn.engine.layers.checks import check_layer
-from skcnn.engine.layers.running import run_layer
 from skcnn.engine.memory import Array
 from skcnn.engine.network import Network
+from skcnn.engine.testing import check_layer, run_layer
 
 
 def naive_implementation(layer):
@@ -264,8 +263,8 @@ class ObservesNothing(Centre):
         (MixesImages(), "depends on the other images"),
         (Allocates(), "expected none. Plan scratch memory"),
         (NotComparable(), "is not equal to its own pickled copy"),
-        (RandomUpdate(), "update_state is not deterministic"),
-        (ObservesNothing(), "left m.observed.other unwritten"),
+        (RandomUpdate(), "update_state gives different results for the same observations"),
+        (ObservesNothing(), "leaves values in m.observed.other that are not finite"),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -350,7 +349,7 @@ def test_forward_must_return_calls():
 
 
 def test_state_without_update_state_is_an_error():
-    with pytest.raises(TypeError, match="NoUpdate plans state but does not define update_state"):
+    with pytest.raises(TypeError, match="NoUpdate does not define update_state"):
         check_layer(NoUpdate(), (4, 3, 2))
 
 
@@ -360,5 +359,5 @@ def test_two_arrays_with_the_same_name_are_an_error():
         def plan(self, in_shape):
             return replace(super().plan(in_shape), derived={"scale": (1,)})
 
-    with pytest.raises(ValueError, match="plans several arrays with the name 'scale'"):
+    with pytest.raises(ValueError, match="plans an array with the name 'scale', which is taken"):
         Network([DuplicateName()], (4, 3, 2))

@@ -14,7 +14,7 @@ from skcnn.engine.training.loop import run_epochs
 from skcnn.engine.training.losses import SoftmaxCrossEntropy
 from skcnn.engine.training.optimizers import SGD
 from skcnn.engine.training.schedules import SCHEDULES
-from skcnn.engine.training.settings import TrainingSettings, TrainingState
+from skcnn.engine.training.settings import EpochSettings, StepSettings, TrainingState
 
 
 class Recorder:
@@ -42,8 +42,14 @@ def record_epochs(recorder, n_images=10, state=None, after_epoch=None, **changes
         "rate": lambda step, progress: progress,
         "momentum": lambda step: 0.9,
     }
-    recorder.settings = TrainingSettings(SoftmaxCrossEntropy(), SGD(), 4, **settings | changes)
-    run_epochs(recorder, state, 100 + np.arange(n_images), after_epoch or losses.append)
+    recorder.settings = StepSettings(SoftmaxCrossEntropy(), SGD(), batch_size=4)
+    recorder.state = state
+    run_epochs(
+        recorder,
+        EpochSettings(**settings | changes),
+        100 + np.arange(n_images),
+        after_epoch or losses.append,
+    )
     return losses, state
 
 

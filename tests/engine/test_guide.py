@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from helpers.engine import make_trainer
 
-from skcnn.engine.layers.checks import check_layer
 from skcnn.engine.network import Network
 from skcnn.engine.runtime.threads import Threads
+from skcnn.engine.testing import check_layer
 from skcnn.engine.training.optimizers import Adam
 
 GUIDE = Path(__file__).parents[2] / "docs" / "engine.md"

@@ -19,8 +19,8 @@ from skcnn.engine.layers import (
 from skcnn.engine.layers.convolution import winograd
 from skcnn.engine.layers.convolution.gemm import GemmConvolution
 from skcnn.engine.layers.convolution.winograd import WinogradConvolution
-from skcnn.engine.layers.running import run_layer
 from skcnn.engine.network import Network
+from skcnn.engine.testing import run_layer
 from skcnn.engine.workspace import Workspace
 
 DTYPES = st.sampled_from([np.float32, np.float64])

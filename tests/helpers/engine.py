@@ -12,7 +12,7 @@ from skcnn.engine.memory import Array
 from skcnn.engine.reader import ImageReader
 from skcnn.engine.training.losses import SoftmaxCrossEntropy
 from skcnn.engine.training.optimizers import SGD
-from skcnn.engine.training.settings import TrainingData, TrainingSettings, TrainingState
+from skcnn.engine.training.settings import StepSettings, TrainingData, TrainingState
 from skcnn.engine.training.trainer import Trainer
 
 
@@ -32,7 +32,7 @@ def make_trainer(
 ):
     """A `Trainer` for all images, with one-hot targets."""
     optimizer = optimizer or SGD()
-    settings = TrainingSettings(
+    settings = StepSettings(
         loss or SoftmaxCrossEntropy(),
         optimizer,
         batch_size or len(images),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from skcnn.engine.memory import Array
 from skcnn.engine.runtime import bitmasks
 from skcnn.engine.runtime.calls import Calls
 
+Function = Literal["identity", "relu", "tanh", "sigmoid"]
+
 
 @dataclass(frozen=True)
 class BiasActivation(Layer, Kernel):
@@ -24,8 +26,14 @@ class BiasActivation(Layer, Kernel):
     overflow.
     """
 
-    function: Literal["identity", "relu", "tanh", "sigmoid"]
+    function: Function
     init: InitName = field(default="zeros", compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.function not in get_args(Function):
+            raise ValueError(
+                f"function is {self.function!r}; expected one of {', '.join(get_args(Function))}."
+            )
 
     def plan(self, in_shape: Shape) -> Plan:
         slope = {}

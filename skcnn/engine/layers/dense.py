@@ -24,6 +24,11 @@ class Dense(Layer, Kernel):
     init: InitName = field(default="glorot", compare=False, repr=False)
 
     def plan(self, in_shape: Shape) -> Plan:
+        if len(in_shape) != 1:
+            raise ValueError(
+                f"{self} has an input of shape {in_shape}; expected features (n,). Add Flatten() "
+                "before it."
+            )
         (n_in,) = in_shape
         init = initializer(self.init, n_in, self.n_units)
         return Plan(

@@ -20,8 +20,8 @@ from skcnn.engine.runtime.calls import Calls
 class MaxPool2D(Pool2D):
     """The maximum of each window; of equal values, the first receives the gradient (-0 < 0).
 
-    Columns are compared first, then rows. Behind a convolution, which stores the columns so that
-    both comparisons are a few long runs, the gradients take the memory of the compared values.
+    Columns are compared first, then rows. After a convolution, which stores the columns so that
+    both comparisons are a few long runs, the gradients are stored in the memory of the values.
     """
 
     def plan(self, in_shape: Shape) -> Plan:
@@ -86,11 +86,11 @@ def _maximum(values: list[NDArray[Any]], y: NDArray[Any]) -> Calls:
 def _send_to_maximum(
     values: list[NDArray[Any]], dy: NDArray[Any], difference: NDArray[Any] | None
 ) -> Calls:
-    """Overwrite the maximal value of each window by its gradient, the others by 0. Uses up `dy`.
+    """Overwrite the maximum of each window by its gradient, the other values by 0, and `dy`.
 
     A value that exceeds all before it becomes a mask of ones, in place; the maximum so far is kept
-    in the first array. The last mask of ones belongs to the maximum: going backwards, each value
-    takes the gradient where its mask is ones, and leaves it, exactly, to those before it elsewhere.
+    in the first array. The last mask of ones belongs to the maximum. Going backwards, each value
+    receives the gradient where its mask is set; elsewhere it passes unchanged to earlier values.
     """
     first, *others = values
     if not others:

@@ -78,7 +78,7 @@ def rows_per_product(n_rows: int, n_inner: int, n_columns: int) -> int:
 
     The largest divisor of `n_rows` with which BLAS reads the operands in place, or all rows.
     """
-    fewest = 16 if n_columns <= 64 else 64  # with fewer rows, the calls cost what they save
+    fewest = 16 if n_columns <= 64 else 64  # with fewer rows, calls cost more than they save
     for n_parts in range(1, n_rows // fewest + 1):
         if n_rows % n_parts == 0 and is_uncopied(n_rows // n_parts, n_inner, n_columns):
             return n_rows // n_parts

@@ -1,6 +1,6 @@
 """Training.
 
-- `settings`: what training is given (`TrainingSettings`, `TrainingData`, `TrainingState`)
+- `settings`: `StepSettings`, `EpochSettings`, `TrainingData`, `TrainingState`
 - `loop`: epochs, the order of the images, the clock
 - `trainer`: one step, with its tiles spread over threads
 - `optimizer_step`: from the tiles' gradients to the next parameters

@@ -11,7 +11,7 @@ from skcnn.engine.network import Network
 
 
 class EarlyStopping:
-    """Stop when a value, of which more is better, no longer improves.
+    """Stop when a score no longer increases.
 
     Parameters
     ----------
@@ -19,9 +19,9 @@ class EarlyStopping:
     tol : float
         The least increase that counts as an improvement.
     n_iter_no_change : int or inf
-        Stop after this many values in a row without an improvement.
+        Stop after this many scores in a row without an improvement.
     keep_best : bool
-        Whether to remember the parameters and the state with the best value.
+        Whether to store the parameters and the state with the best score.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class EarlyStopping:
         self._without_improvement = 0
 
     def update(self, value: float) -> bool:
-        """Take the value of one more epoch; True if training should stop."""
+        """Add the score of an epoch; True if training should stop."""
         improved = value >= self.best + self.tol
         self._without_improvement = 0 if improved else self._without_improvement + 1
         if value > self.best:
@@ -44,12 +44,12 @@ class EarlyStopping:
         return self.stopped
 
     def remember(self, value: float) -> None:
-        """The network as it is now has the best value so far."""
+        """Store the current network as the best so far."""
         self.best = value
         if self.keep_best:
             self._best_variables = self.network.snapshot()
 
     def restore_best(self) -> None:
-        """Put back the best parameters and state, if any were remembered."""
+        """Restore the best parameters and state, if any were stored."""
         if self._best_variables is not None:
             self.network.restore(self._best_variables)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn.engine.training.settings import TrainingSettings, TrainingState
+from skcnn.engine.training.settings import EpochSettings
 from skcnn.engine.training.trainer import Trainer
 
 
@@ -19,7 +19,7 @@ class DivergedError(ArithmeticError):
 
 def run_epochs(
     trainer: Trainer,
-    state: TrainingState,
+    settings: EpochSettings,
     indices: NDArray[np.intp],
     after_epoch: Callable[[float], bool],
 ) -> None:
@@ -28,9 +28,8 @@ def run_epochs(
     Parameters
     ----------
     trainer : Trainer
-        Its settings say for how long and at which rates.
-    state : TrainingState
-        Continued from its current step.
+        Its state is continued from its current step.
+    settings : EpochSettings
     indices : ndarray of int
         The images to train on, by their numbers in the trainer's reader.
     after_epoch : callable ``mean training loss -> stop?``
@@ -41,12 +40,12 @@ def run_epochs(
     DivergedError
         If the loss becomes infinite or NaN.
     """
-    settings = trainer.settings
-    clock = _Clock(settings, len(indices))
+    state, batch_size = trainer.state, trainer.settings.batch_size
+    clock = _Clock(settings, -(-len(indices) // batch_size))
     for _ in range(settings.n_epochs):
         order = _draw_order(state.rng, indices, settings.shuffle)
         loss = n_seen = 0.0
-        for batch in _batches(order, settings.batch_size):
+        for batch in _batches(order, batch_size):
             if clock.is_over():
                 break
             mean_loss = trainer.step(
@@ -71,8 +70,8 @@ def run_epochs(
 class _Clock:
     """How far the training is, by its steps and by its seconds."""
 
-    def __init__(self, settings: TrainingSettings, n_images: int) -> None:
-        self.n_steps = settings.n_epochs * -(-n_images // settings.batch_size)
+    def __init__(self, settings: EpochSettings, steps_per_epoch: int) -> None:
+        self.n_steps = settings.n_epochs * steps_per_epoch
         self.max_time = settings.max_time
         self.steps_done = 0
         self.was_over = False

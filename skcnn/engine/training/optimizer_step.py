@@ -94,7 +94,7 @@ class OptimizerStep:
         self.scratch = np.zeros((self.n_shares, max(map(len, self.blocks))), dtype)
         # What changes from step to step is held in 0-d arrays, to which the calls are bound.
         self.decay = np.zeros((), dtype)
-        self.settings = [np.zeros((), dtype) for _ in range(optimizer.n_settings)]
+        self.scalars = [np.zeros((), dtype) for _ in range(optimizer.n_scalars)]
         self._calls: dict[tuple[int, int, bool, bool], list[Calls]] = {}
 
     def run(
@@ -114,9 +114,9 @@ class OptimizerStep:
         `first` and `last` say which part of the mini-batch this is. `step` counts from 1.
         """
         self.decay[()] = self.l2 / batch_size
-        values = self.optimizer.settings(step, rate, momentum)
-        for setting, value in zip(self.settings, values, strict=True):
-            setting[()] = value
+        values = self.optimizer.step_scalars(step, rate, momentum)
+        for scalar, value in zip(self.scalars, values, strict=True):
+            scalar[()] = value
         key = (n_images, n_tiles, first, last)
         if key not in self._calls:
             self._calls[key] = [self._bind(share, *key) for share in range(self.n_shares)]
@@ -163,4 +163,4 @@ class OptimizerStep:
                 partial(np.add, penalized, decay, penalized),
             ]
         moments = [moment[block.part] for moment in self.moments]
-        return calls + self.optimizer.move(parameters, gradient, moments, scratch, self.settings)
+        return calls + self.optimizer.move(parameters, gradient, moments, scratch, self.scalars)

@@ -1,8 +1,8 @@
 """Optimizers of one flat vector.
 
 An optimizer is a value; its moments are passed in. `Optimizer.move` returns the calls that move a
-block of the vector, bound once. What changes from step to step, its `Optimizer.settings`, is held
-in 0-d arrays.
+block of the vector, bound once. Numbers that change from step to step, `Optimizer.step_scalars`,
+are held in 0-d arrays.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Optimizer(Protocol):
     """What training needs of an optimizer."""
 
     n_moments: ClassVar[int]
-    n_settings: ClassVar[int]
+    n_scalars: ClassVar[int]
 
-    def settings(self, step: int, rate: float, momentum: float) -> tuple[float, ...]:
+    def step_scalars(self, step: int, rate: float, momentum: float) -> tuple[float, ...]:
         """The numbers for step number `step`, counted from 1."""
 
     def move(
@@ -34,9 +34,9 @@ class Optimizer(Protocol):
         gradients: NDArray[Any],
         moments: Sequence[NDArray[Any]],
         scratch: NDArray[Any],
-        settings: Sequence[NDArray[Any]],
+        scalars: Sequence[NDArray[Any]],
     ) -> Calls:
-        """Calls that move `parameters` (n,); all arrays but `settings` have this length.
+        """Calls that move `parameters` (n,); all arrays but `scalars` have this length.
 
         The calls may overwrite `gradients` and `scratch`.
         """
@@ -52,9 +52,9 @@ class SGD:
 
     nesterov: bool = False
     n_moments: ClassVar[int] = 1
-    n_settings: ClassVar[int] = 2
+    n_scalars: ClassVar[int] = 2
 
-    def settings(self, step: int, rate: float, momentum: float) -> tuple[float, ...]:
+    def step_scalars(self, step: int, rate: float, momentum: float) -> tuple[float, ...]:
         return rate, momentum
 
     def move(
@@ -63,10 +63,10 @@ class SGD:
         gradients: NDArray[Any],
         moments: Sequence[NDArray[Any]],
         scratch: NDArray[Any],
-        settings: Sequence[NDArray[Any]],
+        scalars: Sequence[NDArray[Any]],
     ) -> Calls:
         (v,) = moments
-        rate, momentum = settings
+        rate, momentum = scalars
         calls: Calls = [
             partial(np.multiply, gradients, rate, gradients),
             partial(np.multiply, v, momentum, v),
@@ -95,9 +95,9 @@ class Adam:
     beta_2: float = 0.999
     epsilon: float = 1e-8
     n_moments: ClassVar[int] = 2
-    n_settings: ClassVar[int] = 2
+    n_scalars: ClassVar[int] = 2
 
-    def settings(self, step: int, rate: float, momentum: float) -> tuple[float, ...]:
+    def step_scalars(self, step: int, rate: float, momentum: float) -> tuple[float, ...]:
         root = math.sqrt((1 - self.beta_2**step) / (1 - self.beta_2))
         return rate * root * (1 - self.beta_1) / (1 - self.beta_1**step), self.epsilon * root
 
@@ -107,10 +107,10 @@ class Adam:
         gradients: NDArray[Any],
         moments: Sequence[NDArray[Any]],
         scratch: NDArray[Any],
-        settings: Sequence[NDArray[Any]],
+        scalars: Sequence[NDArray[Any]],
     ) -> Calls:
         m, v = moments
-        rate, epsilon = settings
+        rate, epsilon = scalars
         g = gradients
         number = g.dtype.type
         return [

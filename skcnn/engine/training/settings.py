@@ -1,4 +1,4 @@
-"""What training is given: settings in which nothing is automatic any more, data, and a state."""
+"""Training settings with every "auto" resolved, training data, and the state of a training."""
 
 from __future__ import annotations
 
@@ -17,29 +17,36 @@ from skcnn.engine.training.optimizers import Optimizer
 Augment = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
 
 
-def _constant_rate(step: int, progress: float) -> float:
-    return 0.001
-
-
-def _no_momentum(step: int) -> float:
-    return 0.0
-
-
 @dataclass(frozen=True)
-class TrainingSettings:
-    """How to train.
+class StepSettings:
+    """How to do one step.
 
     Attributes
     ----------
     loss : Loss
     optimizer : Optimizer
     batch_size : int
-        Images in a mini-batch.
+        The largest number of images in a mini-batch.
     l2 : float
         Strength of the penalty ``0.5 * l2 * sum(weights ** 2)`` for each mini-batch, divided by the
         number of its images.
     augment : callable or None
         ``augment(images, rng)`` returns distorted images of the same shape (t, h, w, channels).
+    """
+
+    loss: Loss
+    optimizer: Optimizer
+    batch_size: int
+    l2: float = 0.0
+    augment: Augment | None = None
+
+
+@dataclass(frozen=True)
+class EpochSettings:
+    """How long to train, at which rates, and in which order.
+
+    Attributes
+    ----------
     n_epochs : int
     rate : callable ``(step, progress) -> rate``
         `step` counts from 0 since the state was new; `progress`, from 0 to 1, is the share of this
@@ -48,17 +55,12 @@ class TrainingSettings:
     shuffle : bool or "replacement"
         A new order for each epoch, or as many images drawn with replacement.
     max_time : float or None
-        Seconds after which to stop, if need be within an epoch.
+        Time limit in seconds; training may stop within an epoch.
     """
 
-    loss: Loss
-    optimizer: Optimizer
-    batch_size: int
-    l2: float = 0.0
-    augment: Augment | None = None
-    n_epochs: int = 1
-    rate: Callable[[int, float], float] = _constant_rate
-    momentum: Callable[[int], float] = _no_momentum
+    n_epochs: int
+    rate: Callable[[int, float], float]
+    momentum: Callable[[int], float]
     shuffle: bool | Literal["replacement"] = True
     max_time: float | None = None
 
@@ -86,7 +88,7 @@ class TrainingData:
 
 @dataclass
 class TrainingState:
-    """What training carries along besides the network: flat vectors and counters.
+    """State of the optimizer and the random generator, and counters.
 
     Attributes
     ----------

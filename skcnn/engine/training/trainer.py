@@ -1,7 +1,7 @@
 """`Trainer`: one training step, with its tiles spread over threads.
 
 A mini-batch is divided into tiles of a few images. Threads take tiles; each tile passes forward and
-backward through all layers in the thread's own memory and leaves its gradients in a row of its own.
+backward through all layers in the thread's own memory and writes its gradients to a row of its own.
 Then the threads share the blocks of the parameter vector (`optimizer_step`). Neither tiles nor
 blocks depend on the number of threads, and sums are formed in tile order, so the results are
 bit-identical for any number of threads.
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from skcnn.engine.network import Network
 from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.training.optimizer_step import OptimizerStep
-from skcnn.engine.training.settings import TrainingData, TrainingSettings, TrainingState
+from skcnn.engine.training.settings import StepSettings, TrainingData, TrainingState
 from skcnn.engine.workspace import Workspace
 
 MOST_IMAGES_AT_ONCE = 1024  # larger mini-batches are processed in parts
@@ -58,7 +58,7 @@ class _RandomStream:
 
 
 @dataclass(frozen=True)
-class TileMemory:
+class TileBuffers:
     """A thread's memory for tiles of one size."""
 
     workspace: Workspace
@@ -76,7 +76,7 @@ class Trainer:
     ----------
     network : Network
         Its parameters are moved in place.
-    settings : TrainingSettings
+    settings : StepSettings
     data : TrainingData
     state : TrainingState
         Its moments are updated in place.
@@ -86,21 +86,24 @@ class Trainer:
     def __init__(
         self,
         network: Network,
-        settings: TrainingSettings,
+        settings: StepSettings,
         data: TrainingData,
         state: TrainingState,
         threads: Threads,
     ) -> None:
-        self.network, self.settings, self.data, self.threads = network, settings, data, threads
+        self.network, self.settings, self.data = network, settings, data
+        self.state, self.threads = state, threads
         dtype = network.dtype
         self.tile = tile_size(network)
         at_once = min(settings.batch_size, MOST_IMAGES_AT_ONCE)
         n_tiles = -(-at_once // self.tile)
         n_by_tile = network.n_parameters - network.n_whole_batch
         self.tile_gradients = np.zeros((n_tiles, n_by_tile), dtype)
-        self.tile_observed = np.zeros((n_tiles, network.n_state), dtype)
-        self.tile_images = np.zeros(n_tiles, np.intp)
         self.tile_losses = np.zeros(n_tiles)
+        # State is merged once for the mini-batch, not for each of its parts.
+        n_all_tiles = -(-settings.batch_size // self.tile)
+        self.tile_observed = np.zeros((n_all_tiles, network.n_state), dtype)
+        self.tile_images = np.zeros(n_all_tiles, np.intp)
         self.factors = network.new_factors(at_once)
         self.parameters, self._derive = network.prepare(training=True)
         self._optimizer_step = OptimizerStep(
@@ -112,33 +115,29 @@ class Trainer:
             l2=settings.l2,
             threads=threads,
         )
-        self._memories: list[dict[int, TileMemory]] = [{} for _ in range(threads.n_threads)]
+        self._buffers: list[dict[int, TileBuffers]] = [{} for _ in range(threads.n_threads)]
         self._streams = [_RandomStream(state.seed) for _ in range(threads.n_threads)]
         self._is_random = settings.augment is not None or network.is_random
 
     def step(self, indices: NDArray[np.intp], *, step: int, rate: float, momentum: float) -> float:
         """One optimizer step on the images of `indices`; returns their mean weighted loss.
 
-        `step` counts from 1.
+        `step` counts from 1. Raises ValueError if there are more than `batch_size` images.
         """
+        n = len(indices)
+        if n > self.settings.batch_size:
+            raise ValueError(
+                f"The mini-batch has {n} images; expected at most {self.settings.batch_size}, for "
+                "which memory was laid out. Increase batch_size."
+            )
         for call in self._derive:
             call()
         loss = 0.0
-        n = len(indices)
         for start in range(0, n, MOST_IMAGES_AT_ONCE):
             part = indices[start : start + MOST_IMAGES_AT_ONCE]
             n_tiles = -(-len(part) // self.tile)
-            first_tile = start // self.tile
-
-            def run_tile(
-                thread: int,
-                tile: int,
-                part: NDArray[np.intp] = part,
-                first_tile: int = first_tile,
-            ) -> None:
-                self._run_tile(thread, tile, part, (step, first_tile + tile), n)
-
-            self.threads.run(run_tile, n_tiles)
+            place = (step, start // self.tile)
+            self.threads.run(functools.partial(self._run_tile, part, place, n), n_tiles)
             loss += math.fsum(self.tile_losses[:n_tiles])
             self._optimizer_step.run(
                 len(part),
@@ -150,54 +149,56 @@ class Trainer:
                 rate=rate,
                 momentum=momentum,
             )
-            if self.network.has_state:
-                self.network.update_state(self.tile_observed[:n_tiles], self.tile_images[:n_tiles])
+        if self.network.has_state:
+            n_tiles = -(-n // self.tile)
+            self.network.update_state(self.tile_observed[:n_tiles], self.tile_images[:n_tiles])
         return loss / n
 
     def _run_tile(
         self,
+        part: NDArray[np.intp],
+        place: tuple[int, int],
+        batch_size: int,
         thread: int,
         tile: int,
-        part: NDArray[np.intp],
-        stream: tuple[int, int],
-        batch_size: int,
     ) -> None:
-        """Forward and backward for tile number `tile` of `part`."""
+        """Forward and backward for a tile of a part; `place` is its step and its first tile."""
         rows = slice(tile * self.tile, min((tile + 1) * self.tile, len(part)))
         indices = part[rows]
-        memory = self.memory(thread, len(indices))
-        workspace, data = memory.workspace, self.data
+        buffers = self.buffers(thread, len(indices))
+        workspace, data = buffers.workspace, self.data
+        step, first_tile = place
         augment = None
         if self._is_random:
-            rng = self._streams[thread].at(*stream)
+            rng = self._streams[thread].at(step, first_tile + tile)
             if self.settings.augment is not None:
                 augment = functools.partial(self._augmented, rng)
-        data.reader.read(indices, workspace.input, memory.raw_images, augment)
+        data.reader.read(indices, workspace.input, buffers.raw_images, augment)
         workspace.forward()
-        np.take(data.targets, data.labels[indices], axis=0, out=memory.targets, mode="clip")
+        np.take(data.targets, data.labels[indices], axis=0, out=buffers.targets, mode="clip")
         if data.weights is None:
-            memory.weights.fill(1 / batch_size)
+            buffers.weights.fill(1 / batch_size)
         else:
-            np.divide(data.weights[indices], batch_size, out=memory.weights[:, 0])
+            np.divide(data.weights[indices], batch_size, out=buffers.weights[:, 0])
         loss = self.settings.loss.loss(
-            workspace.output, memory.targets, memory.weights, workspace.doutput
+            workspace.output, buffers.targets, buffers.weights, workspace.doutput
         )
         self.tile_losses[tile] = loss * batch_size
         workspace.rows = rows
         workspace.backward()
-        np.copyto(self.tile_gradients[tile], memory.gradient)
+        np.copyto(self.tile_gradients[tile], buffers.gradient)
         if self.network.has_state:
-            np.copyto(self.tile_observed[tile], memory.observed)
-            self.tile_images[tile] = len(indices)
+            np.copyto(self.tile_observed[first_tile + tile], buffers.observed)
+            self.tile_images[first_tile + tile] = len(indices)
 
-    def memory(self, thread: int, n_images: int) -> TileMemory:
-        """The thread's memory for tiles of `n_images`."""
-        memories = self._memories[thread]
-        if n_images not in memories:
+    def buffers(self, thread: int, n_images: int) -> TileBuffers:
+        """The thread's buffers for tiles of `n_images`."""
+        buffers = self._buffers[thread]
+        if n_images not in buffers:
             network = self.network
             gradient = np.zeros(network.n_parameters, network.dtype)
             observed = np.zeros(network.n_state, network.dtype)
-            memories[n_images] = TileMemory(
+            buffers[n_images] = TileBuffers(
                 workspace=Workspace(
                     network,
                     n_images,
@@ -213,7 +214,7 @@ class Trainer:
                 targets=np.empty((n_images, len(self.data.targets)), network.dtype),
                 weights=np.empty((n_images, 1), network.dtype),
             )
-        return memories[n_images]
+        return buffers[n_images]
 
     def _augmented(self, rng: np.random.Generator, images: NDArray[Any]) -> NDArray[Any]:
         assert self.settings.augment is not None

@@ -24,8 +24,8 @@ LEAST_FLOPS = 1e6  # for one image
 class Conv2D(Layer):
     """Convolution (cross-correlation, as usual in this field) with square filters and stride 1.
 
-    The `BiasActivation` that follows adds the bias: behind max pooling, with which a bias commutes,
-    there are four times fewer numbers.
+    The `BiasActivation` that follows adds the bias. Adding it after max pooling gives the same
+    result with a quarter of the additions.
 
     Parameters
     ----------
@@ -45,6 +45,11 @@ class Conv2D(Layer):
     init: InitName = field(default="glorot", compare=False)
 
     def plan(self, in_shape: Shape) -> Plan:
+        if len(in_shape) != 3:
+            raise ValueError(
+                f"{self} has an input of shape {in_shape}; expected images (height, width, "
+                "channels). Convolutions come before Flatten()."
+            )
         geometry = Geometry(in_shape, self.n_filters, self.filter_size, self.padding)
         i, j, c, k = shape = geometry.weights_shape
         weights = Parameter(shape, initializer(self.init, i * j * c, i * j * k))

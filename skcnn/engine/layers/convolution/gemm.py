@@ -117,7 +117,7 @@ class GemmConvolution(Kernel):
             if first < last:
                 target = slice(first + i - rows.before, last + i - rows.before)
                 additions.append((m.dx[target], dlowered[first:last, :, :, i]))
-        # An addition that reaches every row of the input can overwrite, and spares the zeros.
+        # If an addition reaches every row, it can overwrite dx, which then need not be zeroed.
         additions.sort(key=lambda addition: len(addition[0]) != h)
         calls: Calls = []
         if len(additions[0][0]) == h:

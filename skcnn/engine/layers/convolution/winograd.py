@@ -1,14 +1,14 @@
 """`WinogradConvolution`: convolution with fewer multiplications, along the width.
 
-`winograd_terms` explains the algorithm. All pieces of a filter share the way from the products m to
-the outputs, so their inputs stand side by side at each point, and one product adds them up.
+`winograd_terms` explains the algorithm. All pieces of a filter use the same output transform, so
+their inputs are stored side by side at each point, and one product adds them up.
 
 What each point multiplies is stored ``(points, t, pairs, h, pieces * c)``, for pairs of adjacent
 columns of the output. As in `lowering`, the rows of a filter meet adjacent numbers in it: nothing
 is copied for them, and rows outside the image are left out. All steps are linear; the gradients
-take the same steps transposed, and cost as many multiplications.
+use the transposed transforms and as many multiplications.
 
-In float32 the rounding errors are little larger than those of direct sums; the tests allow 1.5
+In float32 the rounding errors are slightly larger than those of direct sums; the tests allow 1.5
 times as much.
 """
 

@@ -13,16 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skcnn.engine.layer import Layer, Namespace, Shape
-from skcnn.engine.layers.running import LayerRun, SurroundedLayer, run_layer
+from skcnn.engine.runtime.calls import describe
+from skcnn.engine.testing.running import LayerRun, SurroundedLayer, run_layer
 
-Naive = Callable[[NDArray[Any], Mapping[str, NDArray[Any]]], NDArray[Any]]
+Arrays = Mapping[str, NDArray[Any]]
+Naive = Callable[[NDArray[Any], Arrays], NDArray[Any]]
+NaivePrediction = Callable[[NDArray[Any], Arrays, Arrays], NDArray[Any]]
 
 STEPS = (1e-4, 1e-5, 1e-6, 1e-7)  # of finite differences: only the larger ones cross a kink
 MEASURED_BYTES = 1 << 18  # of input, for the check of allocations
 
 
-def check_layer(layer: Layer, in_shape: Shape, *, naive: Naive | None = None) -> None:
-    """Check all that the engine relies on in a layer.
+def check_layer(
+    layer: Layer,
+    in_shape: Shape,
+    *,
+    naive: Naive | None = None,
+    naive_prediction: NaivePrediction | None = None,
+) -> None:
+    """Check the requirements of the engine on a layer.
 
     It checks that the layer is a value; that the gradients of the input and of each parameter agree
     with finite differences in float64; that the results agree with `naive`, do not depend on the
@@ -34,8 +43,10 @@ def check_layer(layer: Layer, in_shape: Shape, *, naive: Naive | None = None) ->
     layer : Layer
     in_shape : (h, w, c) or (features,)
     naive : callable ``(x, parameters) -> y``, default=None
-        A simple implementation in float64: x is (n, *in_shape), y (n, *out_shape), and
+        A simple implementation of training in float64: x is (n, *in_shape), y (n, *out_shape), and
         `parameters` maps names to arrays. Not for layers that draw random numbers.
+    naive_prediction : callable ``(x, parameters, state) -> y``, default=None
+        The same for prediction; for layers with state.
 
     Raises
     ------
@@ -45,16 +56,19 @@ def check_layer(layer: Layer, in_shape: Shape, *, naive: Naive | None = None) ->
     Examples
     --------
     >>> from skcnn.engine.layers import MeanPool2D
-    >>> from skcnn.engine.layers.checks import check_layer
+    >>> from skcnn.engine.testing import check_layer
     >>> check_layer(MeanPool2D(2), (4, 6, 3), naive=lambda x, parameters: x.reshape(
     ...     len(x), 2, 2, 3, 2, 3).mean(axis=(2, 4)))
     """
     _check_value(layer, in_shape)
     if naive is not None:
         _check_naive(layer, in_shape, naive)
+    if naive_prediction is not None:
+        _check_naive_prediction(layer, in_shape, naive_prediction)
     _check_state(layer, in_shape)
     _check_reads_and_writes(layer, in_shape)
     _check_gradients(layer, in_shape)
+    _check_sharing(layer, in_shape)
     _check_first_layer(layer, in_shape)
     _check_surroundings(layer, in_shape)
     _check_dtypes(layer, in_shape)
@@ -73,17 +87,28 @@ def _check_value(layer: Layer, in_shape: Shape) -> None:
     frozen = dataclasses.is_dataclass(layer) and type(layer).__dataclass_params__.frozen
     assert frozen, f"{type(layer).__name__} is not a frozen dataclass; add @dataclass(frozen=True)."
     copy = pickle.loads(pickle.dumps(layer))
-    assert copy == layer, f"{layer} is not equal to its own pickled copy."
-    assert hash(copy) == hash(layer), f"{layer} and its pickled copy have different hashes."
+    same = copy == layer and hash(copy) == hash(layer)
+    assert same, (
+        f"{layer} is not equal to its own pickled copy, or has another hash; expected a value that "
+        "can be compared. Use fields that can be compared, or field(compare=False)."
+    )
     plans = layer.plan(in_shape), copy.plan(in_shape)
     for name in ("out_shape", "parameters", "state", "kept", "scratch", "backward_scratch"):
         first, second = (getattr(plan, name) for plan in plans)
-        assert first == second, f"{layer}.plan({in_shape}) gives different values of {name}."
+        assert first == second, (
+            f"{layer}.plan({in_shape}) gives different values of {name} in two calls; expected the "
+            "same. A plan may depend on the settings and the shape only."
+        )
 
 
 def _check_gradients(layer: Layer, in_shape: Shape) -> None:
-    """Along random directions of the input and of each parameter array."""
-    x, dy = _tile(layer, in_shape)
+    """Along random directions of the input and of each parameter array, for tiles of any size."""
+    for n_images in (1, 3, 5):
+        _check_gradients_of_tile(layer, in_shape, n_images)
+
+
+def _check_gradients_of_tile(layer: Layer, in_shape: Shape, n_images: int) -> None:
+    x, dy = _tile(layer, in_shape, n_images)
     surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
     surrounded.perturb_parameters()
     run = surrounded.run(x, dy)
@@ -143,8 +168,34 @@ def _check_reads_and_writes(layer: Layer, in_shape: Shape) -> None:
     )
 
 
+def _check_sharing(layer: Layer, in_shape: Shape) -> None:
+    """Tiles that are computed at the same time do not affect each other."""
+    x, dy = _tile(layer, in_shape, 6)
+    first = SurroundedLayer(layer, in_shape, 3, np.float64)
+    second = first.second_tile()
+    expected = [first.run(x[:3], dy[:3]), second.run(x[3:], dy[3:])]
+    shared = {name: array.copy() for name, array in vars(first.prepared[first.at]).items()}
+    outputs = [first.forward(x[:3]), second.forward(x[3:])]
+    first.backward(dy[:3])
+    second.backward(dy[3:])
+    for tile, y, run in zip((first, second), outputs, expected, strict=True):
+        same = np.array_equal(y, run.y) and all(
+            np.array_equal(gradient, run.gradients[name])
+            for name, gradient in tile.collect_gradients().items()
+        )
+        assert same, (
+            f"{layer}: two tiles that are computed at the same time change each other's results; "
+            "expected the same bits as one after the other. Keep all memory in `m`."
+        )
+    for name, array in vars(first.prepared[first.at]).items():
+        assert np.array_equal(array, shared[name]), (
+            f"{layer}: forward or backward changes p.{name}, which all threads share; expected "
+            "`p` to be read only. Write to `m`, or to `m.observed` for state."
+        )
+
+
 def _check_first_layer(layer: Layer, in_shape: Shape) -> None:
-    """In front of the first layer nothing needs m.dx; the gradients of parameters stay the same."""
+    """The first layer of a network has no m.dx; the gradients of parameters stay the same."""
     x, dy = _tile(layer, in_shape)
     surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
     expected = surrounded.run(x, dy).gradients
@@ -160,7 +211,8 @@ def _check_first_layer(layer: Layer, in_shape: Shape) -> None:
         ) from error
     for name, gradient in first.collect_gradients().items():
         assert np.allclose(gradient, expected[name], rtol=1e-9, atol=1e-9), (
-            f"{layer}: the gradient of {name} is different if the layer is the first one."
+            f"{layer}: the gradient of {name} is different if the layer is the first one; expected "
+            "the same. It must not depend on m.dx."
         )
 
 
@@ -175,13 +227,20 @@ def _check_surroundings(layer: Layer, in_shape: Shape) -> None:
     sizes = (0, 1, 3) if dy.ndim == 4 and not plan.unpadded_output else (0,)
     for behind_convolution in befores:
         for followed_by in sizes:
-            run = run_layer(
+            other = SurroundedLayer(
                 layer,
-                x,
-                dy,
-                surrounded.parameters,
+                in_shape,
+                len(x),
+                np.float64,
                 behind_convolution=behind_convolution,
                 followed_by=followed_by,
+            )
+            for name, value in surrounded.parameters.items():
+                other.parameters[name][:] = value
+            run = other.run(x, dy)
+            assert other.padding_is_zero, (
+                f"{layer}: forward writes to the padding around m.y; expected zeros there. Write "
+                "to m.y, not to m.y_stored, or only values that are zero in the padding."
             )
             place = f"{'behind a convolution' if behind_convolution else 'behind a copying layer'}"
             place += f", followed by filters of size {followed_by}" if followed_by else ""
@@ -208,15 +267,15 @@ def _check_dtypes(layer: Layer, in_shape: Shape) -> None:
     x, dy = (array.astype(np.float32).astype(np.float64) for array in _tile(layer, in_shape))
     double, single = (run_layer(layer, x, dy, dtype=kind) for kind in (np.float64, np.float32))
     for name, exact, rounded in _pairs(double, single):
-        assert rounded.dtype == np.float32, f"{layer}: {name} is {rounded.dtype} in float32."
         size = max(1.0, float(np.abs(exact).max(initial=0)))
         assert np.allclose(rounded / size, exact / size, atol=1e-3), (
-            f"{layer}: {name} in float32 differs from float64 by more than 0.001 of its size."
+            f"{layer}: {name} in float32 differs from float64 by more than 0.001 of its size; "
+            "expected less. Look for differences of large numbers."
         )
 
 
 def _check_prediction(layer: Layer, in_shape: Shape) -> None:
-    """Each image by itself gives what the tile gives; training gives the same, if it can."""
+    """An image alone gives the same as in a tile; so does training, without state and chance."""
     x, dy = _tile(layer, in_shape)
     surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
     images = x.reshape(len(x), *surrounded.image_shape)
@@ -224,11 +283,13 @@ def _check_prediction(layer: Layer, in_shape: Shape) -> None:
     for image, y in zip(images, together, strict=True):
         alone = surrounded.network.for_single_images().forward(image[None])[0]
         assert np.allclose(alone, y, rtol=1e-9, atol=1e-9), (
-            f"{layer}: the prediction for an image depends on the other images of its tile."
+            f"{layer}: the prediction for an image depends on the other images of its tile; "
+            "expected the same as alone. In prediction, use state instead of the tile."
         )
     if not surrounded.plan.random and not surrounded.plan.state:
         assert np.allclose(surrounded.run(x, dy).y, together, rtol=1e-9, atol=1e-9), (
-            f"{layer}: training and prediction give different outputs."
+            f"{layer}: training and prediction give different outputs; expected the same for a "
+            "layer without state and random numbers."
         )
 
 
@@ -252,9 +313,9 @@ def _check_memory(layer: Layer, in_shape: Shape) -> None:
                 call()
                 allocated = tracemalloc.get_traced_memory()[1] - before
                 assert allocated < x.nbytes / 8, (
-                    f"{layer}: call {number} of {direction}, {call}, allocates {allocated:,} bytes "
-                    f"for a tile with {x.nbytes:,} bytes of input; expected none. Plan scratch "
-                    "memory, and write to it with `out`."
+                    f"{layer}: call {number} of {direction}, {describe(call)}, allocates "
+                    f"{allocated:,} bytes for a tile with {x.nbytes:,} bytes of input; expected "
+                    "none. Plan scratch memory, and write to it with `out`."
                 )
     finally:
         tracemalloc.stop()
@@ -262,7 +323,7 @@ def _check_memory(layer: Layer, in_shape: Shape) -> None:
 
 
 def _check_state(layer: Layer, in_shape: Shape) -> None:
-    """Merging the same observations twice gives the same state, and leaves parameters alone."""
+    """Merging changes the state, in place, and in the same way for the same observations."""
     plan = layer.plan(in_shape)
     if not plan.state:
         return
@@ -270,20 +331,31 @@ def _check_state(layer: Layer, in_shape: Shape) -> None:
     found = []
     for _ in range(2):
         surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
-        parameters = surrounded.network.parameters.copy()
         observed = surrounded.run(x, dy).observed
         for name, value in observed.items():
             assert np.isfinite(value).all(), (
-                f"{layer}: forward left m.observed.{name} unwritten or infinite in training."
+                f"{layer}: in training, forward leaves values in m.observed.{name} that are not "
+                "finite; expected what it observes in the tile. Overwrite all of it."
             )
         tiles = Namespace(**{name: np.stack([v, 2 * v]) for name, v in observed.items()})
-        plan.kernel.update_state(Namespace(**surrounded.state), tiles, np.array([3, 1]))
-        assert np.array_equal(parameters, surrounded.network.parameters), (
-            f"{layer}: update_state changes parameters; expected it to change the state only."
+        state, before = Namespace(**surrounded.state), surrounded.network.state.copy()
+        plan.kernel.update_state(state, tiles, np.array([3, 1]))
+        after = surrounded.network.state.copy()
+        replaced = any(vars(state)[name] is not array for name, array in surrounded.state.items())
+        changed = not replaced and not np.array_equal(before, after)
+        assert changed, (
+            f"{layer}: update_state leaves the state as it was; expected it to change. Write "
+            "state.name[:] = ... instead of state.name = ..."
         )
-        found.append(surrounded.network.state.copy())
-    assert np.array_equal(found[0], found[1]), f"{layer}: update_state is not deterministic."
-    assert np.isfinite(found[0]).all(), f"{layer}: update_state gives infinite values."
+        found.append(after)
+    assert np.array_equal(found[0], found[1]), (
+        f"{layer}: update_state gives different results for the same observations; expected the "
+        "same. Do not use random numbers or the time."
+    )
+    assert np.isfinite(found[0]).all(), (
+        f"{layer}: update_state gives values that are not finite; expected finite ones. Check it "
+        "for divisions by zero."
+    )
 
 
 def _check_naive(layer: Layer, in_shape: Shape, naive: Naive) -> None:
@@ -294,12 +366,27 @@ def _check_naive(layer: Layer, in_shape: Shape, naive: Naive) -> None:
     with_zeros = np.where(np.random.default_rng(4).random(x.shape) < 0.3, 0.0, x)
     for images in (x, with_zeros):
         y = surrounded.forward(images)
-        expected = naive(images, surrounded.parameters)
-        assert y.shape == expected.shape, (
-            f"{layer}: the output has shape {y.shape}; expected {expected.shape}, the shape of the "
-            "naive implementation's."
-        )
-        assert np.allclose(y, expected, rtol=1e-9, atol=1e-9), (
-            f"{layer}: the output differs from the naive implementation by up to "
-            f"{np.abs(y - expected).max():g}; expected less than 1e-9."
-        )
+        _compare(layer, "", y, naive(images, surrounded.parameters))
+
+
+def _check_naive_prediction(layer: Layer, in_shape: Shape, naive: NaivePrediction) -> None:
+    """Prediction agrees with its naive implementation, for random state."""
+    x, _ = _tile(layer, in_shape)
+    surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
+    surrounded.perturb_parameters()
+    surrounded.network.state[:] += np.random.default_rng(5).uniform(
+        0, 1, surrounded.network.n_state
+    )
+    y = surrounded.network.forward(x.reshape(len(x), *surrounded.image_shape))
+    _compare(layer, "in prediction, ", y, naive(x, surrounded.parameters, surrounded.state))
+
+
+def _compare(layer: Layer, when: str, y: NDArray[Any], expected: NDArray[Any]) -> None:
+    assert y.shape == expected.shape, (
+        f"{layer}: {when}the output has shape {y.shape}; expected {expected.shape}, as from the "
+        "naive implementation."
+    )
+    assert np.allclose(y, expected, rtol=1e-9, atol=1e-9), (
+        f"{layer}: {when}the output differs from the naive implementation by up to "
+        f"{np.abs(y - expected).max():g}; expected less than 1e-9."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -88,7 +89,11 @@ class SurroundedLayer:
             weights[centre, centre] = np.eye(weights.shape[-1])
         self.parameters: dict[str, NDArray[Any]] = vars(network.layer_parameters[at])
         self.state: dict[str, NDArray[Any]] = vars(network.layer_state[at])
-        prepared, self.derive = network.prepare(training=True)
+        self.prepared, self.derive = network.prepare(training=True)
+        self._lay_out(n_images, dtype, seed)
+
+    def _lay_out(self, n_images: int, dtype: DTypeLike, seed: int) -> None:
+        network = self.network
         self.gradients = network.views(np.full(network.n_parameters, np.nan, dtype))
         self.observed = network.state_views(np.full(network.n_state, np.nan, dtype))
         self.factors = network.new_factors(n_images)
@@ -97,13 +102,28 @@ class SurroundedLayer:
         self.space = Workspace(
             network,
             n_images,
-            prepared,
+            self.prepared,
             gradients=self.gradients,
             observed=self.observed,
             factors=self.factors,
             rng=np.random.Generator(self._bits),
         )
-        self.memory = self.space.memories[at]
+        self.memory = self.space.memories[self.at]
+
+    def second_tile(self) -> SurroundedLayer:
+        """The same layer in the same network, with memory for a second tile of the same size."""
+        other = copy.copy(self)
+        other._lay_out(len(self.space.input), self.network.dtype, seed=0)
+        return other
+
+    @property
+    def padding_is_zero(self) -> bool:
+        """Whether the columns around the output are still zero."""
+        stored, pixels = self.memory.y_stored, self.memory.y_pixels
+        if pixels is None:
+            return True
+        outside = np.delete(stored, np.arange(stored.shape[2])[pixels], axis=2)
+        return not outside.any()
 
     @property
     def keeps_input(self) -> bool:
@@ -132,6 +152,8 @@ class SurroundedLayer:
         self._spoil(*self.plan.scratch, *self.plan.backward_scratch)
         if self.keeps_input:
             self._spoil("dx")
+        if not self.plan.in_place:  # a layer after this one may overwrite its output
+            self._spoil("y")
         np.copyto(self.space.doutput, dy)
         self.space.backward()
 
@@ -149,7 +171,7 @@ class SurroundedLayer:
         return y
 
     def run(self, x: NDArray[Any], dy: NDArray[Any]) -> LayerRun:
-        """The results for one tile; another one runs before it, of which nothing may remain."""
+        """The results for one tile, after another tile, to detect leftover values."""
         rng = np.random.default_rng(1)
         self.forward_and_backward(rng.standard_normal(x.shape), rng.standard_normal(dy.shape))
         y = self.forward_and_backward(x, dy)
@@ -191,11 +213,10 @@ def run_layer(
         None: those that the layer's `init` draws.
     dtype : float32 or float64
     behind_convolution : bool
-        A convolution stands before the layer, which never pads its output and can write columns in
-        another order, in place of a layer that simply copies.
+        A convolution comes before the layer instead of a layer that copies. It never pads its
+        output and can store its columns in another order.
     followed_by : int
-        Size of the filters of a convolution behind the layer, for which the output is padded; 0:
-        there is none.
+        Size of the filters of a convolution that follows and pads the output; 0: there is none.
     seed : int
         Of the parameters and of the random stream.
 
@@ -207,7 +228,7 @@ def run_layer(
     --------
     >>> import numpy as np
     >>> from skcnn.engine.layers import MaxPool2D
-    >>> from skcnn.engine.layers.running import run_layer
+    >>> from skcnn.engine.testing import run_layer
     >>> x = np.arange(4.0).reshape(1, 2, 2, 1)
     >>> run = run_layer(MaxPool2D(2), x, np.ones((1, 1, 1, 1)))
     >>> run.y.ravel().tolist(), run.dx.ravel().tolist()
