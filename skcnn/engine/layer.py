@@ -1,7 +1,7 @@
 """The interface of layers: values that hold settings only. Memory is passed in.
 
-`Layer.plan` says which output shape an input shape gives, which arrays the layer needs, and which
-`Kernel` does its work (for most layers, the layer itself). `Workspace` lays out the arrays once and
+`Layer.plan` specifies the output shape for an input shape, the arrays that the layer needs, and the
+`Kernel` that does its work (for most layers, the layer itself). `Workspace` lays out the arrays once and
 asks the kernel once for its work: `Kernel.forward` and `Kernel.backward` return lists of calls
 without arguments, NumPy functions bound to views of the memory. The training loop only makes these
 calls. Between two NumPy calls a thread holds the interpreter's lock and other threads wait for it;
@@ -64,8 +64,9 @@ class Parameter:
     penalized : bool
         Whether the L2 penalty applies: to weights, not to biases.
     whole_batch : bool
-        Whether the gradient is one product ``x.T @ dy`` over the mini-batch, which `backward` then
-        leaves alone. For parameters of shape (inputs, outputs) of a layer on features.
+        Whether the gradient is one product ``x.T @ dy`` over the mini-batch, which the optimizer
+        step then computes instead of `backward`. For parameters of shape (inputs, outputs) of a
+        layer on features.
     """
 
     shape: Shape

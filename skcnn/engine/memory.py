@@ -17,14 +17,14 @@ Name = TypeVar("Name", bound=Hashable)
 
 @dataclass(frozen=True)
 class Array:
-    """An array that a layer asks for.
+    """An array that a layer requests.
 
     Attributes
     ----------
     shape : tuple of int
         Without the axis of images, which comes first.
     images_second : bool
-        The axis of images comes second, behind rows for example.
+        The axis of images comes second, after that of the rows for example.
     fixed : bool
         There is no axis of images.
     """

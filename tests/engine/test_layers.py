@@ -167,7 +167,7 @@ def poolings(draw):
     st.sampled_from([0, 1, 3]),
     st.integers(0, 2**32),
 )
-def test_pooling(case, kind, dtype, behind_convolution, followed_by, seed):
+def test_pooling(case, kind, dtype, after_convolution, followed_by, seed):
     shape, arguments, rows, columns = case
     rng = np.random.default_rng(seed)
     x = rounded(rng, shape, dtype)
@@ -177,7 +177,7 @@ def test_pooling(case, kind, dtype, behind_convolution, followed_by, seed):
     dy = rounded(rng, y.shape, dtype)
     layer = (MaxPool2D if kind == "max" else MeanPool2D)(**arguments)
     found = run_layer(
-        layer, x, dy, {}, dtype=dtype, behind_convolution=behind_convolution,
+        layer, x, dy, {}, dtype=dtype, after_convolution=after_convolution,
         followed_by=followed_by,
     )  # fmt: skip
     dx = naive.pool_backward(x, rows, columns, kind, dy)
@@ -191,14 +191,14 @@ def test_pooling(case, kind, dtype, behind_convolution, followed_by, seed):
 
 @settings(max_examples=40, deadline=None)
 @given(poolings(), st.booleans(), st.integers(0, 2**32))
-def test_only_one_of_equal_maxima_gets_the_gradient(case, behind_convolution, seed):
+def test_only_one_of_equal_maxima_gets_the_gradient(case, after_convolution, seed):
     """The whole gradient of a window goes to one pixel, which has the maximum value."""
     shape, arguments, rows, columns = case
     rng = np.random.default_rng(seed)
     x = rng.integers(0, 3, shape).astype(float)
     dy = rng.uniform(1, 2, (len(x), len(rows), len(columns), shape[3]))
     found = run_layer(
-        MaxPool2D(**arguments), x, dy, {}, dtype=np.float64, behind_convolution=behind_convolution
+        MaxPool2D(**arguments), x, dy, {}, dtype=np.float64, after_convolution=after_convolution
     )
     for image, i, j, channel in np.ndindex(dy.shape):
         at = (image, slice(*rows[i]), slice(*columns[j]), channel)
@@ -234,7 +234,7 @@ def test_dense(sizes, dtype, seed):
     st.sampled_from([0, 1, 3]),
     st.integers(0, 2**32),
 )
-def test_bias_and_activation(function, shape, dtype, behind_convolution, followed_by, seed):
+def test_bias_and_activation(function, shape, dtype, after_convolution, followed_by, seed):
     rng = np.random.default_rng(seed)
     x, bias = rounded(rng, shape, dtype), rounded(rng, shape[-1:], dtype)
     dy = rounded(rng, shape, dtype)
@@ -244,7 +244,7 @@ def test_bias_and_activation(function, shape, dtype, behind_convolution, followe
         dy,
         {"bias": bias},
         dtype=dtype,
-        behind_convolution=behind_convolution,
+        after_convolution=after_convolution,
         followed_by=followed_by if len(shape) == 4 else 0,
     )
     z = (x + bias).astype(dtype).astype(np.float64)

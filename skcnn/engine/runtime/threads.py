@@ -11,7 +11,7 @@ class Threads:
     """`n_threads` threads, the calling one among them, that run numbered tasks.
 
     ``run(task, n_tasks)`` calls ``task(thread, index)`` for each index and returns when all are
-    done. Tasks start in the order of their indices and run in parallel. `thread` says which
+    done. Tasks start in the order of their indices and run in parallel. `thread` tells which
     thread's private memory a task may use; results must not depend on it.
 
     Examples

@@ -217,22 +217,22 @@ def _check_first_layer(layer: Layer, in_shape: Shape) -> None:
 
 
 def _check_surroundings(layer: Layer, in_shape: Shape) -> None:
-    """The same results behind and before convolutions."""
+    """The same results after and before convolutions."""
     x, dy = _tile(layer, in_shape)
     plan = layer.plan(in_shape)
     surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
     surrounded.perturb_parameters()
     plain = surrounded.run(x, dy)
-    befores = (False, True) if plan.input_padding is None else (False,)
+    places = (False, True) if plan.input_padding is None else (False,)
     sizes = (0, 1, 3) if dy.ndim == 4 and not plan.unpadded_output else (0,)
-    for behind_convolution in befores:
+    for after_convolution in places:
         for followed_by in sizes:
             other = SurroundedLayer(
                 layer,
                 in_shape,
                 len(x),
                 np.float64,
-                behind_convolution=behind_convolution,
+                after_convolution=after_convolution,
                 followed_by=followed_by,
             )
             for name, value in surrounded.parameters.items():
@@ -242,7 +242,7 @@ def _check_surroundings(layer: Layer, in_shape: Shape) -> None:
                 f"{layer}: forward writes to the padding around m.y; expected zeros there. Write "
                 "to m.y, not to m.y_stored, or only values that are zero in the padding."
             )
-            place = f"{'behind a convolution' if behind_convolution else 'behind a copying layer'}"
+            place = f"{'after a convolution' if after_convolution else 'after a copying layer'}"
             place += f", followed by filters of size {followed_by}" if followed_by else ""
             for name, expected, found in _pairs(plain, run):
                 assert np.allclose(found, expected, rtol=1e-9, atol=1e-9), (

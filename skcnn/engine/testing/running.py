@@ -39,7 +39,7 @@ class LayerRun:
 
 @dataclass(frozen=True)
 class _Copy(Layer, Kernel):
-    """A layer that copies its input, so that the layer behind it has to compute ``m.dx``."""
+    """A layer that copies its input, so that the layer after it has to compute ``m.dx``."""
 
     def plan(self, in_shape: Shape) -> Plan:
         return Plan(kernel=self, out_shape=in_shape)
@@ -61,7 +61,7 @@ class SurroundedLayer:
         n_images: int,
         dtype: DTypeLike,
         *,
-        behind_convolution: bool = False,
+        after_convolution: bool = False,
         followed_by: int = 0,
         first: bool = False,
         seed: int = 0,
@@ -70,19 +70,19 @@ class SurroundedLayer:
         channels = self.image_shape[-1]
         before: list[Layer] = []
         if not first:
-            before = [Conv2D(channels, 1) if behind_convolution else _Copy()]
+            before = [Conv2D(channels, 1) if after_convolution else _Copy()]
             if len(in_shape) == 1:
                 before.append(Flatten())
-        behind: list[Layer] = []
+        after: list[Layer] = []
         if followed_by:
-            behind = [Conv2D(layer.plan(in_shape).out_shape[-1], followed_by)]
+            after = [Conv2D(layer.plan(in_shape).out_shape[-1], followed_by)]
         self.at = at = len(before)
-        self.network = network = Network([*before, layer, *behind], self.image_shape, dtype)
+        self.network = network = Network([*before, layer, *after], self.image_shape, dtype)
         self.plan = network.plans[at]
         network.initialize(np.random.default_rng(seed))
-        if behind_convolution:
+        if after_convolution:
             network.layer_parameters[0].weights[:] = np.eye(channels)
-        if behind:  # the centre of an odd filter copies
+        if after:  # the centre of an odd filter copies
             weights = network.layer_parameters[-1].weights
             weights[:] = 0
             centre = (followed_by - 1) // 2
@@ -197,7 +197,7 @@ def run_layer(
     parameters: Mapping[str, NDArray[Any]] | None = None,
     *,
     dtype: DTypeLike = np.float64,
-    behind_convolution: bool = False,
+    after_convolution: bool = False,
     followed_by: int = 0,
     seed: int = 0,
 ) -> LayerRun:
@@ -212,7 +212,7 @@ def run_layer(
     parameters : mapping of str to array, default=None
         None: those that the layer's `init` draws.
     dtype : float32 or float64
-    behind_convolution : bool
+    after_convolution : bool
         A convolution comes before the layer instead of a layer that copies. It never pads its
         output and can store its columns in another order.
     followed_by : int
@@ -239,7 +239,7 @@ def run_layer(
         x.shape[1:],
         len(x),
         dtype,
-        behind_convolution=behind_convolution,
+        after_convolution=after_convolution,
         followed_by=followed_by,
         seed=seed,
     )
