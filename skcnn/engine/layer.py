@@ -1,9 +1,9 @@
 """The interface of layers: values that hold settings only. Memory is passed in.
 
 `Layer.plan` specifies the output shape for an input shape, the arrays that the layer needs, and the
-`Kernel` that does its work (for most layers, the layer itself). `Workspace` lays out the arrays once and
-asks the kernel once for its work: `Kernel.forward` and `Kernel.backward` return lists of calls
-without arguments, NumPy functions bound to views of the memory. The training loop only makes these
+`Kernel` that does its work (for most layers, the layer itself). `Workspace` lays out the arrays
+once. It calls `Kernel.forward` and `Kernel.backward` once; they return lists of calls without
+arguments, NumPy functions bound to views of the memory. The training loop only makes these
 calls. Between two NumPy calls a thread holds the interpreter's lock and other threads wait for it;
 the less happens there, the better threads scale.
 
