@@ -138,7 +138,7 @@ def nested_order(y: ArrayLike, seed: int) -> NDArray:
     return np.lexsort((rng.random(len(y)), position))
 
 
-def share_of(n: int, percent: int) -> int:
+def share_of(n: int, percent: float) -> int:
     """Number of images in a share of `n` images, at least 1."""
     return max(1, round(n * percent / 100))
 

@@ -16,16 +16,6 @@ class Page:
     """An HTML page to which sections, tables and figures are added; it numbers them.
 
     All texts are HTML; `escape` turns plain text into HTML.
-
-    Examples
-    --------
-    >>> from skcnn.study.html import Page
-    >>> page = Page("A title")
-    >>> page.section("Results").text("All is <em>well</em>.").table(
-    ...     "Errors", ["who", "error (%)"], [["A", "1.0"]], numbers={1}
-    ... )
-    >>> "Table 1" in page.render() and "<h2 id='s1'>1 Results</h2>" in page.render()
-    True
     """
 
     def __init__(self, title: str):
@@ -82,19 +72,14 @@ class Page:
         self._tables += 1
         numbers, best = set(numbers), set(best)
 
-        def cell(tag: str, value: str, row: int, column: int) -> str:
-            classes = ["number"] if column in numbers else []
-            if (row, column) in best:
-                classes.append("best")
-            attribute = f" class='{' '.join(classes)}'" if classes else ""
-            return f"<{tag}{attribute}>{value}</{tag}>"
-
-        lines = ["".join(cell("th", escape(name), -1, c) for c, name in enumerate(header))]
-        lines += [
-            "".join(cell("td", value, r, c) for c, value in enumerate(row))
-            for r, row in enumerate(rows)
-        ]
-        body = "".join(f"<tr>{line}</tr>\n" for line in lines)
+        body = ""
+        for r, row in enumerate([[escape(name) for name in header], *rows], start=-1):
+            tag, cells = "th" if r < 0 else "td", ""
+            for c, value in enumerate(row):
+                classes = ["number"] * (c in numbers) + ["best"] * ((r, c) in best)
+                attribute = f" class='{' '.join(classes)}'" if classes else ""
+                cells += f"<{tag}{attribute}>{value}</{tag}>"
+            body += f"<tr>{cells}</tr>\n"
         self.raw(
             f"<div class='scroll'><table><caption><b>Table {self._tables}.</b> {caption}</caption>"
             f"\n{body}</table></div>"

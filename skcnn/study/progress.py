@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 PLAIN_SECONDS = 2.0  # minimum time between two plain lines of a stage
@@ -14,7 +14,7 @@ PLAIN_SECONDS = 2.0  # minimum time between two plain lines of a stage
 class Stage:
     """A stage of the work. Call `advance` after each of its steps."""
 
-    def __init__(self, reporter: Reporter, title: str, total: int, bar: Any = None):
+    def __init__(self, reporter: Reporter, title: str, total: int, bar: Any):
         self._reporter, self._title, self._total, self._bar = reporter, title, total, bar
         self._done = 0
         self._last = time.monotonic()
@@ -50,11 +50,8 @@ class Reporter:
     def stage(self, title: str, total: int) -> Iterator[Stage]:
         """A stage of `total` steps."""
         bar = self._rich_bar()
-        if bar is None:
-            yield Stage(self, title, total)
-        else:
-            with bar:
-                yield Stage(self, title, total, bar)
+        with bar or nullcontext():
+            yield Stage(self, title, total, bar)
 
     def _rich_bar(self) -> Any:
         """A progress bar; None without rich or without a terminal."""

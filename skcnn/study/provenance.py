@@ -9,8 +9,8 @@ import shlex
 from importlib import metadata
 from pathlib import Path
 
+from skcnn.study.cli import StudySettings
 from skcnn.study.formatting import count
-from skcnn.study.settings import StudySettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,16 +57,14 @@ def reproducing_command(settings: StudySettings, command: str, *arguments: str) 
     which is in the package of the settings and takes the positional arguments as a list. Settings
     with their default value are left out.
     """
-    changed = {
-        field.name: value
-        for field in dataclasses.fields(settings)
-        if (value := getattr(settings, field.name)) != field.default and field.name != "data"
-    }
-    if isinstance(settings.data, (str, Path)):
+    defaults = {field.name: field.default for field in dataclasses.fields(settings)}
+    default_data = defaults.pop("data")
+    values = {name: getattr(settings, name) for name in defaults}
+    changed = {name: value for name, value in values.items() if value != defaults[name]}
+    if isinstance(settings.data, str | Path):
+        if settings.data != default_data:
+            changed = {"data": settings.data, **changed}
         words = ["python", "-m", "skcnn", command, *arguments]
-        default = next(f.default for f in dataclasses.fields(settings) if f.name == "data")
-        if settings.data != default:
-            words += ["--data", str(settings.data)]
         for name, value in changed.items():
             words.append(f"--{name.replace('_', '-')}")
             words += [] if value is True else [str(value)]

@@ -13,9 +13,6 @@ Errors are in percent, times in seconds per iteration (256 images). Each is of o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
-
-X = TypeVar("X")
 
 # Test error of the network without a hidden layer, with 64 filters of 13 x 13 pixels and 2 x 2
 # pooling regions.
@@ -38,7 +35,7 @@ REASONS = {  # the numbers that the rerun does not reproduce and tries to explai
 }
 
 
-def _by(xs: Iterable[X], *values: float) -> dict[X, float]:
+def _by(xs: Iterable[float], *values: float) -> dict[float, float]:
     return dict(zip(xs, values, strict=True))
 
 

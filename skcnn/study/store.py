@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, stored results, and Ctrl-C."""
+"""Files that are written whole or not at all; stored results, and making those that are missing."""
 
 from __future__ import annotations
 
@@ -9,14 +9,27 @@ import math
 import os
 import signal
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import joblib
 import numpy as np
+from joblib import Parallel, delayed
+
+from skcnn.displays._common import pyplot
+from skcnn.study.cli import StudySettings
+from skcnn.study.data import Images
+from skcnn.study.formatting import count
+from skcnn.study.progress import Reporter
+from skcnn.study.provenance import versions
 
 FORMAT = 2  # to be raised when the meaning of a stored result changes
+
+ItemT = TypeVar("ItemT", bound=Hashable)
+ResultT = TypeVar("ResultT")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -41,63 +54,151 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     write_text(path, text.getvalue())
 
 
-class Store:
-    """Results in a folder, one JSON file each, found by their kind and the settings behind them.
+@contextmanager
+def remember_interrupts() -> Iterator[Callable[[], None]]:
+    """Provide a function that raises KeyboardInterrupt if Ctrl-C was pressed since the start.
 
-    `common` are settings that all results share: a hash of the data, versions of the libraries.
+    `ConvNetClassifier.fit` ends on Ctrl-C and keeps the weights learned so far. A study must not
+    take such a fit for a finished one.
     """
+    seen = False
 
-    def __init__(self, folder: Path, common: dict[str, Any]):
-        self.folder = folder
-        self.common = {**common, "format": FORMAT}
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def path(self, kind: str, key: dict[str, Any], suffix: str = ".json") -> Path:
-        """The file of the result of this kind with these settings."""
-        whole = json.dumps({**self.common, **key}, sort_keys=True, default=repr)
-        return self.folder / f"{kind}-{joblib.hash(whole)[:16]}{suffix}"
-
-    def load(self, kind: str, key: dict[str, Any]) -> Any:
-        """The stored result; None if there is none or its file is damaged."""
-        try:
-            text = self.path(kind, key).read_text(encoding="utf-8")
-            return json.loads(text)["value"]
-        except (FileNotFoundError, json.JSONDecodeError, KeyError):
-            return None
-
-    def save(self, kind: str, key: dict[str, Any], value: Any) -> None:
-        """Store a result together with its settings."""
-        write_json(self.path(kind, key), {"settings": {**self.common, **key}, "value": value})
-
-
-class InterruptWatch:
-    """Remember Ctrl-C, so that a fit which caught it is not taken for a finished one.
-
-    `ConvNetClassifier.fit` ends on Ctrl-C and keeps the weights learned so far. A study cannot
-    use such a fit: it calls `check` before it stores a result.
-    """
-
-    def __init__(self) -> None:
-        self._seen = False
-        self._previous: Any = None
-
-    def __enter__(self) -> InterruptWatch:
-        if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._remember)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
-
-    def _remember(self, *_: object) -> None:
-        self._seen = True
+    def remember(*_: object) -> None:
+        nonlocal seen
+        seen = True
         raise KeyboardInterrupt
 
-    def check(self) -> None:
-        """Raise KeyboardInterrupt if Ctrl-C was pressed since the start."""
-        if self._seen:
+    def check() -> None:
+        if seen:
             raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield check
+        return
+    previous = signal.signal(signal.SIGINT, remember)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+@dataclass(frozen=True)
+class Part(Generic[ResultT]):
+    """A result that can be stored: its kind and the settings that determine it.
+
+    `type` is its dataclass, or `dict`: ``type(**fields)`` rebuilds the result from JSON.
+    """
+
+    kind: str
+    settings: dict[str, Any]
+    type: Callable[..., ResultT]
+
+
+@dataclass(frozen=True)
+class Session:
+    """Results in a folder, one JSON file each, and what else all steps of a study share.
+
+    `common` are settings that all results depend on: a hash of the data, versions of the libraries.
+    `check` is a function that `remember_interrupts` provides. `open_session` makes a session.
+    """
+
+    folder: Path
+    common: dict[str, Any]
+    reporter: Reporter
+    check: Callable[[], None]
+    workers: int
+
+    def path(self, part: Part[Any], suffix: str = ".json") -> Path:
+        """The file of a result."""
+        settings = {**self.common, "format": FORMAT, **part.settings}
+        whole = json.dumps(settings, sort_keys=True, default=repr)
+        return self.folder / f"{part.kind}-{joblib.hash(whole)[:16]}{suffix}"
+
+    def load(self, part: Part[ResultT]) -> ResultT | None:
+        """The stored result; None if there is none or its file is damaged."""
+        try:
+            fields = json.loads(self.path(part).read_text(encoding="utf-8"))["value"]
+        except (FileNotFoundError, json.JSONDecodeError, KeyError):
+            return None
+        return part.type(**fields)
+
+    def save(self, part: Part[ResultT], result: ResultT) -> None:
+        """Store a result, unless Ctrl-C may have cut it short: then raise KeyboardInterrupt."""
+        self.check()
+        fields = asdict(result) if is_dataclass(result) else result  # type: ignore[arg-type]
+        settings = {**self.common, "format": FORMAT, **part.settings}
+        write_json(self.path(part), {"settings": settings, "value": fields})
+
+    def load_all(
+        self, items: Iterable[ItemT], part_of: Callable[[ItemT], Part[ResultT]]
+    ) -> dict[ItemT, ResultT]:
+        """The results of those items that are stored."""
+        found = ((item, self.load(part_of(item))) for item in items)
+        return {item: result for item, result in found if result is not None}
+
+    def run(
+        self,
+        title: str,
+        jobs: Sequence[tuple[ItemT, ...]],
+        make: Callable[[tuple[ItemT, ...]], list[ResultT]],
+        results: dict[ItemT, ResultT],
+        *,
+        part_of: Callable[[ItemT], Part[ResultT]],
+        describe: Callable[[ItemT, ResultT], str],
+        allows: Callable[[tuple[ItemT, ...]], bool] = lambda items: True,
+        workers: int | None = None,
+    ) -> None:
+        """Run jobs in worker processes; store each result and add it to `results`.
+
+        A job is some items, for which `make` returns one result each. The progress report counts
+        the items, those in `results` as done, and shows what `describe` says of an item and its
+        result. `allows` decides whether a job is run when a worker is free for it; it may look at
+        `results`. `workers` is the number of processes, by default that of the session; 1 runs all
+        jobs in this process.
+        """
+        n_jobs = workers or self.workers
+        parallel = Parallel(
+            n_jobs, batch_size=1, pre_dispatch=n_jobs, return_as="generator_unordered"
+        )
+        calls = (delayed(_with_items)(make, items) for items in jobs if allows(items))
+        with self.reporter.stage(title, len(results) + sum(map(len, jobs))) as stage:
+            for _ in results:
+                stage.advance()
+            for items, made in parallel(calls):
+                for item, result in zip(items, made, strict=True):
+                    self.save(part_of(item), result)
+                    results[item] = result
+                    stage.advance(describe(item, result))
+
+
+def _with_items(make: Callable[[ItemT], ResultT], items: ItemT) -> tuple[ItemT, ResultT]:
+    """What `make` returns for these items, and the items: jobs end in any order."""
+    return items, make(items)
+
+
+@contextmanager
+def open_session(settings: StudySettings, images: Images, reporter: Reporter) -> Iterator[Session]:
+    """The session of a study, with its results in ``parts`` of the folder `settings.out`.
+
+    On Ctrl-C it tells how to continue and raises KeyboardInterrupt.
+    """
+    pyplot("The report")  # raises ImportError now rather than at the end
+    reporter.line(
+        f"{images.name}: {len(images.y_train):,} training and {len(images.y_test):,} test images; "
+        f"{count(settings.workers, 'core')}; output folder: {settings.out}"
+    )
+    folder = settings.out / "parts"
+    folder.mkdir(parents=True, exist_ok=True)
+    common = {"data": images.fingerprint, **versions()}
+    with remember_interrupts() as check:
+        try:
+            yield Session(folder, common, reporter, check, settings.workers)
+        except KeyboardInterrupt:
+            reporter.line(
+                f"Interrupted. All finished results are in {folder}. Run the same command "
+                "again to continue."
+            )
+            raise
 
 
 def _plain(value: Any) -> Any:

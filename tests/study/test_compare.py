@@ -17,7 +17,7 @@ from scipy.stats import binomtest
 pytest.importorskip("matplotlib")
 
 from skcnn.__main__ import main as command_line
-from skcnn.study.comparison import curves, measure, run, runner
+from skcnn.study.comparison import measure, run, runner
 from skcnn.study.comparison.contenders import CONTENDERS, build, grid_of
 from skcnn.study.comparison.results import Fit, FitKey
 from skcnn.study.comparison.search import order_candidates
@@ -57,7 +57,7 @@ def test_report_is_self_contained(small):
     assert len(page.sources) == len(list((out / "pictures").glob("*.png")))
     text = "".join(page.text)
     for contender in CONTENDERS.values():
-        assert contender.name in text
+        assert contender.label in text
     assert "quick run" in text
     assert re.search(r"\bnan\b", text) is None
 
@@ -127,7 +127,7 @@ def test_stored_results_are_not_computed_again(small, monkeypatch):
     def refusing(*args, **kwargs):  # in place of joblib.Parallel, for searches and curves
         return lambda calls: [fail() for _ in calls]
 
-    monkeypatch.setattr("skcnn.study.runs.Parallel", refusing)
+    monkeypatch.setattr("skcnn.study.store.Parallel", refusing)
     monkeypatch.setattr(runner, "measure_alone", fail)
     again = run("digits", out=out, verbose=False, **SMALL)
     assert again.results["curves"] == first.results["curves"]
@@ -213,7 +213,7 @@ def test_expected_seconds_of_a_fit():
         return Fit(test_error=0.1, train_error=0.0, fit_seconds=seconds, seconds=seconds)
 
     def expected(fits, *keys):
-        return curves._expected_seconds(keys, fits)
+        return measure._expected_seconds(keys, fits)
 
     fits = {FitKey("cnn", 20, 200, 0): fit(10.0), FitKey("cnn", 100, 1000, 0): fit(40.0)}
     assert expected(fits, FitKey("cnn", 20, 200, 1)) == 10.0  # that of another seed

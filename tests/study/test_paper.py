@@ -28,8 +28,7 @@ from skcnn.study.paper2014.settings import (
 )
 from skcnn.study.paper2014.tables import curve, make_table, neighbour_correlation, paper_rows
 from skcnn.study.progress import Reporter
-from skcnn.study.runs import Session
-from skcnn.study.store import InterruptWatch, Store
+from skcnn.study.store import Session, remember_interrupts
 
 
 @pytest.fixture(scope="module")
@@ -229,11 +228,10 @@ def test_interrupted_training_is_no_result(few, monkeypatch):
         networks.train(CNNRun("published", 3, 4, iterations=32), few)
 
 
-def _execute(runs, images, folder, watch=None):
+def _execute(runs, images, folder, check=lambda: None):
     """In one process, silently, with results stored in the folder."""
-    session = Session(
-        Store(folder / "parts", {}), Reporter(False), watch or InterruptWatch(), workers=1
-    )
+    (folder / "parts").mkdir(exist_ok=True)
+    session = Session(folder / "parts", {}, Reporter(False), check, workers=1)
     return execution.execute(runs, images, session, folder / "cache")
 
 
@@ -269,8 +267,8 @@ def test_results_of_an_interrupted_run_are_not_stored(few, tmp_path, monkeypatch
         return TimingResult(1.0)
 
     monkeypatch.setattr(execution, "time_iteration", catch)
-    with InterruptWatch() as watch, pytest.raises(KeyboardInterrupt):
-        _execute([TimingRun(3, 4, 2, ())], few, tmp_path, watch)
+    with remember_interrupts() as check, pytest.raises(KeyboardInterrupt):
+        _execute([TimingRun(3, 4, 2, ())], few, tmp_path, check)
     assert not list((tmp_path / "parts").iterdir())
 
     def end_early(*_):

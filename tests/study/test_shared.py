@@ -12,7 +12,7 @@ import joblib
 import numpy as np
 import pytest
 
-from skcnn.study.cli import add_common_arguments, run_command
+from skcnn.study.cli import StudySettings, add_common_arguments, run_command
 from skcnn.study.comparison.settings import Settings
 from skcnn.study.data import Images, load_images, nested_order, share_of, subset_sizes
 from skcnn.study.formatting import (
@@ -28,8 +28,6 @@ from skcnn.study.formatting import (
 from skcnn.study.html import Page, escape
 from skcnn.study.progress import Reporter
 from skcnn.study.provenance import reproducing_command, versions
-from skcnn.study.runs import Part, Session
-from skcnn.study.settings import StudySettings
 from skcnn.study.statistics import (
     McNemar,
     crossings,
@@ -41,7 +39,14 @@ from skcnn.study.statistics import (
     paired_difference,
     standard_error,
 )
-from skcnn.study.store import InterruptWatch, Store, write_csv, write_json, write_text
+from skcnn.study.store import (
+    Part,
+    Session,
+    remember_interrupts,
+    write_csv,
+    write_json,
+    write_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -206,16 +211,17 @@ def test_json_has_plain_values(tmp_path):
     assert (tmp_path / "table").read_text() == 'a,b\n1,\n"x,y",0.5\n'
 
 
-def test_store_finds_results_by_their_settings(tmp_path):
-    store = Store(tmp_path, {"data": "digits"})
-    assert store.load("final", {"seed": 0}) is None
-    store.save("final", {"seed": 0}, {"error": 0.01})
-    assert store.load("final", {"seed": 0}) == {"error": 0.01}
-    assert store.load("final", {"seed": 1}) is None
-    assert store.load("curve", {"seed": 0}) is None
-    assert Store(tmp_path, {"data": "mnist"}).load("final", {"seed": 0}) is None
-    store.path("final", {"seed": 0}).write_text("{damaged")
-    assert store.load("final", {"seed": 0}) is None
+def test_session_finds_results_by_their_settings(tmp_path):
+    digits = session(tmp_path)
+    final = Part("final", {"seed": 0}, dict)
+    assert digits.load(final) is None
+    digits.save(final, {"error": 0.01})
+    assert digits.load(final) == {"error": 0.01}
+    assert digits.load(Part("final", {"seed": 1}, dict)) is None
+    assert digits.load(Part("curve", {"seed": 0}, dict)) is None
+    assert replace(digits, common={"data": "mnist"}).load(final) is None
+    digits.path(final).write_text("{damaged")
+    assert digits.load(final) is None
 
 
 @dataclass(frozen=True)
@@ -231,8 +237,8 @@ def squares(items):
     return [Square(item**2) for item in items]
 
 
-def session(folder, workers=1, watch=None):
-    return Session(Store(folder, {}), Reporter(False), watch or InterruptWatch(), workers)
+def session(folder, workers=1, check=lambda: None):
+    return Session(folder, {"data": "digits"}, Reporter(False), check, workers)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -260,8 +266,8 @@ def test_session_runs_what_is_missing(tmp_path, workers):
 
 def test_interrupted_results_are_not_stored(tmp_path):
     before = signal.getsignal(signal.SIGINT)
-    with InterruptWatch() as watch:
-        interrupted = session(tmp_path, watch=watch)
+    with remember_interrupts() as check:
+        interrupted = session(tmp_path, check=check)
         interrupted.save(part_of(1), Square(1))
         with pytest.raises(KeyboardInterrupt):  # which a fit would catch
             os.kill(os.getpid(), signal.SIGINT)

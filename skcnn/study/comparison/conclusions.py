@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from skcnn.study import published
 from skcnn.study.comparison.contenders import CONTENDERS
@@ -14,7 +15,7 @@ ALIKE = 1.1  # training times that differ by less than this factor count as equa
 
 def name(key: str) -> str:
     """The name of a contender."""
-    return CONTENDERS[key].name
+    return CONTENDERS[key].label
 
 
 def names(keys: list[str]) -> str:
@@ -30,7 +31,7 @@ def conclude(results: Results) -> list[str]:
         _curves(results),
         _features(results),
         _costs(results),
-        _overfitting(results),
+        _more_images(results),
         _paper(results),
         _limits(results),
     ]
@@ -105,18 +106,25 @@ def _curves(results: Results) -> str:
             return f"on {where}, CNN and HOG + SVC are equal"
         leader, other = ("cnn", "hog_svc") if point.mean < 0 else ("hog_svc", "cnn")
         lead = f"{100 * abs(point.mean):.2f} percentage points of test error"
-        return f"on {where}, {name(leader)} leads {name(other)} by {lead}{_doubt(point, single)}"
+        if point.clear or single:
+            doubt = ""
+        elif math.isnan(point.standard_error):
+            doubt = " (one seed only)"
+        else:
+            doubt = " (not clear, given the spread over the seeds)"
+        return f"on {where}, {name(leader)} leads {name(other)} by {lead}{doubt}"
 
     ends = dict.fromkeys([points[0], points[-1]])  # may be one and the same
     text = "; ".join(describe(point) for point in ends)
-    text = f"{text[0].upper()}{text[1:]}."
-    return " ".join(filter(None, [text, _change(crossing, max(images.values()), single)]))
+    change = _change(crossing, max(images.values()), single)
+    return f"{text[0].upper()}{text[1:]}. {change}".rstrip()
 
 
 def _change(crossing: Crossing, whole: int, single: bool) -> str:
     """Where the leader changes, or that it does not; `whole` is the size of the largest subset."""
     points, turns = crossing.differences, crossing.crossings
     reason = "with a single seed" if single else "given the spread over the seeds"
+    chance = f"; {reason}, this may be chance"
     if turns:
         where = [f"{turn:.2g} % (about {turn / 100 * whole:,.0f} images)" for turn in turns]
         text = f"Their learning curves cross at {listing(where)}"
@@ -124,28 +132,15 @@ def _change(crossing: Crossing, whole: int, single: bool) -> str:
         if crossing.is_clear:
             return f"{text}. There the leader changes, and each leads clearly on one side."
         if single:
-            return f"{text}; {reason}, this may be chance."
+            return f"{text}{chance}."
         doubt = f"; {reason}, neither leads clearly on {listing(unclear)}" if unclear else ""
         return f"{text}{doubt}."
-    leaders = {_leader(point) for point in points if point.mean != 0}
-    if len(leaders) != 1 or len(points) == 1:
+    leads = [point.mean for point in points if point.mean]
+    if not leads or len(points) == 1:
         return ""
-    always = "leads at every share" if all(point.mean for point in points) else "is never behind"
-    if any(point.clear for point in points):
-        return f"{leaders.pop()} {always}."
-    return f"{leaders.pop()} {always}; {reason}, this may be chance."
-
-
-def _leader(point: Lead) -> str:
-    return name("cnn" if point.mean < 0 else "hog_svc")
-
-
-def _doubt(point: Lead, single: bool) -> str:
-    """How sure a lead is, in brackets; nothing if every point has a single seed."""
-    if point.clear or single:
-        return ""
-    one_seed = math.isnan(point.standard_error)
-    return " (one seed only)" if one_seed else " (not clear, given the spread over the seeds)"
+    leader = name("cnn" if leads[0] < 0 else "hog_svc")
+    always = "leads at every share" if len(leads) == len(points) else "is never behind"
+    return f"{leader} {always}{'' if any(point.clear for point in points) else chance}."
 
 
 def _features(results: Results) -> str:
@@ -165,29 +160,27 @@ def _features(results: Results) -> str:
 
 def _costs(results: Results) -> str:
     """Who is fastest and smallest."""
-    final = results.final
+    final, total = results.final, len(results.images.y_test)
 
-    def extremes(cost: str) -> tuple[str, FinalFit, str, FinalFit]:
+    def extremes(cost: str, shown: Callable[[float], str]) -> tuple[str, str, str, str]:
         least, *_, most = sorted(final, key=lambda key: getattr(final[key], cost))
-        return name(least), final[least], name(most), final[most]
+        low, high = (shown(getattr(final[key], cost)) for key in (least, most))
+        return name(least), low, name(most), high
 
-    total = len(results.images.y_test)
-    fast, fastest, slow, slowest = extremes("predict_seconds")
-    small, smallest, large, largest = extremes("model_bytes")
-    sentences = [
-        _training_time(final),
-        f"{fast} predicts fastest ({seconds(fastest.predict_seconds / total)} per image; "
-        f"{slow} is slowest with {seconds(slowest.predict_seconds / total)}).",
-        f"{small} has the smallest fitted model ({size(smallest.model_bytes)}; that of {large} is "
-        f"the largest with {size(largest.model_bytes)}).",
-    ]
-    if all(fit.peak_bytes is not None for fit in final.values()):
-        lean, leanest, heavy, heaviest = extremes("peak_bytes")
-        sentences.append(
-            f"{lean} needs the least memory ({size(leanest.peak_bytes)} at its peak, in addition "
-            f"to the libraries and the data), {heavy} the most ({size(heaviest.peak_bytes)})."
-        )
-    return " ".join(sentences)
+    fast, quickly, slow, slowly = extremes("predict_seconds", lambda time: seconds(time / total))
+    small, least, large, most = extremes("model_bytes", size)
+    text = (
+        f"{_training_time(final)} {fast} predicts fastest ({quickly} per image; {slow} is slowest "
+        f"with {slowly}). {small} has the smallest fitted model ({least}; that of {large} is the "
+        f"largest with {most})."
+    )
+    if any(fit.peak_bytes is None for fit in final.values()):
+        return text
+    lean, least, heavy, most = extremes("peak_bytes", size)
+    return (
+        f"{text} {lean} needs the least memory ({least} at its peak, in addition to the libraries "
+        f"and the data), {heavy} the most ({most})."
+    )
 
 
 def _training_time(final: dict[str, FinalFit]) -> str:
@@ -203,23 +196,18 @@ def _training_time(final: dict[str, FinalFit]) -> str:
     )
 
 
-def _overfitting(results: Results) -> str:
-    """Training against test errors, and whether more images would help."""
-    errors = [
-        f"{percent(fit.train_error)} and {percent(fit.test_error)} for {name(key)}"
-        for key, fit in results.final.items()
-    ]
-    text = f"Training and test errors after training on all images are {listing(errors)}."
+def _more_images(results: Results) -> str:
+    """Whether more training images would help."""
     complete = [row.share for row in results.by_share if row.winner is not None]
     if len(complete) < 2:
-        return text
+        return ""
     before, after = complete[-2:]
     falling = [key for key in CONTENDERS if results.decreases(key, before, after)]
     if not falling:
-        return text
+        return ""
     return (
-        f"{text} From {before} to {after} % of the images the test error of {names(falling)} still "
-        "falls clearly: more images would help."
+        f"From {before} to {after} % of the training images the test error of {names(falling)} "
+        "still falls clearly: more images would help."
     )
 
 
@@ -258,24 +246,9 @@ def _limits(results: Results) -> str:
             "The network is trained on randomly transformed images, whereas an SVC is trained on "
             "every image once, as it is."
         )
-    partly = [
-        f"{len(found.rows)} of {found.total} for {name(key)}"
-        for key, found in results.search.items()
-        if len(found.rows) < found.total
-    ]
-    if partly:
-        sentences.append(
-            "The searches tried the settings closest to the defaults, not the whole grids: "
-            f"{listing(partly)}."
-        )
     if results.skipped:
         sentences.append(
             f"The time budget did not suffice for {count(len(results.skipped), 'fit')} of the "
             "learning curves."
-        )
-    if settings.quick:
-        sentences.append(
-            "This was a quick run, with small searches and few points, that only shows what the "
-            "report looks like."
         )
     return " ".join(sentences)

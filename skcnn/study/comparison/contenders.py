@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Any
 
 import joblib
@@ -24,36 +24,11 @@ SVC_CACHE_MB = 1_000  # for the kernel matrix: the default of 200 slows 60,000 i
 GAMMA_IMAGES = 200  # training images from which the width of the RBF kernel is estimated
 
 
-@dataclass(frozen=True)
-class Contender:
-    """A pipeline that takes part: its look in figures, and its description in HTML."""
-
-    look: Look
-    text: str
-
-    @property
-    def name(self) -> str:
-        """Its name in tables and sentences."""
-        return self.look.label
-
-
 # In the order of their searches: the third one starts from the best network of the first one.
 CONTENDERS = {
-    "cnn": Contender(
-        Look("CNN", BLUE, "o"),
-        "<code>ConvNetClassifier</code>, which learns filters and classifier together from the "
-        "pixels.",
-    ),
-    "hog_svc": Contender(
-        Look("HOG + SVC", VERMILION, "s"),
-        "<code>make_hog_svc()</code>: histograms of oriented gradients, which are designed by hand "
-        "(Dalal and Triggs, 2005), followed by a support vector classifier.",
-    ),
-    "cnn_svc": Contender(
-        Look("CNN features + SVC", GREEN, "^"),
-        "the tuned CNN up to its last pooling layer, followed by principal component analysis and "
-        "a support vector classifier. The paper of 2014 names this combination as future work.",
-    ),
+    "cnn": Look("CNN", BLUE, "o"),
+    "hog_svc": Look("HOG + SVC", VERMILION, "s"),
+    "cnn_svc": Look("CNN features + SVC", GREEN, "^"),
 }
 
 
@@ -92,13 +67,13 @@ def fixed_params(key: str, quick: bool) -> Params:
     return {}
 
 
-def grid_of(key: str, images: Images, quick: bool = False) -> Grid:
+def grid_of(key: str, images: Images, fixed: Collection[str] = ()) -> Grid:
     """The grid that the search of a contender tries; the first value of every list is its default.
 
-    The cells of HOG and the widths of its kernels depend on the images.
+    The cells of HOG and the widths of its kernels depend on the images. The parameters `fixed` of a
+    network are left out.
     """
     if key == "cnn":
-        fixed = fixed_params(key, quick)
         return [{name: values for name, values in _cnn_grid().items() if name not in fixed}]
     if key == "hog_svc":
         return _hog_grid(images)

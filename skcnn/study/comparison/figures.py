@@ -43,6 +43,8 @@ def draw(
 ) -> dict[str, Path]:
     """Draw all figures; return the paths of their PNG files by name."""
     final, images = results.final, results.images
+    cnn, hog_svc = (joblib.load(models[key]) for key in ("cnn", "hog_svc"))
+    chosen = to_explain(final, images)
     makers: dict[str, Callable[[], Any]] = {
         "examples": partial(examples, images),
         "search": partial(search_errors, results.search),
@@ -50,15 +52,12 @@ def draw(
         "learning_curves": partial(learning_curves, results.by_share, images),
         "costs": partial(costs, final),
         "confusions": partial(confusions, final, images),
+        **{f"mistakes_{key}": partial(mistakes, fit, images) for key, fit in final.items()},
+        "filters": partial(network, FilterDisplay, cnn, 4.6),
+        "training": partial(network, LossCurveDisplay, cnn, 3.4),
+        "occlusion_cnn": partial(occlusion, "cnn", cnn, chosen, images),
+        "occlusion_hog_svc": partial(occlusion, "hog_svc", hog_svc, chosen, images),
     }
-    for key, fit in final.items():
-        makers[f"mistakes_{key}"] = partial(mistakes, fit, images)
-    loaded = {key: joblib.load(models[key]) for key in ("cnn", "hog_svc")}
-    makers["filters"] = partial(network, FilterDisplay, loaded["cnn"], 4.6)
-    makers["training"] = partial(network, LossCurveDisplay, loaded["cnn"], 3.4)
-    chosen = to_explain(final, images)
-    for key, model in loaded.items():
-        makers[f"occlusion_{key}"] = partial(occlusion, key, model, chosen, images)
     return save_figures(makers, folder, reporter, dpi=DPI)
 
 
@@ -85,7 +84,7 @@ def search_errors(searches: dict[str, Search]) -> Any:
     for panel, (key, found) in zip(axes[0], searches.items(), strict=True):
         plot_series(
             panel,
-            CONTENDERS[key].look,
+            CONTENDERS[key],
             range(1, len(found.rows) + 1),
             [100 * row.error for row in found.rows],
             [100 * row.spread for row in found.rows],
@@ -95,7 +94,7 @@ def search_errors(searches: dict[str, Search]) -> Any:
             capsize=0,
             alpha=0.85,
         )
-        panel.set_title(CONTENDERS[key].name)
+        panel.set_title(CONTENDERS[key].label)
         panel.set_xlabel("rank of the candidate")
         panel.xaxis.get_major_locator().set_params(integer=True)
     error_axis(axes[0, 0], "cross-validated error (%)", log=True)
@@ -110,7 +109,7 @@ def test_errors(final: dict[str, FinalFit]) -> Any:
         error = 100 * fit.test_error
         low, high = (100 * bound for bound in fit.interval)
         bars = [[max(0.0, error - low)], [max(0.0, high - error)]]
-        plot_series(panel, CONTENDERS[key].look, [error], [row], xerr=bars, markersize=8, capsize=5)
+        plot_series(panel, CONTENDERS[key], [error], [row], xerr=bars, markersize=8, capsize=5)
         panel.annotate(
             percent(fit.test_error),
             (error, row),
@@ -118,7 +117,7 @@ def test_errors(final: dict[str, FinalFit]) -> Any:
             textcoords="offset points",
             ha="center",
         )
-    panel.set_yticks(range(len(final)), [CONTENDERS[key].name for key in final])
+    panel.set_yticks(range(len(final)), [CONTENDERS[key].label for key in final])
     panel.set_ylim(len(final) - 0.5, -0.7)
     panel.set_xlim(left=0)
     panel.set_xlabel("test error (%) with 95 % interval")
@@ -131,58 +130,48 @@ def learning_curves(by_share: list[ShareErrors], images: Images) -> Any:
     figure, axes = new_figure(11, 5.0, 1, 2)
     sizes = [row.images for row in by_share]
     labels = [f"{row.images:,}\n{row.share} %" for row in by_share]
-    for panel, which in zip(axes[0], ("test", "train"), strict=True):
-        for key, contender in CONTENDERS.items():
+    errors = {"test_error": "Test error", "train_error": "Training error"}
+    for panel, (column, title) in zip(axes[0], errors.items(), strict=True):
+        for key, look in CONTENDERS.items():
             rows = [row for row in by_share if key in row.errors]
             plot_series(
                 panel,
-                contender.look,
+                look,
                 [row.images for row in rows],
-                [100 * getattr(row.errors[key], f"{which}_error") for row in rows],
-                [100 * getattr(row.errors[key], f"{which}_error_se") for row in rows],
+                [100 * getattr(row.errors[key], column) for row in rows],
+                [100 * getattr(row.errors[key], f"{column}_se") for row in rows],
             )
+        if images.is_mnist and column == "test_error":
+            for look, curve in PAPER_CURVES:
+                paper = {share_of(MNIST_TRAIN_IMAGES, share): y for share, y in curve.items()}
+                shown = [n for n in paper if min(sizes) <= n <= max(sizes)]
+                if shown:
+                    plot_series(panel, look, shown, [paper[n] for n in shown], linewidth=1)
         panel.set_xscale("log")
         panel.set_xticks(sizes, labels)
         panel.set_xticks([], minor=True)
         panel.set_xlabel("number and share of training images")
-    test, train = axes[0]
-    if images.is_mnist:
-        _draw_published(test, min(sizes), max(sizes))
-    error_axis(test, "test error (%)", log=True)
-    error_axis(train, "training error (%)", log=False)
-    test.set_title("Test error")
-    train.set_title("Training error")
-    legend_below(figure, test, 5)
+        panel.set_title(title)
+        error_axis(panel, f"{title.lower()} (%)", log=column == "test_error")
+    legend_below(figure, axes[0, 0], 5)
     return figure
-
-
-def _draw_published(panel: Any, fewest: int, most: int) -> None:
-    """The test errors of the paper on this range of training images."""
-    for look, curve in PAPER_CURVES:
-        sizes = {share_of(MNIST_TRAIN_IMAGES, share): error for share, error in curve.items()}
-        shown = {n: error for n, error in sizes.items() if fewest <= n <= most}
-        if shown:
-            plot_series(panel, look, list(shown), list(shown.values()), linewidth=1)
 
 
 def costs(final: dict[str, FinalFit]) -> Any:
     """Bars of the time, memory and model size of every contender."""
-    kinds: list[tuple[str, Callable[[FinalFit], Any], Callable[[Any], str]]] = [
-        ("training time", lambda fit: fit.fit_seconds, seconds),
-        (
-            "prediction time per image",
-            lambda fit: fit.predict_seconds / len(fit.predicted),
-            seconds,
-        ),
-        ("additional memory (peak)", lambda fit: fit.peak_bytes, size),
-        ("size of the fitted model", lambda fit: fit.model_bytes, size),
+    fits = final.values()
+    per_image = [fit.predict_seconds / len(fit.predicted) for fit in fits]
+    kinds: list[tuple[str, list[Any], Callable[[Any], str]]] = [
+        ("training time", [fit.fit_seconds for fit in fits], seconds),
+        ("prediction time per image", per_image, seconds),
+        ("additional memory (peak)", [fit.peak_bytes for fit in fits], size),
+        ("size of the fitted model", [fit.model_bytes for fit in fits], size),
     ]
-    kinds = [kind for kind in kinds if all(kind[1](fit) is not None for fit in final.values())]
+    kinds = [kind for kind in kinds if None not in kind[1]]
     figure, axes = new_figure(11, 0.4 * len(final) + 1.1, 1, len(kinds), sharey=True)
-    names = [CONTENDERS[key].name for key in final]
-    colours = [CONTENDERS[key].look.colour for key in final]
-    for panel, (title, value, unit) in zip(axes[0], kinds, strict=True):
-        values = [value(fit) for fit in final.values()]
+    names = [CONTENDERS[key].label for key in final]
+    colours = [CONTENDERS[key].colour for key in final]
+    for panel, (title, values, unit) in zip(axes[0], kinds, strict=True):
         bars = panel.barh(names, values, color=colours)
         panel.bar_label(bars, [unit(v) for v in values], padding=3, fontsize=9)
         panel.set_xlim(0, 1.55 * max(values))
@@ -214,7 +203,7 @@ def confusions(final: dict[str, FinalFit], images: Images) -> Any:
             text_kw={"fontsize": 7},
             xticks_rotation="horizontal" if len(classes) <= MAX_CLASSES else "vertical",
         )
-        panel.set_title(CONTENDERS[key].name)
+        panel.set_title(CONTENDERS[key].label)
     for panel in axes[0, 1:]:
         panel.set_ylabel("")
     return figure
@@ -275,5 +264,5 @@ def occlusion(key: str, model: Any, chosen: NDArray, images: Images) -> Any:
     for panel, label, predicted in zip(axes[0], y, model.predict(X), strict=True):
         wrong = "" if predicted == label else f", predicted {predicted}"
         panel.set_title(f"{label}{wrong}", fontsize=10)
-    figure.suptitle(CONTENDERS[key].name, fontsize=11)
+    figure.suptitle(CONTENDERS[key].label, fontsize=11)
     return figure

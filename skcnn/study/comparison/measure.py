@@ -1,6 +1,7 @@
-"""One fit and its errors; and a fit in a process of its own, with all its costs.
+"""All fits: those of the learning curves, and the final ones with all their costs.
 
-Nothing else runs in that process, so its peak memory is that of the pipeline.
+A final fit has a process of its own, in which nothing else runs: the peak memory of the process is
+that of the pipeline.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tempfile
 import time
 import warnings
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -22,9 +24,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
 from skcnn.displays._common import confidence_of
-from skcnn.study.comparison.results import FinalFit, Fit
-from skcnn.study.comparison.settings import TRAIN_ERROR_IMAGES
-from skcnn.study.data import Images
+from skcnn.study.comparison.contenders import CONTENDERS, Params, build
+from skcnn.study.comparison.results import FinalFit, Fit, FitKey
+from skcnn.study.comparison.settings import TRAIN_ERROR_IMAGES, Budget, Settings
+from skcnn.study.data import Images, nested_order, subset_sizes
+from skcnn.study.store import Part, Session
 
 SINGLE_IMAGES = 50  # predicted one at a time
 _RUN_JOB = "import sys; from skcnn.study.comparison.measure import run_job; run_job(sys.argv[1])"
@@ -49,6 +53,113 @@ def fit_and_test(pipeline: Pipeline, images: Images) -> Fit:
     )
 
 
+def learning_curves(
+    params: dict[str, Params],
+    final: dict[str, FinalFit],
+    images: Images,
+    settings: Settings,
+    budget: Budget,
+    session: Session,
+) -> tuple[dict[FitKey, Fit], list[FitKey]]:
+    """Fit every contender on nested subsets, once for each seed, as far as the budget allows.
+
+    A seed determines the subsets, which are the same for all contenders, and the initial weights
+    of the network. The fit on all images with seed 0 is that of `final`. HOG + SVC does not depend
+    on the seed there, so it has that result for every seed. Returns the fits, and those skipped for
+    lack of time.
+    """
+    sizes, _ = subset_sizes(images.y_train, settings.shares)
+    keys = [
+        FitKey(name, share, size, seed)
+        for seed in settings.seed_list
+        for share, size in sizes
+        for name in CONTENDERS
+    ]
+
+    def part_of(key: FitKey) -> Part[Fit]:
+        name, _, size, seed = key
+        identity = {"contender": name, "params": params[name], "images": size, "seed": seed}
+        return Part("curve", identity, Fit)
+
+    def describe(key: FitKey, fit: Fit) -> str:
+        name = CONTENDERS[key.contender].label
+        return f"{name}, {key.share} %, seed {key.seed}: {fit.test_error:.2%} test error"
+
+    fits: dict[FitKey, Fit] = {}
+    for key in keys:
+        if key.share == 100 and (key.seed == 0 or key.contender == "hog_svc"):
+            fit = final[key.contender]
+            # It had all cores for itself; in a worker it would take longer.
+            seconds = fit.seconds * settings.workers
+            fits[key] = Fit(fit.test_error, fit.train_error, fit.fit_seconds, seconds)
+    fits |= session.load_all([key for key in keys if key not in fits], part_of)
+    # CNN and CNN features + SVC share their network: they are one job.
+    jobs: dict[tuple, tuple[FitKey, ...]] = {}
+    for key in keys:
+        if key not in fits:
+            group = (key.contender == "hog_svc", *key[1:])
+            jobs[group] = (*jobs.get(group, ()), key)
+    session.run(
+        "Learning curves",
+        list(jobs.values()),
+        partial(_fit_all, params=params, images=images, one_core=settings.workers == 1),
+        fits,
+        part_of=part_of,
+        describe=describe,
+        allows=lambda job: _expected_seconds(job, fits) < budget.left,
+    )
+    skipped = [key for job in jobs.values() for key in job if key not in fits]
+    if skipped:
+        session.reporter.line(f"Learning curves: no time for {len(skipped)} of {len(keys)} fits")
+    return {key: fits[key] for key in keys if key in fits}, skipped
+
+
+def _fit_all(
+    keys: tuple[FitKey, ...], params: dict[str, Params], images: Images, one_core: bool
+) -> list[Fit]:
+    """The fits of a job, in a worker; in this process if there is only one core to use."""
+    chosen = nested_order(images.y_train, keys[0].seed)[: keys[0].images]
+    subset = replace(images, X_train=images.X_train[chosen], y_train=images.y_train[chosen])
+    n_jobs = 1 if one_core else None  # None: the share of a worker
+    first, *others = (
+        build(key.contender, params[key.contender], seed=key.seed, n_jobs=n_jobs) for key in keys
+    )
+    fits = [fit_and_test(first, subset)]
+    for other in others:  # after the network, which `first` is
+        start = time.perf_counter()
+        features = replace(
+            subset,
+            X_train=first["cnn"].transform(subset.X_train),
+            X_test=first["cnn"].transform(subset.X_test),
+        )
+        fit = fit_and_test(other[1:], features)
+        seconds = time.perf_counter() - start
+        fit_seconds = fit.fit_seconds + fits[0].fit_seconds
+        fits.append(replace(fit, seconds=seconds, fit_seconds=fit_seconds))
+    return fits
+
+
+def _expected_seconds(keys: tuple[FitKey, ...], fits: dict[FitKey, Fit]) -> float:
+    """Seconds that these fits will take, judged by the finished ones of the same contenders.
+
+    A fit takes no longer than one on more images. Compared with one on fewer images, its time grows
+    at most with the square of their number, as that of an SVC.
+    """
+    expected = 0.0
+    for key in keys:
+        known = [
+            (other.images, fit.seconds)
+            for other, fit in list(fits.items())
+            if other.contender == key.contender
+        ]
+        bounds = [seconds for images, seconds in known if images >= key.images]
+        if smaller := [(images, seconds) for images, seconds in known if images <= key.images]:
+            nearest, seconds = max(smaller)
+            bounds.append(seconds * (key.images / nearest) ** 2)
+        expected += min(bounds, default=0.0)
+    return expected
+
+
 def measure_alone(pipeline: Pipeline, images: Images, model_path: Path) -> FinalFit:
     """Fit a pipeline in a new process, measure its errors and costs, and dump it to `model_path`.
 
@@ -56,7 +167,6 @@ def measure_alone(pipeline: Pipeline, images: Images, model_path: Path) -> Final
     """
     with tempfile.TemporaryDirectory(prefix="skcnn-") as folder:
         job, answer = Path(folder, "job.joblib"), Path(folder, "answer.joblib")
-        model_path.parent.mkdir(parents=True, exist_ok=True)
         joblib.dump((pipeline, images, model_path, answer), job)
         done = subprocess.run(
             [sys.executable, "-c", _RUN_JOB, str(job)],

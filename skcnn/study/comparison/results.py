@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -208,14 +208,19 @@ class Results:
         return subset_sizes(self.images.y_train, self.settings.shares)
 
     @cached_property
+    def _wrong(self) -> dict[str, NDArray]:
+        """Which test images each contender gets wrong."""
+        y = self.images.y_test
+        return {key: np.asarray(fit.predicted) != y for key, fit in self.final.items()}
+
+    @cached_property
     def pairs(self) -> list[Pair]:
         """McNemar's test of every two contenders, adjusted for multiple tests."""
         names = list(itertools.combinations(self.final, 2))
-        wrong = self._wrong()
-        tests = [mcnemar(wrong[a], wrong[b]) for a, b in names]
+        tests = [mcnemar(self._wrong[a], self._wrong[b]) for a, b in names]
         adjusted = holm([test.p_value for test in tests])
         return [
-            Pair(**asdict(test), a=a, b=b, p_adjusted=float(p))
+            Pair(**vars(test), a=a, b=b, p_adjusted=float(p))
             for (a, b), test, p in zip(names, tests, adjusted, strict=True)
         ]
 
@@ -226,7 +231,7 @@ class Results:
     @cached_property
     def shared_mistakes(self) -> list[tuple[list[str], int]]:
         """How many test images exactly these contenders get wrong, for every group of them."""
-        wrong, groups = self._wrong(), []
+        wrong, groups = self._wrong, []
         for count in range(len(wrong), 0, -1):
             for group in itertools.combinations(wrong, count):
                 exactly = [wrong[key] == (key in group) for key in wrong]
@@ -236,12 +241,32 @@ class Results:
     @cached_property
     def by_share(self) -> list[ShareErrors]:
         """The errors at every share."""
-        return [self._errors_at(share) for share in self._shares()]
+        rows = []
+        for share, images in sorted({(key.share, key.images) for key in self.curves}):
+            fits = {key: self._by_seed(key, share) for key in CONTENDERS}
+            errors = {key: _means(of_seed) for key, of_seed in fits.items() if of_seed}
+            ranked = sorted(errors, key=lambda key: errors[key].test_error)
+            winner = lead = None
+            if len(ranked) == len(CONTENDERS):
+                winner = ranked[0]
+                lead = _paired(fits[ranked[1]], fits[winner])
+            clear = lead is not None and lead.clear
+            rows.append(ShareErrors(share, images, errors, winner, clear))
+        return rows
 
     @cached_property
     def crossings(self) -> list[Crossing]:
         """Every two learning curves."""
-        return [self._crossing(a, b) for a, b in itertools.combinations(CONTENDERS, 2)]
+        found = []
+        for a, b in itertools.combinations(CONTENDERS, 2):
+            leads = [
+                Lead(**vars(difference), share=row.share)
+                for row in self.by_share
+                if (difference := _paired(self._by_seed(a, row.share), self._by_seed(b, row.share)))
+            ]
+            at = crossings([lead.share for lead in leads], [lead.mean for lead in leads])
+            found.append(Crossing(a, b, leads, at))
+        return found
 
     def crossing(self, a: str, b: str) -> Crossing:
         """The curves of these two, in the order of the contenders."""
@@ -252,14 +277,6 @@ class Results:
         change = _paired(self._by_seed(key, before), self._by_seed(key, after))
         return change is not None and change.clear and change.mean > 0
 
-    def _wrong(self) -> dict[str, NDArray]:
-        """Which test images each contender gets wrong."""
-        y = self.images.y_test
-        return {key: np.asarray(fit.predicted) != y for key, fit in self.final.items()}
-
-    def _shares(self) -> list[int]:
-        return sorted({key.share for key in self.curves})
-
     def _by_seed(self, contender: str, share: int) -> dict[int, Fit]:
         """The fits of a contender at a share by their seed."""
         return {
@@ -267,29 +284,6 @@ class Results:
             for key, fit in self.curves.items()
             if (key.contender, key.share) == (contender, share)
         }
-
-    def _errors_at(self, share: int) -> ShareErrors:
-        fits = {key: self._by_seed(key, share) for key in CONTENDERS}
-        errors = {key: _means(of_seed) for key, of_seed in fits.items() if of_seed}
-        ranked = sorted(errors, key=lambda key: errors[key].test_error)
-        complete = len(ranked) == len(CONTENDERS)
-        lead = _paired(fits[ranked[1]], fits[ranked[0]]) if complete else None
-        return ShareErrors(
-            share=share,
-            images=next(key.images for key in self.curves if key.share == share),
-            errors=errors,
-            winner=ranked[0] if complete else None,
-            clear=lead is not None and lead.clear,
-        )
-
-    def _crossing(self, a: str, b: str) -> Crossing:
-        leads = []
-        for share in self._shares():
-            difference = _paired(self._by_seed(a, share), self._by_seed(b, share))
-            if difference is not None:
-                leads.append(Lead(**asdict(difference), share=share))
-        at = crossings([lead.share for lead in leads], [lead.mean for lead in leads])
-        return Crossing(a, b, leads, at)
 
 
 def _paired(a: dict[int, Fit], b: dict[int, Fit]) -> PairedDifference | None:

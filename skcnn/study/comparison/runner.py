@@ -5,34 +5,25 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import joblib
-
 from skcnn.study.cli import add_common_arguments, run_command
 from skcnn.study.comparison.conclusions import brief, conclude
-from skcnn.study.comparison.contenders import CONTENDERS, Params, build, fixed_params, grid_of
-from skcnn.study.comparison.curves import learning_curves
+from skcnn.study.comparison.contenders import CONTENDERS, Params, build
 from skcnn.study.comparison.figures import draw
-from skcnn.study.comparison.measure import measure_alone
+from skcnn.study.comparison.measure import learning_curves, measure_alone
 from skcnn.study.comparison.report import write_report
-from skcnn.study.comparison.results import FinalFit, Results, Search
-from skcnn.study.comparison.search import search as tune
+from skcnn.study.comparison.results import FinalFit, Results
+from skcnn.study.comparison.search import search_all
 from skcnn.study.comparison.settings import SEARCHES, Budget, Settings
 from skcnn.study.comparison.tables import as_dict, write_results
-from skcnn.study.data import LEAST_PER_CLASS, Images, load_images, nested_order
+from skcnn.study.data import LEAST_PER_CLASS, Images, load_images
 from skcnn.study.progress import Reporter
 from skcnn.study.provenance import environment
-from skcnn.study.runs import Part, Session, open_session
-from skcnn.study.store import write_text
-
-# Share of the time budget for the search of each contender. The final fits are always made; the
-# learning curves have the rest.
-SEARCH_SHARE = 0.12
+from skcnn.study.store import Part, Session, open_session, write_text
 
 
 @dataclass(frozen=True)
@@ -207,43 +198,15 @@ def _measure(
     images: Images, settings: Settings, budget: Budget, session: Session
 ) -> tuple[Results, dict[str, Path]]:
     """All results, and the files of the fitted pipelines."""
-    found, params = _search_all(images, settings, budget, session)
+    found, params = search_all(images, settings, budget, session)
     final, models = {}, {}
     with session.reporter.stage("Final fits", len(CONTENDERS)) as stage:
         for key, contender in CONTENDERS.items():
             final[key], models[key] = _fit_final(key, params[key], images, settings, session)
-            stage.advance(f"{contender.name}: {final[key].test_error:.2%} test error")
+            stage.advance(f"{contender.label}: {final[key].test_error:.2%} test error")
     curves, skipped = learning_curves(params, final, images, settings, budget, session)
     machine = environment(settings.workers)
     return Results(images, settings, machine, params, found, final, curves, skipped), models
-
-
-def _search_all(
-    images: Images, settings: Settings, budget: Budget, session: Session
-) -> tuple[dict[str, Search], dict[str, Params]]:
-    """The searches, and the chosen parameters, by contender."""
-    found: dict[str, Search] = {}
-    params: dict[str, Params] = {}
-    order = nested_order(images.y_train, seed=0)[: settings.search_size]
-    # A new cache for each run: an interrupted one may hold a network that was cut short.
-    with tempfile.TemporaryDirectory(
-        prefix="cache-", dir=settings.out, ignore_cleanup_errors=True
-    ) as cache:
-        for key in CONTENDERS:
-            fixed = params["cnn"] if key == "cnn_svc" else fixed_params(key, settings.quick)
-            found[key] = tune(
-                key,
-                fixed,
-                grid_of(key, images, settings.quick),
-                images.X_train[order],
-                images.y_train[order],
-                settings=settings,
-                budget=budget.part(SEARCH_SHARE),
-                session=session,
-                memory=joblib.Memory(cache, verbose=0),
-            )
-            params[key] = {**fixed, **found[key].rows[0].params}
-    return found, params
 
 
 def _fit_final(
@@ -257,7 +220,7 @@ def _fit_final(
         "workers": settings.workers,
     }
     part = Part("final", identity, FinalFit)
-    stored_model = session.store.path(f"model_{key}", identity, ".joblib")
+    stored_model = session.path(part, f"-{key}.joblib")
     fit = session.load(part) if stored_model.exists() else None
     if fit is None:
         pipeline = build(key, params, seed=0, n_jobs=settings.workers)

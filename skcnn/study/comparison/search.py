@@ -1,8 +1,9 @@
-"""The search of a contender: cross-validation of its settings within a time budget."""
+"""The searches: cross-validation of the settings of each contender within a time budget."""
 
 from __future__ import annotations
 
 import math
+import tempfile
 import time
 import warnings
 from dataclasses import dataclass
@@ -16,14 +17,19 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold
 from sklearn.pipeline import Pipeline
 
-from skcnn.study.comparison.contenders import Grid, Params, build
+from skcnn.study.comparison.contenders import CONTENDERS, Grid, Params, build, fixed_params, grid_of
 from skcnn.study.comparison.results import Candidate, Scores, Search
 from skcnn.study.comparison.settings import Budget, Settings
-from skcnn.study.runs import Part, Session
+from skcnn.study.data import Images, nested_order
+from skcnn.study.store import Part, Session
 
-EPOCHS, STEPS = 15, 300  # minimum for a network's fit in the search
+# Share of the time budget for the search of each contender. The final fits are always made; the
+# learning curves have the rest.
+BUDGET_SHARE = 0.12
+# Minimum for a network's fit in the search: less than by default, but enough to rank settings.
+EPOCHS, STEPS = 15, 300
 BATCH = 64
-SEED = 0  # of the folds, the order of the candidates and the networks
+SEED = 0  # of the images, the folds, the order of the candidates and the networks
 HALVING_FACTOR = 3
 
 
@@ -44,49 +50,45 @@ def order_candidates(grid: Grid) -> list[Params]:
     return [candidates[index] for index in order]
 
 
-def search_epochs(images: int, folds: int) -> int:
-    """Epochs of a network in the search: fewer than by default, but enough to rank settings."""
-    return max(EPOCHS, math.ceil(STEPS * BATCH / (images - images // folds)))
-
-
-def search(
-    key: str,
-    fixed: Params,
-    grid: Grid,
-    X: NDArray,
-    y: NDArray,
-    *,
-    settings: Settings,
-    budget: Budget,
-    session: Session,
-    memory: joblib.Memory,
-) -> Search:
-    """Cross-validate the settings of a contender on images in random order, within the budget.
-
-    The parameters `fixed` are the same for all settings of the grid.
-    """
-    every = order_candidates(grid)
-    epochs = search_epochs(len(y), settings.folds)
-    if key != "hog_svc":
-        fixed = {**fixed, "cnn__max_iter": epochs}
+def search_all(
+    images: Images, settings: Settings, budget: Budget, session: Session
+) -> tuple[dict[str, Search], dict[str, Params]]:
+    """The search of each contender within its share of the budget, and the chosen parameters."""
+    found: dict[str, Search] = {}
+    params: dict[str, Params] = {}
+    chosen = nested_order(images.y_train, seed=SEED)[: settings.search_size]
+    X, y = images.X_train[chosen], images.y_train[chosen]
+    n, folds = len(y), settings.folds
+    epochs = max(EPOCHS, math.ceil(STEPS * BATCH / (n - n // folds)))
     # Alone in this process a network may use all cores, in a worker its share of them.
     n_jobs = 1 if session.workers == 1 else None
-    task = _Task(
-        pipeline=build(key, fixed, seed=SEED, n_jobs=n_jobs, memory=memory),
-        candidates=every[: settings.max_candidates(key, len(y))],
-        X=X,
-        y=y,
-        folds=settings.folds,
-        identity={"contender": key, "fixed": fixed, "images": len(y), "folds": settings.folds},
-    )
-    scores = (
-        _grid_search(task, float(settings.time_budget), budget, session)
-        if settings.search == "grid"
-        else _halving_search(task, budget, session)
-    )
-    rows = [Candidate(**vars(s), params=every[order], order=order) for order, s in scores.items()]
-    rows.sort(key=lambda row: (-row.images, row.error, row.order))
-    return Search(rows, len(every), len(y), settings.folds, epochs)
+    # A new cache for each run: an interrupted one may hold a network that was cut short.
+    with tempfile.TemporaryDirectory(
+        prefix="cache-", dir=settings.out, ignore_cleanup_errors=True
+    ) as cache:
+        memory = joblib.Memory(cache, verbose=0)
+        for key in CONTENDERS:
+            common = params["cnn"] if key == "cnn_svc" else fixed_params(key, settings.quick)
+            fixed = common if key == "hog_svc" else {**common, "cnn__max_iter": epochs}
+            every = order_candidates(grid_of(key, images, common))
+            task = _Task(
+                pipeline=build(key, fixed, seed=SEED, n_jobs=n_jobs, memory=memory),
+                candidates=every[: settings.max_candidates(key, n)],
+                X=X,
+                y=y,
+                folds=folds,
+                identity={"contender": key, "fixed": fixed, "images": n, "folds": folds},
+            )
+            share = budget.part(BUDGET_SHARE)
+            if settings.search == "grid":
+                scores = _grid_search(task, float(settings.time_budget), share, session)
+            else:
+                scores = _halving_search(task, share, session)
+            rows = [Candidate(**vars(s), params=every[i], order=i) for i, s in scores.items()]
+            rows.sort(key=lambda row: (-row.images, row.error, row.order))
+            found[key] = Search(rows, len(every), n, folds, epochs)
+            params[key] = {**common, **rows[0].params}
+    return found, params
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ def _grid_search(
 
     def allows(job: tuple[int, ...]) -> bool:
         slowest = max((row.fit_seconds for row in list(rows.values())), default=0.0)
-        return job == (0,) or budget.allows(task.folds * slowest)
+        return job == (0,) or task.folds * slowest < budget.left
 
     rows = session.load_all(orders, part_of)
     session.run(

@@ -8,7 +8,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from skcnn.study.settings import StudySettings, check_count
+from skcnn.study.cli import StudySettings, check_count
 
 SHARES = (1, 2, 5, 10, 20, 50, 100)  # percent of the training images
 QUICK_SHARES = (10, 30, 100)
@@ -90,10 +90,6 @@ class Budget:
     def left(self) -> float:
         """Seconds left; 0 if there are none."""
         return max(0.0, self.seconds - self.spent)
-
-    def allows(self, seconds: float) -> bool:
-        """Whether work of this duration would end in time."""
-        return seconds < self.left
 
     def part(self, share: float) -> Budget:
         """A new budget that starts now, with at most this share of all seconds."""

@@ -38,11 +38,7 @@ def as_dict(results: Results, conclusions: list[str]) -> dict[str, Any]:
             "quick": settings.quick,
             "train_error_images": results.train_error_images,
         },
-        "environment": {
-            **environment.pop("versions"),
-            **environment,
-            "seconds": results.elapsed,
-        },
+        "environment": {**environment.pop("versions"), **environment, "seconds": results.elapsed},
         "command": reproducing_command(settings, "compare"),
         "params": results.params,
         "search": {key: asdict(found) for key, found in results.search.items()},
@@ -84,12 +80,9 @@ def write_results(results: dict[str, Any], images: Images, out: Path) -> None:
         "contender wrong test_error train_error fit_seconds predict_seconds "
         "single_predict_seconds peak_bytes model_bytes interval_low interval_high",
         [
-            {
-                "contender": key,
-                **fit,
-                **dict(zip(("interval_low", "interval_high"), fit["interval"], strict=True)),
-            }
+            dict(fit, contender=key, interval_low=low, interval_high=high)
             for key, fit in final.items()
+            for low, high in [fit["interval"]]
         ],
     )
     write(
@@ -102,16 +95,11 @@ def write_results(results: dict[str, Any], images: Images, out: Path) -> None:
         params = sorted({name for row in found["rows"] for name in row["params"]})
         rows = [{**row["params"], **row} for row in found["rows"]]
         write(f"search_{key}", "error spread fit_seconds images", rows, *params)
-    predictions = {
-        f"{key}_{name}": fit[what]
-        for key, fit in final.items()
-        for name, what in zip(("said", "confidence"), PER_IMAGE, strict=True)
-    }
-    write_csv(
-        out / "tables" / "predictions.csv",
-        ["image", "true", *predictions],
-        zip(range(len(images.y_test)), images.y_test.tolist(), *predictions.values(), strict=True),
-    )
+    predictions = {"true": images.y_test.tolist()}
+    for key, fit in final.items():
+        predictions |= {f"{key}_said": fit["predicted"], f"{key}_confidence": fit["confidence"]}
+    lines = ((i, *values) for i, values in enumerate(zip(*predictions.values(), strict=True)))
+    write_csv(out / "tables" / "predictions.csv", ["image", *predictions], lines)
 
 
 def _without(fields: dict[str, Any], *names: str) -> dict[str, Any]:

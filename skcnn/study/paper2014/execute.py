@@ -31,7 +31,7 @@ from skcnn.study.paper2014.networks import (
     time_iteration,
     train,
 )
-from skcnn.study.runs import Part, Session
+from skcnn.study.store import Part, Session
 
 Results = dict[Run, Any]  # FitResult; of a TimingRun, TimingResult
 Features = dict[str, tuple[NDArray, NDArray]]  # of training and test images, by variant of HOG

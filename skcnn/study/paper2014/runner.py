@@ -25,8 +25,7 @@ from skcnn.study.paper2014.tables import Tables, make_table, write_tables
 from skcnn.study.paper2014.verdicts import Verdict, judge
 from skcnn.study.progress import Reporter
 from skcnn.study.provenance import environment, reproducing_command
-from skcnn.study.runs import open_session
-from skcnn.study.store import write_text
+from skcnn.study.store import open_session, write_text
 
 DPI = 110
 QUICK_TRAIN, QUICK_TEST = 2_000, 1_000  # images of a quick run
