@@ -18,10 +18,8 @@ def plus_minus(value: float, spread: float | None) -> str:
     return text if spread is None or math.isnan(spread) else f"{text} ± {spread:.2f}"
 
 
-def seconds(value: float | None) -> str:
+def seconds(value: float) -> str:
     """0.00042 -> '420 µs': a time with the unit that fits."""
-    if value is None:
-        return "not measured"
     for limit, factor, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms"), (180.0, 1.0, "s")):
         if value < 0.9995 * limit:
             return f"{value * factor:.3g} {unit}"

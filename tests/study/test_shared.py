@@ -62,7 +62,6 @@ from skcnn.study.store import (
         (seconds(12.3), "12.3 s"),
         (seconds(754), "12.6 min"),
         (seconds(72_000), "20 h"),
-        (seconds(None), "not measured"),
         (size(1536), "1.5 KiB"),
         (size(300 * 2**20), "300 MiB"),
         (size(2590 * 2**20), "2.53 GiB"),

@@ -21,6 +21,8 @@ Params = dict[str, Any]  # as a pipeline's `set_params` takes them: step__parame
 Grid = list[dict[str, list]]  # as `GridSearchCV` takes it
 
 SVC_CACHE_MB = 1_000  # for the kernel matrix: the default of 200 slows 60,000 images down
+# The small network of a quick run, which is not searched.
+QUICK_NETWORK: Params = {"cnn__n_filters": (8, 16), "cnn__hidden_layer_sizes": (32,)}
 GAMMA_IMAGES = 200  # training images from which the width of the RBF kernel is estimated
 
 
@@ -58,13 +60,6 @@ def build(
             ("svc", SVC(cache_size=SVC_CACHE_MB)),
         ]
     return Pipeline(steps, memory=memory if key == "cnn_svc" else None).set_params(**params)
-
-
-def fixed_params(key: str, quick: bool) -> Params:
-    """Parameters that are not searched: the small network of a quick run."""
-    if quick and key == "cnn":
-        return {"cnn__n_filters": (8, 16), "cnn__hidden_layer_sizes": (32,)}
-    return {}
 
 
 def grid_of(key: str, images: Images, fixed: Collection[str] = ()) -> Grid:

@@ -17,7 +17,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold
 from sklearn.pipeline import Pipeline
 
-from skcnn.study.comparison.contenders import CONTENDERS, Grid, Params, build, fixed_params, grid_of
+from skcnn.study.comparison.contenders import (
+    CONTENDERS,
+    QUICK_NETWORK,
+    Grid,
+    Params,
+    build,
+    grid_of,
+)
 from skcnn.study.comparison.results import Candidate, Scores, Search
 from skcnn.study.comparison.settings import Budget, Settings
 from skcnn.study.data import Images, nested_order
@@ -68,7 +75,11 @@ def search_all(
     ) as cache:
         memory = joblib.Memory(cache, verbose=0)
         for key in CONTENDERS:
-            common = params["cnn"] if key == "cnn_svc" else fixed_params(key, settings.quick)
+            common: Params = {}  # what all settings of the contender have in common
+            if key == "cnn_svc":
+                common = params["cnn"]
+            elif key == "cnn" and settings.quick:
+                common = QUICK_NETWORK
             fixed = common if key == "hog_svc" else {**common, "cnn__max_iter": epochs}
             every = order_candidates(grid_of(key, images, common))
             task = _Task(
