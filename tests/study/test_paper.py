@@ -14,18 +14,19 @@ from skcnn.__main__ import main
 from skcnn.study import published
 from skcnn.study.data import Images
 from skcnn.study.paper2014 import execute as execution
-from skcnn.study.paper2014 import networks, paper_classifier, run, today_classifier
-from skcnn.study.paper2014.experiments import COMPARED, EXPERIMENTS, Scope, resolve
-from skcnn.study.paper2014.hog import HOG_2014, HOG_TUNED, HOGRun
-from skcnn.study.paper2014.networks import CNNRun, FitResult, TimingResult, TimingRun
+from skcnn.study.paper2014 import paper_classifier, run, runs, today_classifier
+from skcnn.study.paper2014.experiments import COMPARED, EXPERIMENTS, list_points, resolve
 from skcnn.study.paper2014.report import closest_training
-from skcnn.study.paper2014.settings import (
-    NETWORK,
-    OneCycle,
-    paper_momentum,
-    paper_pixels,
-    paper_rate,
+from skcnn.study.paper2014.runs import (
+    HOG_2014,
+    HOG_TUNED,
+    CNNRun,
+    FitResult,
+    HOGRun,
+    TimingResult,
+    TimingRun,
 )
+from skcnn.study.paper2014.settings import NETWORK, paper_momentum, paper_pixels, paper_rate
 from skcnn.study.paper2014.tables import curve, make_table, neighbour_correlation, paper_rows
 from skcnn.study.progress import Reporter
 from skcnn.study.store import Session, remember_interrupts
@@ -69,8 +70,8 @@ def test_settings_are_the_papers():
 
 
 def test_one_cycle_rises_and_falls_to_zero():
-    rate = OneCycle(highest=0.01, steps=100)
-    assert rate(10) < rate(20) == 0.01
+    rate = runs.classifier(CNNRun("today", iterations=25), 1).learning_rate  # 100 mini-batches
+    assert rate(10) < rate(20) == 0.02
     assert rate(100) == 0.0
 
 
@@ -102,7 +103,7 @@ def test_classifiers_can_be_changed_cloned_and_pickled():
 
 def test_published_values_are_complete():
     for name in EXPERIMENTS.keys() - {"fig8", "fig9", "fig10"}:
-        xs = {point.x for point in Scope().points(name) if point.series in COMPARED}
+        xs = {point.x for point in list_points(name) if point.series in COMPARED}
         assert xs == {row.x for row in paper_rows(name)}, name
     regions, filters = published.HEATMAP_REGIONS_SIZES, published.HEATMAP_SIZES_FILTERS
     for column in ("train_error", "test_error"):
@@ -116,9 +117,9 @@ def test_published_values_are_complete():
 
 
 def test_experiments_share_their_runs_and_fit_other_images():
-    runs = {name: [point.run for point in Scope().points(name)] for name in EXPERIMENTS}
+    made = {name: [point.run for point in list_points(name)] for name in EXPERIMENTS}
     default = CNNRun(curve=True)
-    assert {name for name, found in runs.items() if default in found} == {
+    assert {name for name, found in made.items() if default in found} == {
         "table2",
         "fig2",
         "fig4",
@@ -128,14 +129,15 @@ def test_experiments_share_their_runs_and_fit_other_images():
         "fig9",
         "reasons",
     }
-    nets = [net for found in runs.values() for net in found if isinstance(net, CNNRun)]
+    nets = [net for found in made.values() for net in found if isinstance(net, CNNRun)]
     curves = {net for net in nets if net.curve}
     assert {net.protocol for net in curves} == set(COMPARED)
     assert len(curves) == 2
     assert default.iterations == 1181
-    assert {net.iterations for net in runs["heatmap1"]} == {354}
-    scope = Scope(side=8, quick=True, seeds=2)
-    small = [point.run for name in EXPERIMENTS for point in scope.points(name)]
+    assert {net.iterations for net in made["heatmap1"]} == {354}
+    small = [
+        point.run for name in EXPERIMENTS for point in list_points(name, 8, seeds=2, quick=True)
+    ]
     for net in small:
         if isinstance(net, CNNRun):
             assert net.filter_size <= 5
@@ -145,12 +147,11 @@ def test_experiments_share_their_runs_and_fit_other_images():
 
 
 def test_checkpoints():
-    assert CNNRun(n_filters=8).checkpoints() == (354,)  # also a run of the heatmaps
-    assert CNNRun(n_filters=8, hidden=(10,)).checkpoints() == ()
+    assert CNNRun().checkpoints() == []
     every = CNNRun(curve=True).checkpoints()
-    assert every[:2] == (30, 59)
+    assert every[:2] == [30, 59]
     assert len(every) == 39
-    assert 354 in every
+    assert 354 in every  # three hours
 
 
 def test_names_of_experiments():
@@ -163,35 +164,35 @@ def test_names_of_experiments():
 @pytest.mark.parametrize("protocol", [*COMPARED, "last commit"])
 def test_training_counts_iterations_and_is_reproducible(few, protocol):
     small = CNNRun(protocol, 3, 4, 2, (), iterations=35, curve=True)
-    result = networks.train(small, few, checkpoints=(4, 31))
+    result = runs.train(small, few, checkpoints=(4, 31))
     assert result.images == 35 * 256
     assert [point.iteration for point in result.curve] == [4, 31, 35]
     last = result.curve[-1]
     assert (last.train_error, last.test_error) == (result.train_error, result.test_error)
     assert np.shape(result.filters) == (4, 3, 3, 1)
     assert result.parameters == 4 * 10 + (4 * 4 + 1) * 10
-    again = networks.train(small, few)
+    again = runs.train(small, few)
     assert again.filters == result.filters  # the measurement of errors changes nothing
-    other = networks.train(CNNRun(protocol, 3, 4, 2, (), iterations=35, curve=True, seed=1), few)
+    other = runs.train(CNNRun(protocol, 3, 4, 2, (), iterations=35, curve=True, seed=1), few)
     assert other.filters != result.filters
 
 
 def test_published_run_is_the_classifiers_own_training(few):
     """`fit` makes the same steps when it is given the mini-batches that the run draws."""
-    order = networks.training_order(few, 100, 0)
-    drawn = networks._draw_with_replacement(order, 512, np.random.default_rng([0, 2014]))
+    order = runs.training_order(few, 100, 0)
+    drawn = runs._draw_with_replacement(order, 512, np.random.default_rng([0, 2014]))
     net = paper_classifier(filter_size=3, n_filters=4, shuffle=False, random_state=0, max_iter=1)
     net.fit(paper_pixels(few.X_train[drawn], few.X_train.max()), few.y_train[drawn])
-    result = networks.train(CNNRun("published", 3, 4, iterations=2, curve=True), few)
+    result = runs.train(CNNRun("published", 3, 4, iterations=2, curve=True), few)
     assert_array_equal(result.filters, net.filters_.astype(float).round(5))
 
 
 def test_reasons_change_the_training_and_nothing_else(few):
-    of = {(point.series, point.x): point.run for point in Scope().points("reasons")}
+    of = {(point.series, point.x): point.run for point in list_points("reasons")}
     assert of["longer", "10"].iterations == 2 * of["published", "10"].iterations == 2362
     assert of["last commit", "gradient descent"].iterations == 5
     published_net, commit = (
-        networks.classifier(of[series, "sigmoid"], 1).get_params()
+        runs.classifier(of[series, "sigmoid"], 1).get_params()
         for series in ("published", "last commit")
     )
     changed = {name for name in commit if commit[name] != published_net[name]}
@@ -203,57 +204,56 @@ def test_reasons_change_the_training_and_nothing_else(few):
 def test_full_batch_uses_all_images_in_each_step(few):
     for protocol in COMPARED:
         descent = CNNRun(protocol, 3, 4, full_batch=True, iterations=5)
-        assert networks.train(descent, few).images == 5 * 200
-        assert networks.classifier(descent, 1).solver == "gd"
+        assert runs.train(descent, few).images == 5 * 200
+        assert runs.classifier(descent, 1).solver == "gd"
 
 
 def test_epochs_use_every_image_once_before_any_is_repeated():
     order = np.array([3, 5, 8])
-    drawn = networks._draw_epochs(order, 7, np.random.default_rng(0))
+    drawn = runs._draw_epochs(order, 7, np.random.default_rng(0))
     assert sorted(drawn[:3]) == sorted(drawn[3:6]) == [3, 5, 8]
     assert len(drawn) == 7
 
 
 def test_interrupted_training_is_no_result(few, monkeypatch):
-    partial_fit, calls = networks.ConvNetClassifier.partial_fit, []
+    partial_fit, calls = runs.ConvNetClassifier.partial_fit, []
 
     def interrupted(net, X, y, **settings):  # as on Ctrl-C: it keeps the weights so far
         calls.append(len(X))
         n = 7 if len(calls) == 2 else len(X)
         return partial_fit(net, X[:n], y[:n], **settings)
 
-    monkeypatch.setattr(networks.ConvNetClassifier, "partial_fit", interrupted)
+    monkeypatch.setattr(runs.ConvNetClassifier, "partial_fit", interrupted)
     ended = "Training ended after 7,687 of 8,192 images"
-    with pytest.raises(networks.InterruptedTrainingError, match=ended):
-        networks.train(CNNRun("published", 3, 4, iterations=32), few)
+    with pytest.raises(KeyboardInterrupt, match=ended):
+        runs.train(CNNRun("published", 3, 4, iterations=32), few)
 
 
-def _execute(runs, images, folder, check=lambda: None):
+def _execute(wanted, images, folder, check=lambda: None):
     """In one process, silently, with results stored in the folder."""
     (folder / "parts").mkdir(exist_ok=True)
     session = Session(folder / "parts", {}, Reporter(False), check, workers=1)
-    return execution.execute(runs, images, session, folder / "cache")
+    return execution.execute(wanted, images, session)
 
 
 RESULT = FitResult(train_error=1.0, test_error=2.0, fit_seconds=3.0, images=4)
 
 
 def test_runs_are_stored_and_not_repeated(few, tmp_path, monkeypatch):
-    runs = [
+    wanted = [
         CNNRun("today", 3, 4, iterations=2),
         HOGRun(HOG_2014, 100),
         HOGRun(HOG_TUNED, 50),
         TimingRun(3, 4, 2, ()),
     ]
-    first = _execute(runs * 2, few, tmp_path)
-    assert set(first) == set(runs)
-    assert not (tmp_path / "cache").exists()
+    first = _execute(wanted * 2, few, tmp_path)
+    assert set(first) == set(wanted)
     made = []
     monkeypatch.setattr(execution, "train", lambda run, *_: made.append(run) or RESULT)
     for name in ("fit_svc", "hog_features", "time_iteration"):
         monkeypatch.delattr(execution, name)
     more = CNNRun("today", 3, 4, iterations=2, seed=1)
-    second = _execute([*runs, more], few, tmp_path)
+    second = _execute([*wanted, more], few, tmp_path)
     assert made == [more]
     assert second == {**first, more: RESULT}
 
@@ -272,7 +272,7 @@ def test_results_of_an_interrupted_run_are_not_stored(few, tmp_path, monkeypatch
     assert not list((tmp_path / "parts").iterdir())
 
     def end_early(*_):
-        raise networks.InterruptedTrainingError("Training ended after 7 of 8 images.")
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(execution, "train", end_early)
     data = (few.X_train, few.y_train, few.X_test, few.y_test)
@@ -282,21 +282,9 @@ def test_results_of_an_interrupted_run_are_not_stored(few, tmp_path, monkeypatch
     assert "Run the same command again to continue" in capsys.readouterr().err
 
 
-def test_short_runs_as_published_are_taken_from_long_ones(few, tmp_path, monkeypatch):
-    monkeypatch.setattr(networks, "THREE_HOURS", 3)
-    runs = [CNNRun(p, 3, 4, iterations=n) for p in COMPARED for n in (3, 9)]
-    train, made = networks.train, []
-    monkeypatch.setattr(execution, "train", lambda run, *a: made.append(run) or train(run, *a))
-    results = _execute(runs, few, tmp_path)
-    assert set(made) == set(runs[1:])  # the learning rate of today depends on the end
-    alone = train(runs[0], few)
-    for name in ("train_error", "test_error", "images", "parameters"):
-        assert getattr(results[runs[0]], name) == getattr(alone, name)
-
-
 def test_an_interrupted_rerun_continues(few, tmp_path, monkeypatch):
-    runs = [CNNRun("today", 3, n, iterations=2) for n in (4, 3, 2)]
-    train, made, later = networks.train, [], []
+    wanted = [CNNRun("today", 3, n, iterations=2) for n in (4, 3, 2)]
+    train, made, later = runs.train, [], []
 
     def interrupted(run, *rest):
         if len(made) == 1:
@@ -306,10 +294,10 @@ def test_an_interrupted_rerun_continues(few, tmp_path, monkeypatch):
 
     monkeypatch.setattr(execution, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        _execute(runs, few, tmp_path)
+        _execute(wanted, few, tmp_path)
     monkeypatch.setattr(execution, "train", lambda run, *a: later.append(run) or train(run, *a))
-    assert set(_execute(runs, few, tmp_path)) == set(runs)
-    assert sorted(made + later, key=repr) == sorted(runs, key=repr)
+    assert set(_execute(wanted, few, tmp_path)) == set(wanted)
+    assert sorted(made + later, key=repr) == sorted(wanted, key=repr)
     assert len(later) == 2
 
 
@@ -353,7 +341,7 @@ def test_command(tmp_path, capsys):
 
 
 def test_tables_have_means_over_seeds():
-    points = list(Scope(seeds=2).points("fig6"))
+    points = list(list_points("fig6", seeds=2))
     results = {
         point.run: TimingResult(0.1)
         if point.series == "seconds"

@@ -10,7 +10,7 @@ F. Bastani and Z. Wang, "Convolutional Neural Networks for Classifying Handwritt
 - `tables`: mean values of the runs, beside the paper's values
 - `execute`: all runs, in worker processes
 - `experiments`: the paper's tables and figures, and the runs that each one needs
-- `networks`, `hog`: one run of a network, or of HOG and a support vector machine
+- `runs`: one training of a network, one timing, or one fit of HOG and a support vector machine
 - `settings`: the paper's settings, and today's
 """
 

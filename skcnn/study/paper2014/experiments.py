@@ -5,20 +5,16 @@ Figures share runs (the default network above all); `execute` makes equal runs o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from skcnn.study import published
-from skcnn.study.paper2014.hog import HOG_2014, HOG_TUNED, HOGRun
-from skcnn.study.paper2014.networks import CNNRun, TimingRun
+from skcnn.study.paper2014.runs import HOG_2014, HOG_TUNED, CNNRun, HOGRun, Run, TimingRun
 from skcnn.study.paper2014.settings import GD_ITERATIONS, IMAGE_SIDE, TEN_HOURS, THREE_HOURS
 
 COMPARED = ("published", "today")  # protocols
 QUICK = 0.03  # share of the iterations in a quick run
-_TUNED_SHARES = (5, 10, 20, 50, 100)  # few: this SVC takes minutes on 60,000 images
-
-Run = CNNRun | HOGRun | TimingRun
 
 
 @dataclass(frozen=True)
@@ -34,6 +30,7 @@ class Experiment:
     x_names: tuple[str, ...]  # columns of x
     name: str = ""  # in the paper
     settings: Mapping[Any, Mapping[str, Any]] = field(default_factory=dict)  # x: fields of CNNRun
+    hog: Mapping[str, Sequence[int]] = field(default_factory=dict)  # shares in percent by variant
     published: Mapping[str, Mapping[Any, float]] = field(default_factory=dict)  # by column and x
     labels: Mapping[str, str] = field(default_factory=dict)  # of values of x that are names
     series: Mapping[str, Callable[[CNNRun], CNNRun]] = field(
@@ -58,46 +55,40 @@ class Point:
     run: Run
 
 
-@dataclass(frozen=True)
-class Scope:
-    """What all experiments share.
+def list_points(
+    name: str, side: int = IMAGE_SIDE, seeds: int = 1, quick: bool = False
+) -> Iterator[Point]:
+    """All points of an experiment, for images whose shorter side has `side` pixels.
 
-    Filters keep the size that they have relative to the paper's images of 28 x 28 pixels.
+    Filters keep the size that they have relative to the paper's images of 28 x 28 pixels. Every
+    run is repeated with the seeds 0, 1, ...; `quick` shortens it.
     """
+    experiment = EXPERIMENTS[name]
+    for variant, shares in experiment.hog.items():
+        for share in shares:
+            for seed in range(1 if share == 100 else seeds):  # 100 %: no randomness
+                yield Point(variant, share, HOGRun(variant, share, seed))
+    for x, changes in experiment.settings.items():
+        for series, change in experiment.series.items():
+            for seed in range(seeds):
+                run = _adapt(change(CNNRun(seed=seed, **changes)), side, quick)
+                yield Point(series, x, run)
+        if "seconds_per_iteration" in experiment.published:
+            timing = TimingRun(run.filter_size, run.n_filters, run.pool_regions, run.hidden)
+            yield Point("seconds", x, timing)
 
-    side: int = IMAGE_SIDE  # pixels of the shorter side of the images
-    seeds: int = 1  # repetitions of every run, with seeds 0, 1, ...
-    quick: bool = False  # few iterations
 
-    def adapt(self, run: CNNRun) -> CNNRun:
-        """The run, given for the paper's images, for these images and this many iterations."""
-        size = max(1, round(run.filter_size * self.side / IMAGE_SIDE))
-        shorten = self.quick and not run.full_batch
-        return replace(
-            run,
-            filter_size=size,
-            pool_regions=min(run.pool_regions, self.side - size + 1),
-            iterations=max(2, round(QUICK * run.iterations)) if shorten else run.iterations,
-            curve=run in [CNNRun(protocol, seed=run.seed) for protocol in COMPARED],
-        )
-
-    def points(self, name: str) -> Iterator[Point]:
-        """All points of an experiment."""
-        if name == "fig10":
-            shares = {HOG_2014: [*map(int, published.FIG10_TEST)], HOG_TUNED: _TUNED_SHARES}
-            for variant in shares:
-                for share in shares[variant]:
-                    for seed in range(1 if share == 100 else self.seeds):  # 100 %: no randomness
-                        yield Point(variant, share, HOGRun(variant, share, seed))
-        experiment = EXPERIMENTS[name]
-        for x, changes in experiment.settings.items():
-            for series, change in experiment.series.items():
-                for seed in range(self.seeds):
-                    run = self.adapt(change(CNNRun(seed=seed, **changes)))
-                    yield Point(series, x, run)
-            if "seconds_per_iteration" in experiment.published:
-                timing = TimingRun(run.filter_size, run.n_filters, run.pool_regions, run.hidden)
-                yield Point("seconds", x, timing)
+def _adapt(run: CNNRun, side: int, quick: bool) -> CNNRun:
+    """The run, given for the paper's images, for these images and this many iterations."""
+    size = max(1, round(run.filter_size * side / IMAGE_SIDE))
+    shorten = quick and not run.full_batch
+    return replace(
+        run,
+        filter_size=size,
+        pool_regions=min(run.pool_regions, side - size + 1),
+        iterations=max(2, round(QUICK * run.iterations)) if shorten else run.iterations,
+        curve=run in [CNNRun(protocol, seed=run.seed) for protocol in COMPARED],
+    )
 
 
 def _vary(names: tuple[str, ...], xs: Iterable[Any], **others: Any) -> dict[Any, dict[str, Any]]:
@@ -245,6 +236,10 @@ EXPERIMENTS = {
         "used. <b>Tuned</b> is <code>skcnn.make_hog_svc()</code>.",
         caption="Error against the share of the training images.",
         x_names=("percent of the training images",),
+        hog={
+            HOG_2014: [int(share) for share in published.FIG10_TEST],
+            HOG_TUNED: [5, 10, 20, 50, 100],  # few: this SVC takes minutes on 60,000 images
+        },
         published={"test_error": published.FIG10_TEST, "train_error": published.FIG10_TRAIN},
     ),
     "fig11": Experiment(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skcnn.displays import FilterDisplay
 from skcnn.displays._common import BLUE, GREEN, GREY, ORANGE, VERMILION
@@ -31,14 +30,16 @@ _AXES = {  # labels of axes, where the names of the columns are too short
     "filter size": "filter size (pixels per side)",
     "filters": "number of filters",
 }
+_PANELS = [  # column, title, label of the axis
+    ("test_error", "Test error", "test error (%)"),
+    ("train_error", "Training error (not in the paper)", "training error (%)"),
+    ("seconds_per_iteration", "Time per iteration (256 images)", "seconds"),
+]
 _ERRORS = {"train_error": "training error", "test_error": "test error"}
 
 
-def figure_makers(tables: Tables, filters: Mapping[str, NDArray]) -> dict[str, Callable[[], Any]]:
-    """Functions that draw the figures of these tables, by file name.
-
-    `filters` are those of Fig. 9 by protocol, of shape (n_filters, height, width, channels).
-    """
+def figure_makers(tables: Tables) -> dict[str, Callable[[], Any]]:
+    """Functions that draw the figures of these tables, by file name."""
     makers: dict[str, Callable[[], Any]] = {}
     for name, rows in tables.items():
         if name in ("fig10", "fig11"):
@@ -46,51 +47,34 @@ def figure_makers(tables: Tables, filters: Mapping[str, NDArray]) -> dict[str, C
         elif name == "fig8":
             makers[name] = partial(_during_training, rows)
         elif name == "fig9":
-            makers[name] = partial(_all_filters, filters)
+            makers[name] = partial(_all_filters, rows)
         elif name.startswith("heatmap"):
             makers[name] = partial(_heatmaps, name, rows)
-        elif EXPERIMENTS[name].labels:
-            makers[name] = partial(_by_name, name, rows)
         else:
-            makers[name] = partial(_by_number, name, rows)
+            makers[name] = partial(_by_setting, name, rows)
     return makers
 
 
-def _by_name(name: str, rows: Sequence[Row]) -> Any:
-    """Test error against a setting whose values have names."""
-    figure, axes = new_figure(8, 3.6)
-    panel, labels = axes[0, 0], EXPERIMENTS[name].labels
+def _by_setting(name: str, rows: Sequence[Row]) -> Any:
+    """Errors and time per iteration against a setting; if its values have names, the test error."""
+    labels = EXPERIMENTS[name].labels
+    panels = _PANELS[:1] if labels else _PANELS
     xs = list(dict.fromkeys(row.x for row in rows))
-    numbered = [replace(row, x=xs.index(row.x)) for row in rows]
-    for series in LOOKS:
-        _plot(panel, numbered, series, linestyle="none")
-    panel.set_xticks(range(len(xs)), [labels.get(x, x) for x in xs])
-    panel.set_xlim(-0.4, len(xs) - 0.6)
-    panel.set_xlabel(_axis_label(name))
-    error_axis(panel, "test error (%)", log="auto")
-    panel.legend(fontsize=8.5)
-    return figure
-
-
-def _by_number(name: str, rows: Sequence[Row]) -> Any:
-    """Test error, training error and time per iteration against a numerical setting."""
-    figure, axes = new_figure(12, 3.9, 1, 3)
-    xs = sorted({row.x for row in rows})
-    for panel, column, title, label in zip(
-        axes[0],
-        ("test_error", "train_error", "seconds_per_iteration"),
-        ("Test error", "Training error (not in the paper)", "Time per iteration (256 images)"),
-        ("test error (%)", "training error (%)", "seconds"),
-        strict=True,
-    ):
+    figure, axes = new_figure(*((8, 3.6) if labels else (12, 3.9)), 1, len(panels))
+    if labels:
+        rows = [replace(row, x=xs.index(row.x)) for row in rows]
+    for panel, (column, title, label) in zip(axes[0], panels, strict=True):
         for series in LOOKS:
-            if column != "seconds_per_iteration" or series != "today":  # an iteration as published
-                _plot(panel, rows, series, column)
-        panel.set_title(title)
-        if max(xs) > LOG_RATIO * min(xs):
-            panel.set_xscale("log")
-        panel.set_xticks(xs, [str(x) for x in xs])
-        panel.set_xticks([], minor=True)
+            _plot(panel, rows, series, column, **({"linestyle": "none"} if labels else {}))
+        if labels:
+            panel.set_xticks(range(len(xs)), [labels.get(x, x) for x in xs])
+            panel.set_xlim(-0.4, len(xs) - 0.6)
+        else:
+            panel.set_title(title)
+            if max(xs) > LOG_RATIO * min(xs):
+                panel.set_xscale("log")
+            panel.set_xticks(xs, [str(x) for x in xs])
+            panel.set_xticks([], minor=True)
         panel.set_xlabel(_axis_label(name))
         error_axis(panel, label, log="auto")
         panel.legend(fontsize=8.5)
@@ -116,12 +100,12 @@ def _during_training(rows: Sequence[Row]) -> Any:
     return figure
 
 
-def _all_filters(filters: Mapping[str, NDArray]) -> Any:
+def _all_filters(rows: Sequence[Row]) -> Any:
     """Fig. 9: all filters of both protocols."""
-    figure, axes = new_figure(11, 5.4, 1, len(filters))
-    for panel, (series, weights) in zip(axes[0], filters.items(), strict=True):
-        FilterDisplay(weights).plot(ax=panel)
-        panel.set_title(LOOKS[series].label)
+    figure, axes = new_figure(11, 5.4, 1, len(rows))
+    for panel, row in zip(axes[0], rows, strict=True):
+        FilterDisplay(np.asarray(row.filters)).plot(ax=panel)
+        panel.set_title(LOOKS[row.series].label)
     return figure
 
 

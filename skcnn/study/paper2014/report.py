@@ -12,8 +12,7 @@ from skcnn.study.formatting import count, percent, plus_minus, seconds
 from skcnn.study.html import Page, escape
 from skcnn.study.paper2014.experiments import COMPARED, EXPERIMENTS, QUICK
 from skcnn.study.paper2014.figures import LOOKS
-from skcnn.study.paper2014.hog import TUNED_TRAIN_ERROR_IMAGES
-from skcnn.study.paper2014.networks import n_watched
+from skcnn.study.paper2014.runs import TUNED_TRAIN_ERROR_IMAGES, n_watched
 from skcnn.study.paper2014.settings import (
     BATCH,
     IMAGE_SIDE,

@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skcnn.study.cli import add_common_arguments, run_command
 from skcnn.study.data import Images, load_images, nested_order
 from skcnn.study.figures import save_figures
 from skcnn.study.paper2014.execute import execute
-from skcnn.study.paper2014.experiments import ALIASES, EXPERIMENTS, Scope, resolve
+from skcnn.study.paper2014.experiments import ALIASES, EXPERIMENTS, list_points, resolve
 from skcnn.study.paper2014.figures import figure_makers
-from skcnn.study.paper2014.networks import FitResult
 from skcnn.study.paper2014.report import Facts, write_report
+from skcnn.study.paper2014.runs import FitResult
 from skcnn.study.paper2014.settings import Settings
 from skcnn.study.paper2014.tables import Tables, make_table, write_tables
 from skcnn.study.paper2014.verdicts import Verdict, judge
@@ -110,21 +109,16 @@ def run(
     settings = Settings(data=data, out=Path(out), seeds=seeds, n_jobs=n_jobs, quick=quick)
     reporter = Reporter(verbose)
     images = _load(settings)
-    scope = Scope(min(images.image_shape[:2]), seeds, quick)
-    points = {name: list(scope.points(name)) for name in names}
+    side = min(images.image_shape[:2])
+    points = {name: list(list_points(name, side, seeds, quick)) for name in names}
     with open_session(settings, images, reporter) as session:
         runs = [point.run for found in points.values() for point in found]
-        results = execute(runs, images, session, settings.out / "cache")
+        results = execute(runs, images, session)
     tables = {name: make_table(name, found, results) for name, found in points.items()}
     most_frequent = np.unique(images.y_test, return_counts=True)[1].max()
     chance = 100 * (1 - most_frequent / len(images.y_test))
     verdicts = judge(tables, len(images.y_test), chance)
-    filters: dict[str, NDArray] = {}
-    for point in points.get("fig9", []):  # of the first seed
-        filters.setdefault(point.series, np.asarray(results[point.run].filters))
-    figures = save_figures(
-        figure_makers(tables, filters), settings.out / "pictures", reporter, dpi=DPI
-    )
+    figures = save_figures(figure_makers(tables), settings.out / "pictures", reporter, dpi=DPI)
     write_tables(tables, settings.out / "tables")
     fits = [result for result in results.values() if isinstance(result, FitResult)]
     facts = Facts(

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skcnn.classifier import ConvNetClassifier
-from skcnn.engine.training.schedules import one_cycle
 from skcnn.study.cli import StudySettings
 from skcnn.study.published import TABLE2_SECONDS
 
@@ -139,17 +138,6 @@ def today_classifier(**changes: Any) -> ConvNetClassifier:
     'adam'
     """
     return ConvNetClassifier(**{**TODAY, **changes})
-
-
-@dataclass(frozen=True)
-class OneCycle:
-    """One-cycle schedule over a known number of steps, for `partial_fit`: step -> rate."""
-
-    highest: float
-    steps: int
-
-    def __call__(self, step: int) -> float:
-        return self.highest * one_cycle(step, step / self.steps)
 
 
 def paper_pixels(X: NDArray, largest: float = GREY_LEVELS - 1) -> NDArray[np.float32]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from skcnn.study.paper2014.execute import Results
 from skcnn.study.paper2014.experiments import EXPERIMENTS, Point
-from skcnn.study.paper2014.networks import Checkpoint, FitResult, TimingResult
+from skcnn.study.paper2014.runs import Checkpoint, FitResult, Results, TimingResult
 from skcnn.study.store import write_csv
 
 
@@ -33,6 +32,7 @@ class Row:
     seconds_per_iteration: float | None = None
     fit_seconds: float | None = None
     neighbour_correlation: float | None = None  # of the filters, in Fig. 9
+    filters: Any = None  # of the first seed, in Fig. 9
 
 
 Tables = dict[str, list[Row]]  # by experiment
@@ -53,30 +53,25 @@ def make_table(experiment: str, points: Iterable[Point], results: Results) -> li
         if experiment == "fig8":
             curves = zip(*(result.curve for result in found), strict=True)
             rows += [_row(series, at[0].iteration, at) for at in curves]
-        else:
-            row = _row(
-                series,
-                x,
-                found,
-                seconds_per_iteration=times.get(x),
-                fit_seconds=float(np.mean([result.fit_seconds for result in found])),
-            )
-            if experiment == "fig9":
-                row = replace(row, neighbour_correlation=neighbour_correlation(found[0].filters))
-            rows.append(row)
+            continue
+        others: dict[str, Any] = {"fit_seconds": float(np.mean([r.fit_seconds for r in found]))}
+        if series == "published":
+            others["seconds_per_iteration"] = times.get(x)
+        if experiment == "fig9":
+            others["filters"] = found[0].filters
+            others["neighbour_correlation"] = neighbour_correlation(found[0].filters)
+        rows.append(_row(series, x, found, **others))
     return rows
 
 
-def _row(
-    series: str, x: Any, found: Sequence[FitResult | Checkpoint], **others: float | None
-) -> Row:
+def _row(series: str, x: Any, found: Sequence[FitResult | Checkpoint], **others: Any) -> Row:
     """Means and standard deviations over the seeds."""
-    test, train = ([getattr(r, name) for r in found] for name in ("test_error", "train_error"))
-    if len(found) > 1:
-        others["test_error_sd"] = float(np.std(test, ddof=1))
-        others["train_error_sd"] = float(np.std(train, ddof=1))
-    errors = {"test_error": float(np.mean(test)), "train_error": float(np.mean(train))}
-    return Row(series, x, len(found), **errors, **others)
+    for name in ("test_error", "train_error"):
+        errors = [getattr(result, name) for result in found]
+        others[name] = float(np.mean(errors))
+        if len(found) > 1:
+            others[f"{name}_sd"] = float(np.std(errors, ddof=1))
+    return Row(series, x, len(found), **others)
 
 
 def paper_rows(experiment: str) -> list[Row]:
@@ -110,12 +105,13 @@ def neighbour_correlation(filters: Any) -> float:
 def write_tables(tables: Tables, folder: Path) -> None:
     """Write a CSV file for each experiment. Where x is a pair, it takes two columns."""
     for experiment, rows in tables.items():
-        columns = [c.name for c in fields(Row) if any(getattr(r, c.name) is not None for r in rows)]
-        names = {"x": EXPERIMENTS[experiment].x_names}
+        names = [field.name for field in fields(Row) if field.name != "filters"]
+        names = [name for name in names if any(getattr(row, name) is not None for row in rows)]
+        header = {name: (name,) for name in names} | {"x": EXPERIMENTS[experiment].x_names}
         write_csv(
             folder / f"{experiment}.csv",
-            [name for column in columns for name in names.get(column, (column,))],
-            ([cell for c in columns for cell in _cells(getattr(row, c))] for row in rows),
+            [column for columns in header.values() for column in columns],
+            ([cell for name in names for cell in _cells(getattr(row, name))] for row in rows),
         )
 
 

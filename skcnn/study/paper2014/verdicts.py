@@ -9,18 +9,18 @@ without such a difference are judged by the thresholds below.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
 
 from skcnn.study import published
-from skcnn.study.formatting import count
-from skcnn.study.paper2014.experiments import COMPARED
-from skcnn.study.paper2014.hog import HOG_2014, HOG_TUNED
-from skcnn.study.paper2014.networks import n_watched
+from skcnn.study.formatting import count, listing
+from skcnn.study.paper2014.experiments import COMPARED, EXPERIMENTS
+from skcnn.study.paper2014.runs import HOG_2014, HOG_TUNED, n_watched
 from skcnn.study.paper2014.tables import Tables, curve
 from skcnn.study.statistics import error_standard_error, exceeds_noise
 
@@ -28,8 +28,8 @@ HOLDS, FAILS, UNCLEAR = "holds", "does not hold", "inconclusive"
 REPRODUCED = 0.7  # points of test error within which a number is reproduced
 FAR_WORSE = 3  # times the error
 FAR_FROM_GUESSING = 0.25  # share of the gain over guessing that mini-batches bring
-NOISE, SMOOTH = 0.2, 0.5  # correlations of neighbouring weights: noise below, smooth above
 MORE_REGIONS, MORE_FILTERS = 1.2, 1.5  # times the mean error of fewer ones
+NOISE, SMOOTH = 0.2, 0.5  # correlations of neighbouring weights: noise below, smooth above
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class Errors:
     def __init__(
         self, tables: Tables, experiment: str, series: str, n_test: int, chance: float = 90.0
     ):
-        self.tables, self.series, self.n_test, self.chance = tables, series, n_test, chance
+        self.tables, self.experiment, self.series = tables, experiment, series
+        self.n_test, self.chance = n_test, chance
         self.rows = {row.x: row for row in tables[experiment] if row.series == series}
         self.test = curve(tables[experiment], series)
         self.train = curve(tables[experiment], series, "train_error")
@@ -77,6 +78,14 @@ class Errors:
         noise = self.standard_error(x, column), self.standard_error(y, column)
         return exceeds_noise(getattr(self.rows[x], column) - getattr(self.rows[y], column), *noise)
 
+    def __str__(self) -> str:
+        values = ", ".join(f"{x}: {error:.2f} %" for x, error in self.test.items())
+        return f"{values}; lowest at {self.best}"
+
+
+_Check = Callable[..., Finding]
+_CLAIMS: list[tuple[str, str, bool, _Check]] = []  # experiment, claim, is_conclusion, check
+
 
 def judge(tables: Tables, n_test: int, chance: float = 90.0) -> list[Verdict]:
     """A verdict on each claim for which there are tables.
@@ -84,38 +93,66 @@ def judge(tables: Tables, n_test: int, chance: float = 90.0) -> list[Verdict]:
     `chance` is the error in percent of always guessing the most frequent class.
     """
     verdicts = []
-    for experiment, text, check, is_conclusion in _CLAIMS:
+    for experiment in tables:
         source = "fig11" if experiment == "fig10" else experiment  # HOG is compared with the CNN
-        if experiment in tables and source in tables:
-            published, today = (check(Errors(tables, source, p, n_test, chance)) for p in COMPARED)
-            verdicts.append(Verdict(experiment, text, published, today, is_conclusion))
+        for name, text, is_conclusion, check in _CLAIMS:
+            if name == experiment and source in tables:
+                as_published, today = (
+                    check(Errors(tables, source, series, n_test, chance)) for series in COMPARED
+                )
+                verdicts.append(Verdict(name, text, as_published, today, is_conclusion))
     return verdicts
 
 
+def _claim(
+    experiment: str, text: str, *, is_conclusion: bool = True, **settings: Any
+) -> Callable[[_Check], _Check]:
+    """Decorate the function that checks a claim, given errors and the settings."""
+
+    def add(check: _Check) -> _Check:
+        _CLAIMS.append((experiment, text, is_conclusion, partial(check, **settings)))
+        return check
+
+    return add
+
+
+def _finding(text: str, *, holds: bool, fails: bool) -> Finding:
+    return Finding(FAILS if fails else HOLDS if holds else UNCLEAR, text)
+
+
+@_claim("table2", "Without a hidden layer, the test error is 2.69 %.", is_conclusion=False)
 def _default_error(errors: Errors) -> Finding:
     difference = errors.test["none"] - published.DEFAULT_TEST_ERROR
-    side = "higher" if difference > 0 else "lower"
-    return Finding(
-        HOLDS if abs(difference) <= REPRODUCED else FAILS,
-        f"{errors.test['none']:.2f} %, {abs(difference):.2f} points {side}",
-    )
+    text = f"{errors.test['none']:.2f} %, {abs(difference):.2f} points "
+    near = abs(difference) <= REPRODUCED
+    return _finding(text + ("higher" if difference > 0 else "lower"), holds=near, fails=not near)
 
 
+@_claim("table2", "Hidden layers lower it, to between 1.73 and 1.93 %.")
 def _hidden_layer(errors: Errors) -> Finding:
     hidden = {x: error for x, error in errors.test.items() if x != "none"}
     lower = [x for x in hidden if hidden[x] < errors.test["none"]]
     significant = [x for x in hidden if errors.worse("none", x)]
-    status = HOLDS if len(significant) == len(hidden) else UNCLEAR
-    if not lower or any(errors.worse(x, "none") for x in hidden):
-        status = FAILS
-    return Finding(
-        status,
+    return _finding(
         f"{errors.test['none']:.2f} % without hidden layers, {min(hidden.values()):.2f} to "
         f"{max(hidden.values()):.2f} % with them; lower in {len(lower)} of {len(hidden)} networks, "
         f"significantly in {len(significant)}",
+        holds=len(significant) == len(hidden),
+        fails=not lower or any(errors.worse(x, "none") for x in hidden),
     )
 
 
+@_claim("fig4", "More than 64 filters raise the test error (256: 6.25 %).")
+def _more_filters(errors: Errors) -> Finding:
+    return _finding(
+        str(errors),
+        holds=errors.worse(128, 64) and errors.worse(256, 64),
+        fails=errors.test[256] <= errors.test[64] or errors.worse(64, 128),
+    )
+
+
+@_claim("table2", "Two hidden layers overfit.", x="10", y="32-16", unit="neurons")
+@_claim("fig4", "The cause of this rise is overfitting.", x=64, y=256, unit="filters")
 def _overfitting(errors: Errors, x: Any, y: Any, unit: str) -> Finding:
     """Whether from x to y the test error rises while the training error does not."""
     text = (
@@ -128,9 +165,10 @@ def _overfitting(errors: Errors, x: Any, y: Any, unit: str) -> Finding:
         return Finding(FAILS, f"{text}; the training error rises too: not overfitting")
     if not errors.worse(y, x):
         return Finding(UNCLEAR, f"{text}; the test error does not rise significantly")
-    return Finding(HOLDS if errors.train[y] <= errors.train[x] else UNCLEAR, text)
+    return _finding(text, holds=errors.train[y] <= errors.train[x], fails=False)
 
 
+@_claim("fig2", "Filters of 9 to 13 pixels have the lowest error.")
 def _filter_size(errors: Errors) -> Finding:
     inside = {x: error for x, error in errors.test.items() if 9 <= x <= 13}
     outside = {x: error for x, error in errors.test.items() if x not in inside}
@@ -140,6 +178,7 @@ def _filter_size(errors: Errors) -> Finding:
     return _minimum(errors, claimed=apart, denied=denied)
 
 
+@_claim("fig6", "The error is U-shaped, with its minimum at 2 x 2 regions.")
 def _pooling_regions(errors: Errors) -> Finding:
     denied = errors.best in errors.ends or errors.worse(2, errors.best)
     return _minimum(errors, claimed=errors.best == 2, denied=denied)
@@ -148,174 +187,119 @@ def _pooling_regions(errors: Errors) -> Finding:
 def _minimum(errors: Errors, *, claimed: bool, denied: bool) -> Finding:
     """Whether the minimum is where it is claimed to be, and both ends are significantly higher."""
     worse = [x for x in errors.ends if errors.worse(x, errors.best)]
-    status = FAILS if denied else HOLDS if claimed and len(worse) == 2 else UNCLEAR
     where = ["at neither end", f"only at {', '.join(map(str, worse))}", "at both ends"][len(worse)]
-    return Finding(status, f"{_listed(errors)}; significantly higher {where}")
+    text = f"{errors}; significantly higher {where}"
+    return _finding(text, holds=claimed and len(worse) == 2, fails=denied)
 
 
-def _more_filters(errors: Errors) -> Finding:
-    status = HOLDS if errors.worse(128, 64) and errors.worse(256, 64) else UNCLEAR
-    if errors.test[256] <= errors.test[64] or errors.worse(64, 128):
-        status = FAILS
-    return Finding(status, _listed(errors))
-
-
+@_claim("sec5.5", "A sigmoid output (59.62 %) is far worse than softmax.")
 def _sigmoid_output(errors: Errors) -> Finding:
     softmax, sigmoid = errors.test["softmax"], errors.test["sigmoid"]
     far = errors.worse("sigmoid", "softmax") and sigmoid > FAR_WORSE * softmax
-    return Finding(HOLDS if far else FAILS, f"softmax {softmax:.2f} %, sigmoid {sigmoid:.2f} %")
+    return _finding(f"softmax {softmax:.2f} %, sigmoid {sigmoid:.2f} %", holds=far, fails=not far)
 
 
+@_claim("sec5.5", "Five steps of full-batch gradient descent are close to guessing (90.2 %).")
 def _gradient_descent(errors: Errors) -> Finding:
     error, mini_batches = errors.test["gradient descent"], errors.test["softmax"]
     gain, full_gain = errors.chance - error, errors.chance - mini_batches
-    status = UNCLEAR if gain < FAR_FROM_GUESSING * full_gain else FAILS
-    if not exceeds_noise(gain, errors.standard_error("gradient descent")):
-        status = HOLDS
-    return Finding(
-        status,
+    guessing = not exceeds_noise(gain, errors.standard_error("gradient descent"))
+    return _finding(
         f"{error:.1f} % (guessing: {errors.chance:.0f} %); mini-batches: {mini_batches:.2f} %",
+        holds=guessing,
+        fails=not guessing and gain >= FAR_FROM_GUESSING * full_gain,
     )
 
 
+@_claim("fig8", "The error falls fast at first, then ever more slowly.")
 def _over_time(errors: Errors) -> Finding:
     xs = list(errors.test)
     start, half, end = xs[0], xs[len(xs) // 2], xs[-1]
     first, middle, last = (errors.test[x] for x in (start, half, end))
-    slower = first - middle > middle - last
-    return Finding(
-        HOLDS if slower and not errors.worse(end, half) else FAILS,
+    slower = first - middle > middle - last and not errors.worse(end, half)
+    return _finding(
         f"{first:.1f} % after {start} iterations, {middle:.2f} % halfway, {last:.2f} % at the end",
+        holds=slower,
+        fails=not slower,
     )
 
 
+@_claim("fig9", "The filters learn to recognise parts of digits.")
 def _smooth_filters(errors: Errors) -> Finding:
     (value,) = curve(list(errors.rows.values()), errors.series, "neighbour_correlation").values()
-    return Finding(
-        FAILS if value < NOISE else HOLDS if value > SMOOTH else UNCLEAR,
+    return _finding(
         f"correlation of neighbouring weights {value:.2f} (0: noise; near 1: smooth shapes)",
+        holds=value > SMOOTH,
+        fails=value < NOISE,
     )
 
 
+@_claim("heatmap1", "After three hours, more than 3 x 3 regions are worse.")
 def _heatmap_regions(errors: Errors) -> Finding:
-    few, many = _mean(errors.test, 0, (1, 2, 3)), _mean(errors.test, 0, (4, 5, 6))
-    return Finding(
-        HOLDS if many > MORE_REGIONS * few else FAILS,
-        f"mean {few:.2f} % with 1 to 3 regions per side, {many:.2f} % with 4 to 6; "
-        f"{_rank_correlation(errors, published.HEATMAP_REGIONS_SIZES)}",
-    )
+    return _heatmap(errors, 0, (1, 2, 3), (4, 5, 6), MORE_REGIONS, "regions per side")
 
 
+@_claim("heatmap2", "After three hours, many filters are far worse.")
 def _heatmap_filters(errors: Errors) -> Finding:
-    few, many = _mean(errors.test, 1, (32,)), _mean(errors.test, 1, (256,))
-    return Finding(
-        HOLDS if many > MORE_FILTERS * few else FAILS,
-        f"mean {few:.2f} % with 32 filters, {many:.2f} % with 256 (training error "
-        f"{_mean(errors.train, 1, (256,)):.2f} %); "
-        f"{_rank_correlation(errors, published.HEATMAP_SIZES_FILTERS)}",
+    return _heatmap(errors, 1, (32,), (256,), MORE_FILTERS, "filters")
+
+
+def _heatmap(
+    errors: Errors, place: int, few: Sequence[int], many: Sequence[int], factor: float, unit: str
+) -> Finding:
+    """Whether the mean error of cells with many units is more than `factor` times that with few."""
+    low, high, train = (
+        np.mean([error for x, error in cells.items() if x[place] in values])
+        for cells, values in ((errors.test, few), (errors.test, many), (errors.train, many))
+    )
+    paper = EXPERIMENTS[errors.experiment].published["test_error"]
+    new = [errors.test[x] for x in paper]
+    agreement = "all cells are equal"
+    if len(set(new)) > 1:
+        correlation = spearmanr(new, list(paper.values())).statistic
+        agreement = f"rank correlation with the paper's cells {correlation:.2f}"
+    return _finding(
+        f"mean {low:.2f} % with {listing(few)} {unit}, {high:.2f} % with {listing(many)} (training "
+        f"error {train:.2f} %); {agreement}",
+        holds=high > factor * low,
+        fails=high <= factor * low,
     )
 
 
-def _mean(cells: Mapping[tuple[int, int], float], place: int, values: Iterable[int]) -> float:
-    """Mean over the cells of a heatmap in which one of the two settings has one of these values."""
-    return float(np.mean([error for x, error in cells.items() if x[place] in values]))
-
-
-def _rank_correlation(errors: Errors, columns: Mapping[str, Mapping[Any, float]]) -> str:
-    """Agreement with the order of the paper's cells."""
-    paper = columns["test_error"]
-    new = [errors.test[x] for x in paper]
-    if len(set(new)) == 1:
-        return "all cells are equal"
-    correlation = spearmanr(new, list(paper.values())).statistic
-    return f"rank correlation with the paper's cells {correlation:.2f}"
-
-
+@_claim("fig11", "More training images raise the CNN's training error and lower its test error.")
 def _training_images(errors: Errors) -> Finding:
     few, many = errors.ends
-    seen = errors.test[many] < errors.test[few] and errors.train[many] > errors.train[few]
-    significant = errors.worse(few, many) and errors.worse(many, few, "train_error")
-    return Finding(
-        HOLDS if significant else UNCLEAR if seen else FAILS,
-        f"from {few} to {many} % of the images: test error {errors.test[few]:.2f} to "
-        f"{errors.test[many]:.2f} %, training error {errors.train[few]:.2f} to "
-        f"{errors.train[many]:.2f} %",
+    test, train = errors.test, errors.train
+    return _finding(
+        f"from {few} to {many} % of the images: test error {test[few]:.2f} to {test[many]:.2f} %, "
+        f"training error {train[few]:.2f} to {train[many]:.2f} %",
+        holds=errors.worse(few, many) and errors.worse(many, few, "train_error"),
+        fails=test[many] >= test[few] or train[many] <= train[few],
     )
 
 
-def _hog(errors: Errors) -> Finding:
-    return _against(errors, HOG_2014 if errors.series == "published" else HOG_TUNED)
-
-
-def _against(cnn: Errors, variant: str) -> Finding:
-    """Whether the CNN has the lower error at every share that HOG has, too."""
+@_claim(
+    "fig10",
+    "The CNN also has a lower error than a tuned HOG (not in the paper).",
+    is_conclusion=False,
+    rival=HOG_TUNED,
+)
+@_claim(
+    "fig10", "HOG is obsolete: the CNN has the lower error at every share of the training images."
+)
+def _hog(cnn: Errors, rival: str = HOG_2014) -> Finding:
+    """Whether the CNN has the lower error at every share; today, the rival is the tuned HOG."""
+    variant = rival if cnn.series == "published" else HOG_TUNED
     hog = Errors(cnn.tables, "fig10", variant, cnn.n_test)
     shares = [share for share in cnn.test if share in hog.test]
     leads = [hog.test[x] - cnn.test[x] for x in shares]
     noise = [(cnn.standard_error(x), hog.standard_error(x)) for x in shares]
     ahead = sum(lead > 0 for lead in leads)
-    clear = all(exceeds_noise(lead, *errors) for lead, errors in zip(leads, noise, strict=True))
-    behind = any(exceeds_noise(-lead, *errors) for lead, errors in zip(leads, noise, strict=True))
     shown = dict.fromkeys(shares[place] for place in (0, len(shares) // 2, -1) if shares)
     pairs = ", ".join(f"{cnn.test[x]:.2f} and {hog.test[x]:.2f} % at {x} %" for x in shown)
-    return Finding(
-        FAILS if behind or not ahead else HOLDS if clear else UNCLEAR,
+    return _finding(
         f"CNN ahead at {ahead} of {count(len(shares), 'share')} (CNN and {variant}: {pairs})",
+        holds=all(exceeds_noise(lead, *errors) for lead, errors in zip(leads, noise, strict=True)),
+        fails=not ahead
+        or any(exceeds_noise(-lead, *errors) for lead, errors in zip(leads, noise, strict=True)),
     )
-
-
-def _listed(errors: Errors) -> str:
-    values = ", ".join(f"{x}: {error:.2f} %" for x, error in errors.test.items())
-    return f"{values}; lowest at {errors.best}"
-
-
-class _Claim(NamedTuple):
-    """A claim of the paper, and the function that checks it."""
-
-    experiment: str
-    text: str
-    check: Callable[[Errors], Finding]
-    is_conclusion: bool = True
-
-
-_CLAIMS = [
-    _Claim("table2", "Without a hidden layer, the test error is 2.69 %.", _default_error, False),
-    _Claim("table2", "Hidden layers lower it, to between 1.73 and 1.93 %.", _hidden_layer),
-    _Claim(
-        "table2", "Two hidden layers overfit.", lambda e: _overfitting(e, "10", "32-16", "neurons")
-    ),
-    _Claim("fig2", "Filters of 9 to 13 pixels have the lowest error.", _filter_size),
-    _Claim("fig4", "More than 64 filters raise the test error (256: 6.25 %).", _more_filters),
-    _Claim(
-        "fig4",
-        "The cause of this rise is overfitting.",
-        lambda e: _overfitting(e, 64, 256, "filters"),
-    ),
-    _Claim("fig6", "The error is U-shaped, with its minimum at 2 x 2 regions.", _pooling_regions),
-    _Claim("sec5.5", "A sigmoid output (59.62 %) is far worse than softmax.", _sigmoid_output),
-    _Claim(
-        "sec5.5",
-        "Five steps of full-batch gradient descent are close to guessing (90.2 %).",
-        _gradient_descent,
-    ),
-    _Claim("fig8", "The error falls fast at first, then ever more slowly.", _over_time),
-    _Claim("fig9", "The filters learn to recognise parts of digits.", _smooth_filters),
-    _Claim("heatmap1", "After three hours, more than 3 x 3 regions are worse.", _heatmap_regions),
-    _Claim("heatmap2", "After three hours, many filters are far worse.", _heatmap_filters),
-    _Claim(
-        "fig10",
-        "HOG is obsolete: the CNN has the lower error at every share of the training images.",
-        _hog,
-    ),
-    _Claim(
-        "fig10",
-        "The CNN also has a lower error than a tuned HOG (not in the paper).",
-        lambda e: _against(e, HOG_TUNED),
-        False,
-    ),
-    _Claim(
-        "fig11",
-        "More training images raise the CNN's training error and lower its test error.",
-        _training_images,
-    ),
-]

@@ -1,35 +1,42 @@
-"""Runs of the paper's network: one training, or the time of one iteration."""
+"""One run: a training of the paper's network, the time of its iterations, or HOG and an SVM."""
 
 from __future__ import annotations
 
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.svm import SVC
 
 from skcnn.classifier import ConvNetClassifier
 from skcnn.engine.reader import mean_and_scale
-from skcnn.study.data import Images, nested_order
+from skcnn.engine.training.schedules import one_cycle
+from skcnn.hog import HOGTransformer, make_hog_svc
+from skcnn.study.data import Images, nested_order, share_of
 from skcnn.study.paper2014.settings import (
     BATCH,
     NETWORK,
     PROTOCOLS,
     QUARTER_HOUR,
     TEN_HOURS,
-    THREE_HOURS,
     TODAY,
     TODAY_GD_RATE,
-    OneCycle,
     paper_pixels,
 )
 
 CHUNK = 30  # iterations per call of partial_fit: a few megabytes of images
 MIN_INTERVAL = 4  # iterations between two points of an error curve
 TIMED_ITERATIONS = 8
+HOG_2014, HOG_TUNED = "HOG of 2014", "HOG tuned"
+TUNED_TRAIN_ERROR_IMAGES = 1_000  # the tuned SVC takes milliseconds per image
+# The paper names neither its HOG nor its SVM, only MATLAB. These are the defaults of MATLAB's
+# extractHOGFeatures. The SVM is linear and tolerates few errors on the training images, as the
+# paper reports none on small training sets.
+HOG_SETTINGS: dict[str, Any] = {"pixels_per_cell": 8, "cells_per_block": 2, "orientations": 9}
 
 
 @dataclass(frozen=True)
@@ -62,12 +69,6 @@ class FitResult:
         """The result from its fields in JSON."""
         return cls(curve=tuple(Checkpoint(**point) for point in curve), **fields)
 
-    def at(self, iteration: int) -> FitResult:
-        """The result of the run that ends at this checkpoint."""
-        point = next(point for point in self.curve if point.iteration == iteration)
-        errors = point.train_error, point.test_error
-        return FitResult(*errors, point.seconds, iteration * BATCH, self.parameters, (point,))
-
 
 @dataclass(frozen=True)
 class TimingResult:
@@ -98,31 +99,16 @@ class CNNRun:
     kind: ClassVar = "network"
     restore: ClassVar = FitResult.restore
 
-    def checkpoints(self) -> tuple[int, ...]:
+    def checkpoints(self) -> list[int]:
         """The iterations, besides the last, after which the errors are measured.
 
-        Every quarter of an hour for a curve (less often in a quick run); after three hours in a
-        ten-hour run of which the heatmaps need this beginning.
+        Every quarter of an hour for a curve, less often in a quick run.
         """
-        if self.curve:
-            step = max(MIN_INTERVAL, QUARTER_HOUR * self.iterations / TEN_HOURS)
-            points = {max(1, round(step * k)) for k in range(1, round(self.iterations / step) + 1)}
-        else:
-            in_heatmap = self.protocol == "published" and not self.hidden and self.share == 100
-            points = {THREE_HOURS} if in_heatmap else set()
-        return tuple(sorted(at for at in points if at < self.iterations))
-
-    def is_beginning_of(self, other: object) -> bool:
-        """Whether `other` has a checkpoint at which it is where this run ends.
-
-        Today's learning rate depends on when the training will end; the paper's does not.
-        """
-        return (
-            isinstance(other, CNNRun)
-            and self.protocol != "today"
-            and self.iterations in other.checkpoints()
-            and other == replace(self, iterations=other.iterations, curve=other.curve)
-        )
+        if not self.curve:
+            return []
+        step = max(MIN_INTERVAL, QUARTER_HOUR * self.iterations / TEN_HOURS)
+        points = {max(1, round(step * k)) for k in range(1, round(self.iterations / step) + 1)}
+        return sorted(at for at in points if at < self.iterations)
 
     def cost(self, images: Images) -> float:
         """Approximate seconds on one core."""
@@ -151,8 +137,26 @@ class TimingRun:
         return 1.0
 
 
-class InterruptedTrainingError(RuntimeError):
-    """Ctrl-C ended a training early: the result must not be stored."""
+@dataclass(frozen=True)
+class HOGRun:
+    """One fit of an SVC on HOG features."""
+
+    variant: str  # HOG_2014 or HOG_TUNED
+    share: int  # percent of the training images
+    seed: int = 0
+
+    kind: ClassVar = "hog"
+    restore: ClassVar = FitResult.restore
+
+    def cost(self, images: Images) -> float:
+        """Approximate seconds on one core."""
+        n_train = share_of(len(images.y_train), self.share)
+        factor = 12.0 if self.variant == HOG_TUNED else 1.0
+        return factor * (25 * (n_train / 60_000) ** 1.7 + len(images.y_test) * n_train * 1e-8)
+
+
+Run = CNNRun | HOGRun | TimingRun
+Results = dict[Run, Any]  # FitResult; of a TimingRun, TimingResult
 
 
 def classifier(run: CNNRun, n_jobs: int | None) -> ConvNetClassifier:
@@ -168,13 +172,13 @@ def classifier(run: CNNRun, n_jobs: int | None) -> ConvNetClassifier:
         "random_state": run.seed,
         "n_jobs": n_jobs,
     }
-    if run.protocol == "today":
-        steps = run.iterations * BATCH // TODAY["batch_size"]
-        settings["learning_rate"] = OneCycle(TODAY["learning_rate_init"], steps)
     if run.full_batch:
         settings["solver"] = "gd"
-        if run.protocol == "today":
-            settings |= {"learning_rate": "constant", "learning_rate_init": TODAY_GD_RATE}
+    if run.protocol == "today" and run.full_batch:
+        settings |= {"learning_rate": "constant", "learning_rate_init": TODAY_GD_RATE}
+    elif run.protocol == "today":  # partial_fit does not know the number of steps
+        rate, steps = TODAY["learning_rate_init"], run.iterations * BATCH // TODAY["batch_size"]
+        settings["learning_rate"] = lambda step: rate * one_cycle(step, step / steps)
     return ConvNetClassifier(**PROTOCOLS[run.protocol] | settings)
 
 
@@ -182,7 +186,7 @@ def train(run: CNNRun, images: Images, checkpoints: Sequence[int] = ()) -> FitRe
     """Train a network for exactly ``run.iterations`` iterations, on one thread.
 
     The errors are measured after each of the `checkpoints` (iterations) and at the end. Raises
-    `InterruptedTrainingError` if Ctrl-C ended the training early.
+    KeyboardInterrupt if Ctrl-C ended the training early.
     """
     order = training_order(images, run.share, run.seed)
     scaled = _pixel_scaling(run, images.X_train, order)
@@ -207,10 +211,7 @@ def train(run: CNNRun, images: Images, checkpoints: Sequence[int] = ()) -> FitRe
         done += count
         seen = done * (len(order) if run.full_batch else BATCH)
         if net.t_ != seen:  # on Ctrl-C, partial_fit keeps the weights so far and returns
-            raise InterruptedTrainingError(
-                f"Training ended after {net.t_:,} of {seen:,} images, by Ctrl-C. "
-                "Run the command again to repeat this training."
-            )
+            raise KeyboardInterrupt(f"Training ended after {net.t_:,} of {seen:,} images.")
         if done == until:
             train_error = 100 * (1 - net.score(X_watched, y_watched))
             test_error = 100 * (1 - net.score(X_test, images.y_test))
@@ -242,6 +243,36 @@ def time_iteration(run: TimingRun, images: Images, n_jobs: int | None) -> Timing
     return TimingResult(statistics.median(rounds) / TIMED_ITERATIONS)
 
 
+def hog_features(variant: str, images: Images, n_jobs: int | None) -> tuple[NDArray, NDArray]:
+    """Features (n, n_features), float32, of all training images and all test images."""
+    if variant == HOG_TUNED:
+        hog = make_hog_svc(n_jobs=n_jobs)["hog"]
+    else:
+        largest = max(1, min(images.image_shape[:2]) // HOG_SETTINGS["cells_per_block"])
+        cell = min(HOG_SETTINGS["pixels_per_cell"], largest)  # a block must fit
+        hog = HOGTransformer(**HOG_SETTINGS | {"pixels_per_cell": cell}, n_jobs=n_jobs)
+    return hog.fit_transform(images.X_train), hog.transform(images.X_test)
+
+
+def fit_svc(run: HOGRun, features: tuple[NDArray, NDArray], images: Images) -> FitResult:
+    """Fit an SVC on the run's share of the training images, given the features of all images."""
+    train, test = features
+    order = training_order(images, run.share, run.seed)
+    tuned = run.variant == HOG_TUNED
+    svc = make_hog_svc()["svc"] if tuned else SVC(kernel="linear", C=1.0)
+    begin = time.perf_counter()
+    svc.fit(train[order], images.y_train[order])
+    seconds = time.perf_counter() - begin
+    most = TUNED_TRAIN_ERROR_IMAGES if tuned else len(order)
+    watched = order[: min(most, n_watched(len(images.y_test)))]
+    return FitResult(
+        100 * (1 - svc.score(train[watched], images.y_train[watched])),
+        100 * (1 - svc.score(test, images.y_test)),
+        seconds,
+        len(order),
+    )
+
+
 def training_order(images: Images, share: int, seed: int) -> NDArray[np.intp]:
     """Indices of a share of the training images (in percent), in random order."""
     order = nested_order(images.y_train, seed)
@@ -251,11 +282,6 @@ def training_order(images: Images, share: int, seed: int) -> NDArray[np.intp]:
 def n_watched(n_test: int) -> int:
     """The largest number of training images on which the training error is measured."""
     return max(1, n_test // 2)
-
-
-def share_of(n: int, share: int) -> int:
-    """`share` percent of n, at least 1."""
-    return max(1, round(n * share / 100))
 
 
 def _pixel_scaling(
