@@ -5,7 +5,7 @@ Figures share runs (the default network above all); `execute` makes equal runs o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,12 +33,7 @@ class Experiment:
     hog: Mapping[str, Sequence[int]] = field(default_factory=dict)  # shares in percent by variant
     published: Mapping[str, Mapping[Any, float]] = field(default_factory=dict)  # by column and x
     labels: Mapping[str, str] = field(default_factory=dict)  # of values of x that are names
-    series: Mapping[str, Callable[[CNNRun], CNNRun]] = field(
-        default_factory=lambda: {
-            "published": lambda run: run,
-            "today": lambda run: replace(run, protocol="today"),
-        }
-    )
+    series: tuple[str, ...] = COMPARED  # protocols; "longer": published, twice the iterations
 
     @property
     def heading(self) -> str:
@@ -69,9 +64,14 @@ def list_points(
             for seed in range(1 if share == 100 else seeds):  # 100 %: no randomness
                 yield Point(variant, share, HOGRun(variant, share, seed))
     for x, changes in experiment.settings.items():
-        for series, change in experiment.series.items():
+        for series in experiment.series:
             for seed in range(seeds):
-                run = _adapt(change(CNNRun(seed=seed, **changes)), side, quick)
+                run = CNNRun(seed=seed, **changes)
+                if series == "longer":
+                    run = replace(run, iterations=2 * run.iterations)
+                else:
+                    run = replace(run, protocol=series)
+                run = _adapt(run, side, quick)
                 yield Point(series, x, run)
         if "seconds_per_iteration" in experiment.published:
             timing = TimingRun(run.filter_size, run.n_filters, run.pool_regions, run.hidden)
@@ -268,11 +268,7 @@ EXPERIMENTS = {
             "sigmoid": _SIGMOID,
             "gradient descent": _GRADIENT_DESCENT,
         },
-        series={
-            "published": lambda run: run,
-            "last commit": lambda run: replace(run, protocol="last commit"),
-            "longer": lambda run: replace(run, iterations=2 * run.iterations),
-        },
+        series=("published", "last commit", "longer"),
         published={"test_error": published.REASONS},
         labels={
             "none": "no hidden layer",

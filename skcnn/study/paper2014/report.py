@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from skcnn.displays._common import BLUE, GREY, VERMILION
@@ -12,7 +11,7 @@ from skcnn.study.formatting import count, percent, plus_minus, seconds
 from skcnn.study.html import Page, escape
 from skcnn.study.paper2014.experiments import COMPARED, EXPERIMENTS, QUICK
 from skcnn.study.paper2014.figures import LOOKS
-from skcnn.study.paper2014.runs import TUNED_TRAIN_ERROR_IMAGES, n_watched
+from skcnn.study.paper2014.runs import TUNED_TRAIN_ERROR_IMAGES, FitResult, Results, n_watched
 from skcnn.study.paper2014.settings import (
     BATCH,
     IMAGE_SIDE,
@@ -23,52 +22,34 @@ from skcnn.study.paper2014.settings import (
 )
 from skcnn.study.paper2014.tables import Row, Tables, curve
 from skcnn.study.paper2014.verdicts import FAILS, HOLDS, UNCLEAR, Finding, Verdict
-from skcnn.study.provenance import Environment
+from skcnn.study.provenance import Environment, environment, reproducing_command
 from skcnn.study.published import DEFAULT_TEST_ERROR
 
 _MARKS = {HOLDS: ("✓", BLUE), FAILS: ("✗", VERMILION), UNCLEAR: ("?", GREY)}
 _MEASURES = {"test_error": "test", "train_error": "train", "seconds_per_iteration": "s"}
-_SHORT = {  # names of series in the heads of tables
-    "published": "rerun",
-    "HOG of 2014": "2014",
-    "HOG tuned": "tuned",
-    "last commit": "commit",
-    "longer": "twice",
-}
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the report says about how the rerun was made."""
-
-    images: Images
-    settings: Settings
-    environment: Environment
-    command: str  # that makes the report again
-    n_runs: int
-    fit_seconds: float  # of all trainings
-    elapsed: float  # seconds of this command
-
-    @property
-    def origin(self) -> str:
-        """For captions: where the new values are from."""
-        spread = " (error bars and ±: standard deviation over the seeds)"
-        quick = f"; <b>quick run with {percent(QUICK, 0)} of the iterations</b>"
-        return (
-            f"New values: {len(self.images.y_train):,} training images of "
-            f"{escape(self.images.name)}, {count(self.settings.seeds, 'seed')}"
-            f"{spread if self.settings.seeds > 1 else ''}{quick if self.settings.quick else ''}."
-        )
 
 
 def write_report(
-    tables: Tables, verdicts: Sequence[Verdict], figures: Mapping[str, Path], facts: Facts
+    settings: Settings,
+    images: Images,
+    results: Results,
+    tables: Tables,
+    verdicts: Sequence[Verdict],
+    figures: Mapping[str, Path],
+    elapsed: float,
 ) -> str:
-    """The report as one HTML page; `figures` are PNG files, which it embeds."""
+    """The report as one HTML page.
+
+    `figures` are PNG files, which it embeds; `elapsed` are the seconds that the command took.
+    """
     page = Page("A rerun of Bastani and Wang (2014)")
-    _opening(page, tables, verdicts, facts)
-    _verdicts(page, verdicts, facts)
-    _protocols(page, facts)
+    made = environment(settings.workers)
+    _opening(page, settings, images, made)
+    summary = _speed_and_error(tables, images) + _counted(verdicts)
+    if summary:
+        page.box("abstract", f"<b>Summary.</b> {summary}")
+    _verdicts(page, verdicts, settings, images)
+    _protocols(page, settings, images)
     drawn = set()
     for name, rows in tables.items():
         experiment = EXPERIMENTS[name]
@@ -79,29 +60,24 @@ def write_report(
             page.text("The figure of the previous section shows its errors.")
         else:
             drawn.add(figure)
-            page.figure(figures[figure], f"{experiment.caption} {facts.origin}", experiment.heading)
-        for verdict in verdicts:
-            if verdict.experiment == name:
-                page.text(
-                    f"<em>{escape(verdict.claim)}</em> As published: {_mark(verdict.published)}. "
-                    f"Trained today: {_mark(verdict.today)}."
-                )
+            page.figure(figures[figure], experiment.caption, experiment.heading)
         if not name.startswith("heatmap") and name != "fig9":  # the figure shows all numbers
-            _table(page, name, rows, facts)
-        if name == "reasons" and facts.images.is_full_mnist:
+            _table(page, name, rows)
+        if name == "reasons" and images.is_full_mnist:
             page.text(closest_training(rows))
-    _reproduction(page, facts)
+    names = ["all"] if [*tables] == [*EXPERIMENTS] else tables
+    command = reproducing_command(settings, "paper", *names)
+    _reproduction(page, command, images, results, made, elapsed)
     return page.render()
 
 
-def _opening(page: Page, tables: Tables, verdicts: Sequence[Verdict], facts: Facts) -> None:
-    images, environment = facts.images, facts.environment
+def _opening(page: Page, settings: Settings, images: Images, made: Environment) -> None:
     page.opening(
-        environment.date,
-        f"skcnn {environment.versions['skcnn']}",
+        made.date,
+        f"skcnn {made.versions['skcnn']}",
         f"{images.name}: {len(images.y_train):,} training and {len(images.y_test):,} test images",
-        count(facts.settings.seeds, "seed"),
-        count(environment.cores, "core"),
+        count(settings.seeds, "seed"),
+        count(made.cores, "core"),
     )
     page.text(
         "F. Bastani and Z. Wang, <em>Convolutional Neural Networks for Classifying Handwritten "
@@ -111,7 +87,7 @@ def _opening(page: Page, tables: Tables, verdicts: Sequence[Verdict], facts: Fac
         "<b>trained today</b>, the same networks on the same number of images with today's "
         "training methods. Headings name the tables, figures and sections of the paper."
     )
-    if facts.settings.quick:
+    if settings.quick:
         page.box(
             "note",
             f"This is a <b>quick run</b> on few images, with {percent(QUICK, 0)} of the "
@@ -130,14 +106,11 @@ def _opening(page: Page, tables: Tables, verdicts: Sequence[Verdict], facts: Fac
             f"The new values are for {escape(images.name)}, the paper's for MNIST."
             f"{'' if side == IMAGE_SIDE else scaled}",
         )
-    summary = _headline(tables, facts) + _counted(verdicts)
-    if summary:
-        page.box("abstract", f"<b>Summary.</b> {summary}")
 
 
-def _headline(tables: Tables, facts: Facts) -> str:
+def _speed_and_error(tables: Tables, images: Images) -> str:
     """Time and error of the default network, then and now; only for the paper's images."""
-    if "table2" not in tables or not facts.images.is_full_mnist:
+    if "table2" not in tables or not images.is_full_mnist:
         return ""
     rows = tables["table2"]
     old, new = (curve(rows, s, "seconds_per_iteration")["none"] for s in ("paper", "published"))
@@ -165,39 +138,43 @@ def _counted(verdicts: Sequence[Verdict]) -> str:
     )
 
 
-def _verdicts(page: Page, verdicts: Sequence[Verdict], facts: Facts) -> None:
+def _verdicts(page: Page, verdicts: Sequence[Verdict], settings: Settings, images: Images) -> None:
     if not verdicts:
         return
-    seeds = facts.settings.seeds
     other = (
-        f" and of the {seeds} seeds"
-        if seeds > 1
+        f" and of the {settings.seeds} seeds"
+        if settings.seeds > 1
         else "; with one seed, the variation between trainings is unknown"
     )
     page.section("The paper's conclusions")
     page.table(
         "Verdicts on the paper's conclusions. A difference is significant if it exceeds two "
-        f"standard errors (of the {len(facts.images.y_test):,} test images{other}).",
+        f"standard errors (of the {len(images.y_test):,} test images{other}).",
         ["in the paper", "conclusion", "as published", "trained today"],
         [
             [
                 escape(EXPERIMENTS[verdict.experiment].name),
                 escape(verdict.claim),
-                *(f"{_mark(f)}<br>{escape(f.text)}" for f in (verdict.published, verdict.today)),
+                _cell(verdict.published),
+                _cell(verdict.today),
             ]
             for verdict in verdicts
         ],
     )
 
 
-def _mark(finding: Finding) -> str:
+def _cell(finding: Finding) -> str:
     mark, colour = _MARKS[finding.status]
-    return f"<b style='color:{colour}'>{mark} {finding.status}</b>"
+    return f"<b style='color:{colour}'>{mark} {finding.status}</b><br>{escape(finding.text)}"
 
 
-def _protocols(page: Page, facts: Facts) -> None:
-    watched = n_watched(len(facts.images.y_test))
+def _protocols(page: Page, settings: Settings, images: Images) -> None:
+    watched = n_watched(len(images.y_test))
     fewer = f" ({TUNED_TRAIN_ERROR_IMAGES:,} for the tuned HOG)"
+    spread = (
+        f"New values are means over {settings.seeds} seeds. Error bars and ± are standard "
+        "deviations over the seeds. "
+    )
     page.section("The two training protocols")
     page.table(
         "Training. Unless an experiment changes it, the network is the same: convolution with 64 "
@@ -221,6 +198,7 @@ def _protocols(page: Page, facts: Facts) -> None:
         ],
     )
     page.text(
+        f"{spread if settings.seeds > 1 else ''}"
         f"Training errors are measured on at most {watched:,} training images"
         f"{fewer if watched > TUNED_TRAIN_ERROR_IMAGES else ''}. The time of an iteration is "
         "measured alone, on all cores. Otherwise every network is trained on one thread, as many "
@@ -230,7 +208,7 @@ def _protocols(page: Page, facts: Facts) -> None:
     )
 
 
-def _table(page: Page, name: str, rows: Sequence[Row], facts: Facts) -> None:
+def _table(page: Page, name: str, rows: Sequence[Row]) -> None:
     """The values of an experiment, one line for each x."""
     experiment = EXPERIMENTS[name]
     measures = dict(_MEASURES)
@@ -243,17 +221,16 @@ def _table(page: Page, name: str, rows: Sequence[Row], facts: Facts) -> None:
         xs = xs[step - 1 :: step]
         rows = [row for row in rows if row.x in xs]
     columns = {
-        f"{measure}: {_SHORT.get(series, series)}": (series, column)
+        f"{measure}: {'rerun' if series == 'published' else series}": (series, column)
         for column, measure in measures.items()
         for series in LOOKS
         if curve(rows, series, column)
-        and (series, column) != ("today", "seconds_per_iteration")  # timed as published
     }
     cells = {(row.series, row.x): row for row in rows}
     page.table(
         f"{'Test and training errors' if 'train_error' in measures else 'Test errors'} in percent"
         f"{', seconds (s) per iteration' if 's: paper' in columns else ''}"
-        f"{f' ({experiment.name} of the paper)' if experiment.name else ''}. {facts.origin}",
+        f"{f' ({experiment.name} of the paper)' if experiment.name else ''}.",
         [experiment.x_names[0], *columns],
         [
             [
@@ -289,15 +266,22 @@ def closest_training(rows: Sequence[Row]) -> str:
     return f"Closest to the paper's numbers: {escape('; '.join(parts))}."
 
 
-def _reproduction(page: Page, facts: Facts) -> None:
-    images = facts.images
+def _reproduction(
+    page: Page,
+    command: str,
+    images: Images,
+    results: Results,
+    made: Environment,
+    elapsed: float,
+) -> None:
+    training = sum(fit.fit_seconds for fit in results.values() if isinstance(fit, FitResult))
     page.section("How to reproduce this report")
-    page.raw(f"<pre>{escape(facts.command)}</pre>")
+    page.raw(f"<pre>{escape(command)}</pre>")
     page.text(
         escape(images.source),
-        f"The rerun consists of {count(facts.n_runs, 'run')} with {seconds(facts.fit_seconds)} of "
-        f"training in total. This command took {seconds(facts.elapsed)}; it did not repeat runs "
-        f"that were stored. {escape(facts.environment)}.",
+        f"The rerun consists of {count(len(results), 'run')} with {seconds(training)} of "
+        f"training in total. This command took {seconds(elapsed)}; it did not repeat runs "
+        f"that were stored. {escape(made)}.",
         f"Fig. 8 has a point every {QUARTER_HOUR:.1f} iterations, which is a quarter of an hour of "
         "the paper's time. The folder of this file also contains the figures "
         "(<code>pictures/</code>), all tables as CSV files with the paper's values "

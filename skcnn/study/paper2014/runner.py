@@ -17,13 +17,11 @@ from skcnn.study.figures import save_figures
 from skcnn.study.paper2014.execute import execute
 from skcnn.study.paper2014.experiments import ALIASES, EXPERIMENTS, list_points, resolve
 from skcnn.study.paper2014.figures import figure_makers
-from skcnn.study.paper2014.report import Facts, write_report
-from skcnn.study.paper2014.runs import FitResult
+from skcnn.study.paper2014.report import write_report
 from skcnn.study.paper2014.settings import Settings
 from skcnn.study.paper2014.tables import Tables, make_table, write_tables
 from skcnn.study.paper2014.verdicts import Verdict, judge
 from skcnn.study.progress import Reporter
-from skcnn.study.provenance import environment, reproducing_command
 from skcnn.study.store import open_session, write_text
 
 DPI = 110
@@ -120,18 +118,10 @@ def run(
     verdicts = judge(tables, len(images.y_test), chance)
     figures = save_figures(figure_makers(tables), settings.out / "pictures", reporter, dpi=DPI)
     write_tables(tables, settings.out / "tables")
-    fits = [result for result in results.values() if isinstance(result, FitResult)]
-    facts = Facts(
-        images,
-        settings,
-        environment(settings.workers),
-        reproducing_command(settings, "paper", *(["all"] if names == [*EXPERIMENTS] else names)),
-        n_runs=len(results),
-        fit_seconds=sum(fit.fit_seconds for fit in fits),
-        elapsed=time.monotonic() - begin,
-    )
     report = settings.out / "report.html"
-    write_text(report, write_report(tables, verdicts, figures, facts))
+    elapsed = time.monotonic() - begin
+    text = write_report(settings, images, results, tables, verdicts, figures, elapsed)
+    write_text(report, text)
     reporter.line(f"Done: {report}")
     return Rerun(report, tables, verdicts)
 

@@ -73,10 +73,20 @@ class Errors:
         share = getattr(row, column) / 100
         return 100 * error_standard_error(share, n_images, spread / 100, row.seeds)
 
-    def worse(self, x: Any, y: Any, column: str = "test_error") -> bool:
-        """Whether the error at x is significantly higher than at y."""
-        noise = self.standard_error(x, column), self.standard_error(y, column)
-        return exceeds_noise(getattr(self.rows[x], column) - getattr(self.rows[y], column), *noise)
+    def worse(
+        self, x: Any, y: Any, column: str = "test_error", other: Errors | None = None
+    ) -> bool:
+        """Whether the error at x is significantly higher than at y (of another series)."""
+        other = other or self
+        noise = self.standard_error(x, column), other.standard_error(y, column)
+        return exceeds_noise(getattr(self.rows[x], column) - getattr(other.rows[y], column), *noise)
+
+    def both(self, x: Any, y: Any, unit: str) -> str:
+        """The test and training errors at x and at y."""
+        return (
+            f"with {x} and with {y} {unit}: test error {self.test[x]:.2f} and {self.test[y]:.2f} %,"
+            f" training error {self.train[x]:.2f} and {self.train[y]:.2f} %"
+        )
 
     def __str__(self) -> str:
         values = ", ".join(f"{x}: {error:.2f} %" for x, error in self.test.items())
@@ -155,10 +165,7 @@ def _more_filters(errors: Errors) -> Finding:
 @_claim("fig4", "The cause of this rise is overfitting.", x=64, y=256, unit="filters")
 def _overfitting(errors: Errors, x: Any, y: Any, unit: str) -> Finding:
     """Whether from x to y the test error rises while the training error does not."""
-    text = (
-        f"with {x} and with {y} {unit}: test error {errors.test[x]:.2f} and {errors.test[y]:.2f} %,"
-        f" training error {errors.train[x]:.2f} and {errors.train[y]:.2f} %"
-    )
+    text = errors.both(x, y, unit)
     if errors.test[y] <= errors.test[x]:
         return Finding(FAILS, f"{text}; the test error does not rise")
     if errors.worse(y, x, "train_error"):
@@ -271,8 +278,7 @@ def _training_images(errors: Errors) -> Finding:
     few, many = errors.ends
     test, train = errors.test, errors.train
     return _finding(
-        f"from {few} to {many} % of the images: test error {test[few]:.2f} to {test[many]:.2f} %, "
-        f"training error {train[few]:.2f} to {train[many]:.2f} %",
+        errors.both(few, many, "% of the images"),
         holds=errors.worse(few, many) and errors.worse(many, few, "train_error"),
         fails=test[many] >= test[few] or train[many] <= train[few],
     )
@@ -292,14 +298,11 @@ def _hog(cnn: Errors, rival: str = HOG_2014) -> Finding:
     variant = rival if cnn.series == "published" else HOG_TUNED
     hog = Errors(cnn.tables, "fig10", variant, cnn.n_test)
     shares = [share for share in cnn.test if share in hog.test]
-    leads = [hog.test[x] - cnn.test[x] for x in shares]
-    noise = [(cnn.standard_error(x), hog.standard_error(x)) for x in shares]
-    ahead = sum(lead > 0 for lead in leads)
+    ahead = sum(cnn.test[x] < hog.test[x] for x in shares)
     shown = dict.fromkeys(shares[place] for place in (0, len(shares) // 2, -1) if shares)
     pairs = ", ".join(f"{cnn.test[x]:.2f} and {hog.test[x]:.2f} % at {x} %" for x in shown)
     return _finding(
         f"CNN ahead at {ahead} of {count(len(shares), 'share')} (CNN and {variant}: {pairs})",
-        holds=all(exceeds_noise(lead, *errors) for lead, errors in zip(leads, noise, strict=True)),
-        fails=not ahead
-        or any(exceeds_noise(-lead, *errors) for lead, errors in zip(leads, noise, strict=True)),
+        holds=all(hog.worse(x, x, other=cnn) for x in shares),
+        fails=not ahead or any(cnn.worse(x, x, other=hog) for x in shares),
     )
