@@ -127,6 +127,9 @@ OUTPUT = [Dense(3), BiasActivation("identity")]
             [Conv2D(3, 3), BiasActivation(f), Flatten(), Dense(6), BiasActivation(f), *OUTPUT]
             for f in ("identity", "relu", "tanh", "sigmoid")
         ),
+        # a first layer that works in place
+        [BiasActivation("tanh"), Flatten(), *OUTPUT],
+        [BiasActivation("relu"), Conv2D(3, 3), Flatten(), *OUTPUT],
         [Flatten(), Dropout(0.5), Dense(9), BiasActivation("tanh"), Dropout(0.3), *OUTPUT],
         [Conv2D(3, 3), Flatten(), Dropout(0.4), *OUTPUT],
         [Conv2D(3, 3), Dropout(0.4), Flatten(), *OUTPUT],

@@ -73,17 +73,6 @@ def test_log_probabilities(loss, log_unnormalized, in_place):
     assert_allclose(out, naive.log_softmax(log_unnormalized(z)), rtol=1e-12, atol=1e-12)
 
 
-def test_two_convolutions_need_a_layer_between_them():
-    with pytest.raises(ValueError, match="two convolutions need a layer between them"):
-        Network([Conv2D(2, 3), Conv2D(2, 3)], (4, 4, 1)).forward(np.zeros((1, 4, 4, 1)))
-
-
-def test_two_activations_need_a_layer_between_them():
-    layers = [Flatten(), Dense(2), BiasActivation("tanh"), BiasActivation("sigmoid")]
-    with pytest.raises(ValueError, match="both work in place"):
-        Network(layers, (2, 2, 1)).forward(np.zeros((1, 2, 2, 1)))
-
-
 def paper_network():
     layers = build_layers(
         (28, 28, 1), 10, n_filters=64, filter_size=13, padding="valid", pool_size=2,
@@ -138,6 +127,21 @@ def test_pickled_network_is_an_independent_copy():
     assert network.parameters.any()
 
 
+def test_the_feature_layer_of_a_network_without_features_is_an_error():
+    network = Network([Conv2D(2, 3), BiasActivation("relu")], (4, 4, 1))
+    with pytest.raises(ValueError, match=r"no layer whose output is features.* \(4, 4, 2\)"):
+        _ = network.feature_layer
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 1), (3, 4, 5, 1), (3, 4, 4, 2), (3, 1, 1, 1), (3, 16)])
+def test_forward_requires_images_of_the_shape_of_the_network(shape):
+    """Also where NumPy could broadcast the images."""
+    network = Network([Flatten(), Dense(2)], (4, 4, 1))
+    message = r"images has shape \(.*\); expected \(n, 4, 4, 1\)"
+    with pytest.raises(ValueError, match=message):
+        network.forward(np.zeros(shape))
+
+
 @pytest.mark.parametrize(
     ("init", "limits"),
     [
@@ -162,11 +166,6 @@ def test_each_parameter_is_drawn_from_its_distribution(init, limits):
     biases = network.parameters[network.n_penalized :]
     assert len(biases) == 216
     assert biases.std() == pytest.approx(1 / np.sqrt(3) if init == "uniform" else 0, rel=0.1)
-
-
-def test_an_unknown_initialization_is_an_error():
-    with pytest.raises(ValueError, match="init is 'best'; expected 'he', 'glorot'"):
-        Network([Flatten(), Dense(2, "best")], (2, 2, 1))
 
 
 @pytest.mark.parametrize(

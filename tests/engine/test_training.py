@@ -167,6 +167,16 @@ def test_gradient_of_a_large_mini_batch(threads, weighted):
     assert_allclose(whole, np.average(parts, axis=0, weights=sizes), rtol=1e-9, atol=1e-12)
 
 
+def test_a_mini_batch_of_more_than_batch_size_images_is_an_error(threads):
+    setting = Setting()
+    trainer = setting.trainer(threads, batch_size=40)
+    with pytest.raises(ValueError, match="mini-batch has 41 images; expected at most 40"):
+        trainer.step(np.arange(41), step=1, rate=1.0, momentum=0.0)
+    assert_array_equal(setting.network.parameters, setting.start)
+    trainer.step(np.arange(40), step=1, rate=1.0, momentum=0.0)
+    assert not np.array_equal(setting.network.parameters, setting.start)
+
+
 @pytest.mark.parametrize("n_images", [256, 1024])
 def test_dropout_does_not_repeat_masks(threads, n_images):
     """With the same masks in both halves, equal images would have the same mean gradient."""

@@ -1,4 +1,4 @@
-"""Shared by the engine's tests: trainers, convolutions by a given method, a layer with state."""
+"""Shared by the engine's tests: trainers, convolutions by a given method, two simple layers."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from skcnn.engine.initialization import Constant
-from skcnn.engine.layer import Kernel, Layer, Plan, State
+from skcnn.engine.layer import Kernel, Layer, Parameter, Plan, State
 from skcnn.engine.layers import Conv2D
 from skcnn.engine.memory import Array
 from skcnn.engine.reader import ImageReader
@@ -90,3 +90,29 @@ class Centre(Layer, Kernel):
     def update_state(self, state, observed, n_images):
         mean = np.average(observed.mean, axis=0, weights=n_images)
         state.mean += self.share * (mean - state.mean)
+
+
+@dataclass(frozen=True)
+class Scale(Layer, Kernel):
+    """y = x * scale. A correct layer, from which tests derive layers with a fault."""
+
+    def plan(self, in_shape):
+        images = len(in_shape) == 3
+        return Plan(
+            kernel=self,
+            out_shape=in_shape,
+            parameters={"scale": Parameter(in_shape[-1:], Constant(1.0), penalized=False)},
+            kept={"x_kept": Array(in_shape, images_second=images)},
+            backward_scratch={"product": Array(in_shape, images_second=images)},
+        )
+
+    def forward(self, p, m):
+        return [partial(np.copyto, m.x_kept, m.x), partial(np.multiply, m.x, p.scale, m.y)]
+
+    def backward(self, p, m, g):
+        rows = m.product.reshape(-1, m.product.shape[-1])
+        calls = [
+            partial(np.multiply, m.dy, m.x_kept, m.product),
+            partial(np.add.reduce, rows, 0, None, g.scale),
+        ]
+        return calls if m.dx is None else [*calls, partial(np.multiply, m.dy, p.scale, m.dx)]

@@ -66,6 +66,7 @@ class SurroundedLayer:
         first: bool = False,
         seed: int = 0,
     ) -> None:
+        self.in_shape = in_shape
         self.image_shape = in_shape if len(in_shape) == 3 or first else (1, 1, *in_shape)
         channels = self.image_shape[-1]
         before: list[Layer] = []
@@ -174,15 +175,23 @@ class SurroundedLayer:
         """The results for one tile, after another tile, to detect leftover values."""
         rng = np.random.default_rng(1)
         self.forward_and_backward(rng.standard_normal(x.shape), rng.standard_normal(dy.shape))
-        y = self.forward_and_backward(x, dy)
+        return self.results(self.forward_and_backward(x, dy))
+
+    def results(self, y: NDArray[Any]) -> LayerRun:
+        """The results of the last tile, whose output was `y`; copies."""
         dx = self.memory.dx
-        if x.ndim == 4:  # from (h, period, t, w / period, c)
-            dx = self.memory.dx_planes.transpose(2, 0, 3, 1, 4).reshape(x.shape)
-        return LayerRun(y, dx.copy(), self.collect_gradients(), dict(vars(self.observed[self.at])))
+        if len(self.in_shape) == 3:  # from (h, period, t, w / period, c)
+            dx = self.memory.dx_planes.transpose(2, 0, 3, 1, 4)
+        return LayerRun(
+            y,
+            dx.reshape(len(y), *self.in_shape).copy(),
+            self.collect_gradients(),
+            {name: array.copy() for name, array in vars(self.observed[self.at]).items()},
+        )
 
     def collect_gradients(self) -> dict[str, NDArray[Any]]:
-        """Gradients of the layer's parameters after `backward`, by name."""
-        gradients = dict(vars(self.gradients[self.at]))
+        """Copies of the gradients of the layer's parameters after `backward`, by name."""
+        gradients = {name: array.copy() for name, array in vars(self.gradients[self.at]).items()}
         factors = self.factors[self.at]
         for name, parameter in self.plan.parameters.items():
             if parameter.whole_batch and factors is not None:
