@@ -13,8 +13,7 @@ from sklearn.base import clone
 from skcnn.__main__ import main
 from skcnn.study import published
 from skcnn.study.data import Images
-from skcnn.study.paper2014 import execute as execution
-from skcnn.study.paper2014 import paper_classifier, run, runs, today_classifier
+from skcnn.study.paper2014 import paper_classifier, run, runner, runs, today_classifier
 from skcnn.study.paper2014.experiments import COMPARED, EXPERIMENTS, list_points, resolve
 from skcnn.study.paper2014.report import closest_training
 from skcnn.study.paper2014.runs import (
@@ -233,7 +232,7 @@ def _execute(wanted, images, folder, check=lambda: None):
     """In one process, silently, with results stored in the folder."""
     (folder / "parts").mkdir(exist_ok=True)
     session = Session(folder / "parts", {}, Reporter(False), check, workers=1)
-    return execution.execute(wanted, images, session)
+    return runner.execute(wanted, images, session)
 
 
 RESULT = FitResult(train_error=1.0, test_error=2.0, fit_seconds=3.0, images=4)
@@ -249,9 +248,10 @@ def test_runs_are_stored_and_not_repeated(few, tmp_path, monkeypatch):
     first = _execute(wanted * 2, few, tmp_path)
     assert set(first) == set(wanted)
     made = []
-    monkeypatch.setattr(execution, "train", lambda run, *_: made.append(run) or RESULT)
-    for name in ("fit_svc", "hog_features", "time_iteration"):
-        monkeypatch.delattr(execution, name)
+    monkeypatch.setattr(runs, "train", lambda run, *_: made.append(run) or RESULT)
+    monkeypatch.delattr(runner, "hog_features")
+    for name in ("fit_svc", "time_iteration"):
+        monkeypatch.delattr(runs, name)
     more = CNNRun("today", 3, 4, iterations=2, seed=1)
     second = _execute([*wanted, more], few, tmp_path)
     assert made == [more]
@@ -266,7 +266,7 @@ def test_results_of_an_interrupted_run_are_not_stored(few, tmp_path, monkeypatch
             os.kill(os.getpid(), signal.SIGINT)
         return TimingResult(1.0)
 
-    monkeypatch.setattr(execution, "time_iteration", catch)
+    monkeypatch.setattr(runs, "time_iteration", catch)
     with remember_interrupts() as check, pytest.raises(KeyboardInterrupt):
         _execute([TimingRun(3, 4, 2, ())], few, tmp_path, check)
     assert not list((tmp_path / "parts").iterdir())
@@ -274,7 +274,7 @@ def test_results_of_an_interrupted_run_are_not_stored(few, tmp_path, monkeypatch
     def end_early(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(execution, "train", end_early)
+    monkeypatch.setattr(runs, "train", end_early)
     data = (few.X_train, few.y_train, few.X_test, few.y_test)
     with pytest.raises(KeyboardInterrupt):
         run(["fig9"], data=data, out=tmp_path, quick=True, n_jobs=1)
@@ -292,10 +292,10 @@ def test_an_interrupted_rerun_continues(few, tmp_path, monkeypatch):
         made.append(run)
         return train(run, *rest)
 
-    monkeypatch.setattr(execution, "train", interrupted)
+    monkeypatch.setattr(runs, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         _execute(wanted, few, tmp_path)
-    monkeypatch.setattr(execution, "train", lambda run, *a: later.append(run) or train(run, *a))
+    monkeypatch.setattr(runs, "train", lambda run, *a: later.append(run) or train(run, *a))
     assert set(_execute(wanted, few, tmp_path)) == set(wanted)
     assert sorted(made + later, key=repr) == sorted(wanted, key=repr)
     assert len(later) == 2

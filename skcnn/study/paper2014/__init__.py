@@ -4,11 +4,10 @@ F. Bastani and Z. Wang, "Convolutional Neural Networks for Classifying Handwritt
 
 `run`, or the command ``python -m skcnn paper``, goes through these modules:
 
-- `runner`: the command, from its arguments to the report
+- `runner`: the command, from its arguments to the report; all runs, in worker processes
 - `report`, `figures`: the HTML report
 - `verdicts`: whether the paper's conclusions hold
 - `tables`: mean values of the runs, beside the paper's values
-- `execute`: all runs, in worker processes
 - `experiments`: the paper's tables and figures, and the runs that each one needs
 - `runs`: one training of a network, one timing, or one fit of HOG and a support vector machine
 - `settings`: the paper's settings, and today's

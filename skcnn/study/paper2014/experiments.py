@@ -1,6 +1,6 @@
 """The paper's tables and figures: what each one varies, the paper's values, and what to say of it.
 
-Figures share runs (the default network above all); `execute` makes equal runs once.
+Figures share runs (the default network above all); equal runs are made once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ from typing import Any
 
 from skcnn.study import published
 from skcnn.study.paper2014.runs import HOG_2014, HOG_TUNED, CNNRun, HOGRun, Run, TimingRun
-from skcnn.study.paper2014.settings import GD_ITERATIONS, IMAGE_SIDE, TEN_HOURS, THREE_HOURS
+from skcnn.study.paper2014.settings import (
+    GD_ITERATIONS,
+    IMAGE_SIDE,
+    QUARTER_HOUR,
+    TEN_HOURS,
+    THREE_HOURS,
+)
 
 COMPARED = ("published", "today")  # protocols
 QUICK = 0.03  # share of the iterations in a quick run
@@ -91,13 +97,6 @@ def _adapt(run: CNNRun, side: int, quick: bool) -> CNNRun:
     )
 
 
-def _vary(names: tuple[str, ...], xs: Iterable[Any], **others: Any) -> dict[Any, dict[str, Any]]:
-    """Settings in which x is the value of a parameter, or the values of a pair of them."""
-    return {
-        x: dict(zip(names, x if isinstance(x, tuple) else (x,), strict=True)) | others for x in xs
-    }
-
-
 def _by_iteration(errors: Mapping[float, float]) -> dict[int, float]:
     """Errors by iteration, from errors by hours of training."""
     return {round(hours * TEN_HOURS / 10): error for hours, error in errors.items()}
@@ -130,7 +129,7 @@ EXPERIMENTS = {
         "(middle panel) would not rise with it.",
         caption="Error and time per iteration against the filter size.",
         x_names=("filter size",),
-        settings=_vary(("filter_size",), published.FIG2),
+        settings={x: {"filter_size": x} for x in published.FIG2},
         published={"test_error": published.FIG2, "seconds_per_iteration": published.FIG3_SECONDS},
     ),
     "fig4": Experiment(
@@ -140,7 +139,7 @@ EXPERIMENTS = {
         "training error would fall where the test error rises.",
         caption="Error and time per iteration against the number of filters.",
         x_names=("filters",),
-        settings=_vary(("n_filters",), published.FIG4),
+        settings={x: {"n_filters": x} for x in published.FIG4},
         published={"test_error": published.FIG4, "seconds_per_iteration": published.FIG5_SECONDS},
     ),
     "fig6": Experiment(
@@ -151,7 +150,7 @@ EXPERIMENTS = {
         "the feature map evenly.",
         caption="Error and time per iteration against the number of pooling regions per side.",
         x_names=("pooling regions per side",),
-        settings=_vary(("pool_regions",), published.FIG6),
+        settings={x: {"pool_regions": x} for x in published.FIG6},
         published={"test_error": published.FIG6, "seconds_per_iteration": published.FIG7_SECONDS},
     ),
     "sec5.5": Experiment(
@@ -174,7 +173,7 @@ EXPERIMENTS = {
         name="Fig. 8",
         title="Error during training",
         text="The errors of the default network, measured every quarter of an hour of the paper's "
-        "time. The table shows some of the points.",
+        f"time ({QUARTER_HOUR:.1f} iterations). The table shows some of the points.",
         caption="Training and test error during training. The one-cycle schedule makes its last "
         "gains at the end, as the learning rate falls to zero.",
         x_names=("iteration",),
@@ -203,11 +202,10 @@ EXPERIMENTS = {
         "as given.",
         caption="Training error (top) and test error (bottom) in percent.",
         x_names=("pooling regions per side", "filter size"),
-        settings=_vary(
-            ("pool_regions", "filter_size"),
-            published.HEATMAP_REGIONS_SIZES["test_error"],
-            iterations=THREE_HOURS,
-        ),
+        settings={
+            (n, size): {"pool_regions": n, "filter_size": size, "iterations": THREE_HOURS}
+            for n, size in published.HEATMAP_REGIONS_SIZES["test_error"]
+        },
         published=published.HEATMAP_REGIONS_SIZES,
     ),
     "heatmap2": Experiment(
@@ -217,11 +215,10 @@ EXPERIMENTS = {
         "three hours of training each. Values at the top of the paper's colour scale are clipped.",
         caption="Training error (top) and test error (bottom) in percent.",
         x_names=("filter size", "filters"),
-        settings=_vary(
-            ("filter_size", "n_filters"),
-            published.HEATMAP_SIZES_FILTERS["test_error"],
-            iterations=THREE_HOURS,
-        ),
+        settings={
+            (size, n): {"filter_size": size, "n_filters": n, "iterations": THREE_HOURS}
+            for size, n in published.HEATMAP_SIZES_FILTERS["test_error"]
+        },
         published=published.HEATMAP_SIZES_FILTERS,
     ),
     "fig10": Experiment(
@@ -248,7 +245,7 @@ EXPERIMENTS = {
         text="The network with ten hidden neurons on 10 to 100 % of the training images.",
         caption="Error against the share of the training images.",
         x_names=("percent of the training images",),
-        settings=_vary(("share",), published.FIG11_TEST, hidden=(10,)),
+        settings={x: {"share": x, "hidden": (10,)} for x in published.FIG11_TEST},
         published={"test_error": published.FIG11_TEST, "train_error": published.FIG11_TRAIN},
     ),
     "reasons": Experiment(

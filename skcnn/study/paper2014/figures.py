@@ -65,7 +65,8 @@ def _by_setting(name: str, rows: Sequence[Row]) -> Any:
         rows = [replace(row, x=xs.index(row.x)) for row in rows]
     for panel, (column, title, label) in zip(axes[0], panels, strict=True):
         for series in LOOKS:
-            _plot(panel, rows, series, column, **({"linestyle": "none"} if labels else {}))
+            if (series, column) != ("today", "seconds_per_iteration"):  # timed as published
+                _plot(panel, rows, series, column, **({"linestyle": "none"} if labels else {}))
         if labels:
             panel.set_xticks(range(len(xs)), [labels.get(x, x) for x in xs])
             panel.set_xlim(-0.4, len(xs) - 0.6)

@@ -15,7 +15,6 @@ from skcnn.study.paper2014.runs import TUNED_TRAIN_ERROR_IMAGES, FitResult, Resu
 from skcnn.study.paper2014.settings import (
     BATCH,
     IMAGE_SIDE,
-    QUARTER_HOUR,
     TEN_HOURS,
     THREE_HOURS,
     Settings,
@@ -50,17 +49,15 @@ def write_report(
         page.box("abstract", f"<b>Summary.</b> {summary}")
     _verdicts(page, verdicts, settings, images)
     _protocols(page, settings, images)
-    drawn = set()
     for name, rows in tables.items():
         experiment = EXPERIMENTS[name]
         page.section(experiment.heading)
         page.text(experiment.text)
-        figure = "fig10_11" if name in ("fig10", "fig11") else name
-        if figure in drawn:
+        if name == "fig11" and "fig10" in tables:
             page.text("The figure of the previous section shows its errors.")
         else:
-            drawn.add(figure)
-            page.figure(figures[figure], experiment.caption, experiment.heading)
+            figure = figures["fig10_11" if name in ("fig10", "fig11") else name]
+            page.figure(figure, experiment.caption, experiment.heading)
         if not name.startswith("heatmap") and name != "fig9":  # the figure shows all numbers
             _table(page, name, rows)
         if name == "reasons" and images.is_full_mnist:
@@ -185,11 +182,7 @@ def _protocols(page: Page, settings: Settings, images: Images) -> None:
             ["pixels", "divided by 256", "standardized to mean 0 and standard deviation 1"],
             ["optimizer", "SGD, momentum 0.5, after 20 iterations 0.9", "Adam"],
             ["learning rate", "150 / (150 + i) in iteration i", "one cycle, at most 0.02"],
-            [
-                "mini-batches",
-                "256 images, drawn with replacement",
-                "64 images, shuffled in every epoch",
-            ],
+            ["mini-batches", "256 images, with replacement", "64 images, without replacement"],
             [
                 "images seen",
                 f"{TEN_HOURS:,} x {BATCH} for ten hours, {THREE_HOURS:,} x {BATCH} for three",
@@ -225,6 +218,7 @@ def _table(page: Page, name: str, rows: Sequence[Row]) -> None:
         for column, measure in measures.items()
         for series in LOOKS
         if curve(rows, series, column)
+        and (series, column) != ("today", "seconds_per_iteration")  # timed as published
     }
     cells = {(row.series, row.x): row for row in rows}
     page.table(
@@ -282,9 +276,7 @@ def _reproduction(
         f"The rerun consists of {count(len(results), 'run')} with {seconds(training)} of "
         f"training in total. This command took {seconds(elapsed)}; it did not repeat runs "
         f"that were stored. {escape(made)}.",
-        f"Fig. 8 has a point every {QUARTER_HOUR:.1f} iterations, which is a quarter of an hour of "
-        "the paper's time. The folder of this file also contains the figures "
-        "(<code>pictures/</code>), all tables as CSV files with the paper's values "
-        "(<code>tables/</code>), and the results of all runs (<code>parts/</code>), from which an "
-        "interrupted rerun continues.",
+        "The folder of this file also contains the figures (<code>pictures/</code>), all tables as "
+        "CSV files with the paper's values (<code>tables/</code>), and the results of all runs "
+        "(<code>parts/</code>), from which an interrupted rerun continues.",
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,25 @@ import numpy as np
 from skcnn.study.cli import add_common_arguments, run_command
 from skcnn.study.data import Images, load_images, nested_order
 from skcnn.study.figures import save_figures
-from skcnn.study.paper2014.execute import execute
+from skcnn.study.formatting import count, seconds
 from skcnn.study.paper2014.experiments import ALIASES, EXPERIMENTS, list_points, resolve
 from skcnn.study.paper2014.figures import figure_makers
 from skcnn.study.paper2014.report import write_report
+from skcnn.study.paper2014.runs import (
+    FitResult,
+    HOGRun,
+    Results,
+    Run,
+    TimingResult,
+    TimingRun,
+    hog_features,
+    make,
+)
 from skcnn.study.paper2014.settings import Settings
 from skcnn.study.paper2014.tables import Tables, make_table, write_tables
 from skcnn.study.paper2014.verdicts import Verdict, judge
 from skcnn.study.progress import Reporter
-from skcnn.study.store import open_session, write_text
+from skcnn.study.store import Part, Session, open_session, write_text
 
 DPI = 110
 QUICK_TRAIN, QUICK_TEST = 2_000, 1_000  # images of a quick run
@@ -126,6 +137,46 @@ def run(
     return Rerun(report, tables, verdicts)
 
 
+def execute(runs: Iterable[Run], images: Images, session: Session) -> Results:
+    """The result of every run: stored, or made in a worker process. Equal runs are made once.
+
+    A network is trained on one thread, and as many networks at a time as there are cores. This
+    uses the cores better than one network on all of them, and gives the same results bit for bit.
+    Only the times of iterations are measured alone, on all cores.
+    """
+    runs = list(dict.fromkeys(runs))
+    results: Results = session.load_all(runs, _part)
+    missing = [run for run in runs if run not in results]
+    missing.sort(key=lambda run: run.cost(images), reverse=True)
+    total = sum(run.cost(images) for run in missing)
+    session.reporter.line(
+        f"{count(len(runs), 'run')}, {len(results)} of them stored; {len(missing)} to do, about "
+        f"{seconds(total / session.workers)} on {count(session.workers, 'core')}"
+    )
+    begin, done = time.monotonic(), 0.0
+
+    def describe(run: Run, result: FitResult | TimingResult) -> str:
+        nonlocal done
+        done += run.cost(images)
+        left = max(0.0, (time.monotonic() - begin) * (total / done - 1))
+        changes = (
+            f"{field.name} {value}"
+            for field in fields(run)
+            if (value := getattr(run, field.name)) != field.default
+        )
+        return f"{', '.join([run.kind, *changes])}: {result}; about {seconds(left)} left"
+
+    variants = {run.variant for run in missing if isinstance(run, HOGRun)}
+    features = {variant: hog_features(variant, images, session.workers) for variant in variants}
+    job = partial(make, images=images, features=features, n_jobs=session.workers)
+    for title, timed, workers in (("Timings", True, 1), ("Networks, HOG + SVC", False, None)):
+        made: Results = {}
+        jobs = [(run,) for run in missing if isinstance(run, TimingRun) == timed]
+        session.run(title, jobs, job, made, part_of=_part, describe=describe, workers=workers)
+        results |= made
+    return results
+
+
 def main(argv: Sequence[str] | None = None, prog: str = "python -m skcnn paper") -> int:
     """Run the command with these arguments (None: those of the process).
 
@@ -159,6 +210,10 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m skcnn paper")
         "looks like; the results mean nothing",
     )
     return run_command(parser, argv, run)
+
+
+def _part(run: Run) -> Part[Any]:
+    return Part(run.kind, asdict(run), run.restore)
 
 
 def _load(settings: Settings) -> Images:

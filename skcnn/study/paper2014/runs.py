@@ -157,6 +157,19 @@ class HOGRun:
 
 Run = CNNRun | HOGRun | TimingRun
 Results = dict[Run, Any]  # FitResult; of a TimingRun, TimingResult
+Features = dict[str, tuple[NDArray, NDArray]]  # of training and test images, by variant of HOG
+
+
+def make(
+    runs: tuple[Run], images: Images, features: Features, n_jobs: int
+) -> list[FitResult | TimingResult]:
+    """The result of a single run; only a timing uses more than one thread."""
+    (run,) = runs
+    if isinstance(run, CNNRun):
+        return [train(run, images, run.checkpoints())]
+    if isinstance(run, HOGRun):
+        return [fit_svc(run, features[run.variant], images)]
+    return [time_iteration(run, images, n_jobs)]
 
 
 def classifier(run: CNNRun, n_jobs: int | None) -> ConvNetClassifier:

@@ -54,9 +54,8 @@ def make_table(experiment: str, points: Iterable[Point], results: Results) -> li
             curves = zip(*(result.curve for result in found), strict=True)
             rows += [_row(series, at[0].iteration, at) for at in curves]
             continue
-        others: dict[str, Any] = {"fit_seconds": float(np.mean([r.fit_seconds for r in found]))}
-        if series == "published":
-            others["seconds_per_iteration"] = times.get(x)
+        others: dict[str, Any] = {"seconds_per_iteration": times.get(x)}
+        others["fit_seconds"] = float(np.mean([result.fit_seconds for result in found]))
         if experiment == "fig9":
             others["filters"] = found[0].filters
             others["neighbour_correlation"] = neighbour_correlation(found[0].filters)
@@ -96,9 +95,8 @@ def neighbour_correlation(filters: Any) -> float:
     if min(weights.shape[1:3]) < 2:
         return math.nan
     weights = weights - weights.mean(axis=(1, 2), keepdims=True)
-    pairs = [(weights[:, :, 1:], weights[:, :, :-1]), (weights[:, 1:], weights[:, :-1])]
-    a = np.concatenate([first.ravel() for first, _ in pairs])
-    b = np.concatenate([second.ravel() for _, second in pairs])
+    a = np.concatenate([weights[:, :, 1:].ravel(), weights[:, 1:].ravel()])
+    b = np.concatenate([weights[:, :, :-1].ravel(), weights[:, :-1].ravel()])
     return float(np.corrcoef(a, b)[0, 1])
 
 
