@@ -47,7 +47,8 @@ def write_report(
     summary = _speed_and_error(tables, images) + _counted(verdicts)
     if summary:
         page.box("abstract", f"<b>Summary.</b> {summary}")
-    _verdicts(page, verdicts, settings, images)
+    if verdicts:
+        _verdicts(page, verdicts, settings, images)
     _protocols(page, settings, images)
     for name, rows in tables.items():
         experiment = EXPERIMENTS[name]
@@ -136,8 +137,6 @@ def _counted(verdicts: Sequence[Verdict]) -> str:
 
 
 def _verdicts(page: Page, verdicts: Sequence[Verdict], settings: Settings, images: Images) -> None:
-    if not verdicts:
-        return
     other = (
         f" and of the {settings.seeds} seeds"
         if settings.seeds > 1
@@ -204,9 +203,6 @@ def _protocols(page: Page, settings: Settings, images: Images) -> None:
 def _table(page: Page, name: str, rows: Sequence[Row]) -> None:
     """The values of an experiment, one line for each x."""
     experiment = EXPERIMENTS[name]
-    measures = dict(_MEASURES)
-    if name == "reasons":  # the paper has only test errors; the CSV file has the others
-        del measures["train_error"]
     xs = list(dict.fromkeys(row.x for row in rows))
     if name == "fig8":  # about ten of the rerun's iterations
         xs = [row.x for row in rows if row.series == "today"]
@@ -215,14 +211,14 @@ def _table(page: Page, name: str, rows: Sequence[Row]) -> None:
         rows = [row for row in rows if row.x in xs]
     columns = {
         f"{measure}: {'rerun' if series == 'published' else series}": (series, column)
-        for column, measure in measures.items()
+        for column, measure in _MEASURES.items()
         for series in LOOKS
         if curve(rows, series, column)
         and (series, column) != ("today", "seconds_per_iteration")  # timed as published
     }
     cells = {(row.series, row.x): row for row in rows}
     page.table(
-        f"{'Test and training errors' if 'train_error' in measures else 'Test errors'} in percent"
+        "Test and training errors in percent"
         f"{', seconds (s) per iteration' if 's: paper' in columns else ''}"
         f"{f' ({experiment.name} of the paper)' if experiment.name else ''}.",
         [experiment.x_names[0], *columns],

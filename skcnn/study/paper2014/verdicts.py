@@ -126,16 +126,18 @@ def _claim(
     return add
 
 
-def _finding(text: str, *, holds: bool, fails: bool) -> Finding:
+def _finding(text: str, *, holds: bool, fails: bool | None = None) -> Finding:
+    """A finding; by default, what does not hold fails."""
+    fails = not holds if fails is None else fails
     return Finding(FAILS if fails else HOLDS if holds else UNCLEAR, text)
 
 
 @_claim("table2", "Without a hidden layer, the test error is 2.69 %.", is_conclusion=False)
 def _default_error(errors: Errors) -> Finding:
     difference = errors.test["none"] - published.DEFAULT_TEST_ERROR
-    text = f"{errors.test['none']:.2f} %, {abs(difference):.2f} points "
-    near = abs(difference) <= REPRODUCED
-    return _finding(text + ("higher" if difference > 0 else "lower"), holds=near, fails=not near)
+    side = "higher" if difference > 0 else "lower"
+    text = f"{errors.test['none']:.2f} %, {abs(difference):.2f} points {side}"
+    return _finding(text, holds=abs(difference) <= REPRODUCED)
 
 
 @_claim("table2", "Hidden layers lower it, to between 1.73 and 1.93 %.")
@@ -203,7 +205,7 @@ def _minimum(errors: Errors, *, claimed: bool, denied: bool) -> Finding:
 def _sigmoid_output(errors: Errors) -> Finding:
     softmax, sigmoid = errors.test["softmax"], errors.test["sigmoid"]
     far = errors.worse("sigmoid", "softmax") and sigmoid > FAR_WORSE * softmax
-    return _finding(f"softmax {softmax:.2f} %, sigmoid {sigmoid:.2f} %", holds=far, fails=not far)
+    return _finding(f"softmax {softmax:.2f} %, sigmoid {sigmoid:.2f} %", holds=far)
 
 
 @_claim("sec5.5", "Five steps of full-batch gradient descent are close to guessing (90.2 %).")
@@ -223,11 +225,9 @@ def _over_time(errors: Errors) -> Finding:
     xs = list(errors.test)
     start, half, end = xs[0], xs[len(xs) // 2], xs[-1]
     first, middle, last = (errors.test[x] for x in (start, half, end))
-    slower = first - middle > middle - last and not errors.worse(end, half)
     return _finding(
         f"{first:.1f} % after {start} iterations, {middle:.2f} % halfway, {last:.2f} % at the end",
-        holds=slower,
-        fails=not slower,
+        holds=first - middle > middle - last and not errors.worse(end, half),
     )
 
 
@@ -269,7 +269,6 @@ def _heatmap(
         f"mean {low:.2f} % with {listing(few)} {unit}, {high:.2f} % with {listing(many)} (training "
         f"error {train:.2f} %); {agreement}",
         holds=high > factor * low,
-        fails=high <= factor * low,
     )
 
 
