@@ -1,13 +1,17 @@
 """The results of a fixed set of fits are, bit for bit, those that were recorded."""
 
 import json
-import warnings
 
 import pytest
-from helpers.fixed_fits import TABLE, fit_all, platform
-from sklearn.exceptions import ConvergenceWarning
+from helpers.fixed_fits import TABLE, fits, hash_all, new, platform
+
+from skcnn.engine import layers
+from skcnn.engine.layers.convolution.gemm import GemmConvolution
+from skcnn.engine.layers.convolution.winograd import WinogradConvolution
 
 RECORDED = json.loads(TABLE.read_text())
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 @pytest.mark.skipif(
@@ -16,7 +20,24 @@ RECORDED = json.loads(TABLE.read_text())
 )
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_results_equal_the_recorded_ones(n_jobs):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        hashes = fit_all(n_jobs)
-    assert hashes == RECORDED["hashes"]
+    assert hash_all(n_jobs) == RECORDED["hashes"]
+
+
+def test_the_fits_reach_every_layer_kernel_and_parameter():
+    defaults = new().get_params() | {"random_state": None}
+    changed, kinds, convolutions = set(), set(), set()
+    for _, model, _ in fits(n_jobs=1):
+        network = model.network_
+        changed |= {name for name, value in model.get_params().items() if value != defaults[name]}
+        kinds |= {type(layer).__name__ for layer in network.layers}
+        for plan, follower in zip(network.plans[:-1], network.layers[1:], strict=True):
+            if type(plan.kernel) in (GemmConvolution, WinogradConvolution):
+                convolutions.add((type(plan.kernel), type(follower)))
+    # max_time makes the results depend on the clock; verbose only prints
+    assert changed == set(defaults) - {"max_time", "verbose"}
+    assert kinds == set(layers.__all__)
+    assert convolutions == {
+        (kernel, follower)
+        for kernel in (GemmConvolution, WinogradConvolution)
+        for follower in (layers.MaxPool2D, layers.BiasActivation)
+    }

@@ -1,12 +1,14 @@
 """When ConvNetClassifier stops training, which weights it keeps, and what it prints."""
 
 import time
+import warnings
 
 import numpy as np
 import pytest
-from helpers.quick import fast
+from helpers.quick import constant_rate, fast
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
 
 from skcnn.augment import Affine
 
@@ -55,6 +57,22 @@ def test_early_stopping_restores_the_best_weights(digits):
     assert_array_equal(model.network_.parameters, until_best.network_.parameters)
 
 
+def test_a_warm_start_keeps_the_earlier_weights_if_they_are_the_best(digits):
+    """The second fit only makes the weights worse."""
+    X, y = digits
+    train, val = slice(0, 300), slice(300, 600)
+    model = fast(max_iter=10, learning_rate_init=0.02, early_stopping=True, warm_start=True)
+    model.fit(X[train], y[train], X_val=X[val], y_val=y[val])
+    before, best = model.network_.parameters.copy(), model.best_validation_score_
+    assert best == model.score(X[val], y[val]) > 0.75
+    model.set_params(learning_rate=lambda step: 1.0, max_iter=3)
+    model.fit(X[train], y[train], X_val=X[val], y_val=y[val])
+    assert len(model.validation_scores_) == 13
+    assert max(model.validation_scores_[10:]) < best
+    assert_array_equal(model.network_.parameters, before)
+    assert model.best_validation_score_ == best
+
+
 def test_early_stopping_sets_images_aside(digits):
     X, y = digits[0][:600], digits[1][:600]
     settings = {"early_stopping": True, "validation_fraction": 0.25, "max_iter": 5}
@@ -78,6 +96,45 @@ def test_stops_when_the_loss_no_longer_improves(images):
     assert caught[0].filename == __file__
     # one_cycle improves most at its end and is not stopped before
     assert model.set_params(learning_rate="one_cycle").fit(*images).n_iter_ == 50
+
+
+def test_max_time_ends_training_without_a_convergence_warning(images):
+    """Warnings are errors here."""
+    settings = {"learning_rate": "constant", "max_iter": 100, "n_iter_no_change": 100}
+    model = fast(max_time=1e-9, **settings).fit(*images)
+    assert model.n_iter_ == 1
+    assert model.t_ == 64
+    with pytest.warns(ConvergenceWarning, match="max_iter=100 epochs"):
+        fast(**settings).fit(*images)
+
+
+def test_an_error_from_the_convergence_warning_leaves_a_fitted_estimator(images):
+    X, y = images
+    model = fast(learning_rate="constant")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ConvergenceWarning, match="max_iter=3 epochs"):
+            model.fit(X, y)
+    check_is_fitted(model)
+    same = fast(learning_rate=constant_rate).fit(X, y)
+    assert_array_equal(model.predict_proba(X), same.predict_proba(X))
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_weights_that_become_infinite_in_the_last_step_are_an_error(images, solver):
+    """The loss of the last step is still finite. The estimator stays as it was."""
+    message = "Training diverged: the weights are no longer finite. Lower learning_rate_init"
+    model = fast(solver=solver, learning_rate=lambda step: np.inf if step == 14 else 0.01)
+    with pytest.raises(ValueError, match=message):
+        model.fit(*images)
+    assert not hasattr(model, "network_")
+    fitted = fast(solver=solver, learning_rate=lambda step: 0.01).fit(*images)
+    before = fitted.network_.parameters.copy()
+    fitted.set_params(learning_rate=lambda step: np.inf)
+    with pytest.raises(ValueError, match=message):
+        fitted.partial_fit(images[0][:64], images[1][:64])  # a single step
+    assert_array_equal(fitted.network_.parameters, before)
+    assert fitted.t_ == 900
 
 
 def test_max_time(images):

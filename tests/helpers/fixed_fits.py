@@ -44,7 +44,8 @@ def negated(images, rng):
     return np.where(rng.random((len(images), 1, 1, 1)) < 0.5, images, 16 - images)
 
 
-# Settings of one `fit`, by name. Together they reach every layer, kernel and option.
+# Settings of one `fit`, by name. With the others in `fits`, they reach every layer, every
+# kernel, and every parameter that can change the results (`test_fixed_fits` checks it).
 FITS = {
     "defaults": {"max_iter": 3},
     "paper": PAPER,
@@ -65,6 +66,18 @@ FITS = {
     "long filters": {**SMALL, "filter_size": (7, 4), "pool_size": (2, 1)},
     "no pooling": {**SMALL, "pool_size": 1},
     "no pooling, mean": {**SMALL, "pool_size": (1, 2), "pooling": "mean"},
+    **{  # Winograd's method with columns in their own order; it needs many filters and positions
+        f"no pooling, wide, {padding}, {pooling}": {
+            "n_filters": n_filters,
+            "padding": padding,
+            "pool_size": 1,
+            "pooling": pooling,
+            "hidden_layer_sizes": (),
+            "max_iter": 1,
+        }
+        for padding, n_filters in (("same", (32, 32)), ("valid", (64, 64)))
+        for pooling in ("max", "mean")
+    },
     "pooling by three": {**SMALL, "pool_size": 3},
     "regions": {**SMALL, "pool_regions": (4, 3)},
     "mean pooling": {**SMALL, "pooling": "mean", "activation": "tanh"},
@@ -74,12 +87,28 @@ FITS = {
     "sigmoid output": {**SMALL, "output_activation": "sigmoid"},
     "sgd": {**SMALL, "solver": "sgd", "learning_rate": "constant", "max_iter": 4},
     "invscaling": {**SMALL, "solver": "sgd", "learning_rate": "invscaling", "shuffle": False},
+    "initial rate": {**SMALL, "learning_rate_init": 0.02},
     "gradient descent": {**SMALL, "solver": "gd", "max_iter": 5},
     "shift": {**SMALL, "augment": "shift"},
     "affine": {**SMALL, "augment": "affine"},
     "elastic": {**SMALL, "augment": Elastic(strength=0.05)},
     "own augment": {**SMALL, "augment": negated},
     "early stopping": {**SMALL, "early_stopping": True, "n_iter_no_change": 2, "max_iter": 8},
+    "early stopping, fraction and tol": {
+        **SMALL,
+        "early_stopping": True,
+        "validation_fraction": 0.3,
+        "tol": 0.05,
+        "n_iter_no_change": 2,
+        "max_iter": 12,
+    },
+    "tol of the loss": {
+        **SMALL,
+        "learning_rate": "constant",
+        "tol": 0.3,
+        "n_iter_no_change": 1,
+        "max_iter": 12,
+    },
     "balanced": {**SMALL, "class_weight": "balanced"},
     "class weights": {**SMALL, "class_weight": {0: 2.0, 3: 0.0}},
     "odd batches": {**SMALL, "batch_size": 37, "alpha": 0.1},
@@ -118,39 +147,41 @@ def new(**settings) -> ConvNetClassifier:
     return ConvNetClassifier(random_state=0, **settings)
 
 
-def fit_all(n_jobs=None) -> dict[str, str]:
-    """The hash of every fit, by its name."""
+def fits(n_jobs=None):
+    """Yield each fit's name, the fitted classifier, and the images for its predictions."""
     X, y = digits()
     train, test = slice(N_TRAIN), slice(N_TRAIN, 2 * N_TRAIN)
-    hashes = {}
-
-    def add(name, model, images):
-        hashes[name] = hash_of(model, images)
-
     for name, settings in FITS.items():
-        add(name, new(n_jobs=n_jobs, **settings).fit(X[train], y[train]), X[test])
+        yield name, new(n_jobs=n_jobs, **settings).fit(X[train], y[train]), X[test]
+
+    def small(**settings):
+        return new(n_jobs=n_jobs, **SMALL, **settings)
 
     flat = X.reshape(len(X), -1) / 16
     weights = np.random.default_rng(0).uniform(0, 2, len(X))
-    model = new(n_jobs=n_jobs, **SMALL)
-    add("rows, sample weights", model.fit(flat[train], y[train], weights[train]), flat[test])
-    model = new(n_jobs=n_jobs, **SMALL, early_stopping=True)
+    yield "rows, sample weights", small().fit(flat[train], y[train], weights[train]), flat[test]
+    wide = small(image_shape=(4, 16)).fit(flat[train], y[train])
+    yield "rows, image_shape", wide, flat[test]
+    model = small(early_stopping=True)
     model.fit(X[train], y[train], X_val=X[test], y_val=y[test], sample_weight_val=weights[test])
-    add("validation images", model, X[test])
-    model = new(n_jobs=n_jobs, **SMALL, warm_start=True)
-    add("warm start", model.fit(X[train], y[train]).fit(X[train], y[train]), X[test])
-    model = new(n_jobs=n_jobs, **SMALL)
+    yield "validation images", model, X[test]
+    model = small(warm_start=True).fit(X[train], y[train])
+    yield "warm start", model.fit(X[train], y[train]), X[test]
+    model = small()
     for start in range(0, N_TRAIN, 70):
         part = slice(start, start + 70)
         model.partial_fit(X[part], y[part], classes=np.arange(10))
-    add("partial_fit", model, X[test])
-    model = new(n_jobs=n_jobs, **SMALL, batch_size=1500)
-    add("a mini-batch in two parts", model.fit(X[:1700], y[:1700]), X[test])
+    yield "partial_fit", model, X[test]
+    yield "a mini-batch in two parts", small(batch_size=1500).fit(X[:1700], y[:1700]), X[test]
     images, labels = color_images()
-    add("colour", new(n_jobs=n_jobs, **SMALL).fit(images, labels), images)
+    yield "colour", small().fit(images, labels), images
     row = X.reshape(len(X), 1, 64)
-    add("rows of pixels", new(n_jobs=n_jobs, **SMALL).fit(row[train], y[train]), row[test])
-    return hashes
+    yield "rows of pixels", small().fit(row[train], y[train]), row[test]
+
+
+def hash_all(n_jobs=None) -> dict[str, str]:
+    """The hash of every fit, by its name."""
+    return {name: hash_of(model, X) for name, model, X in fits(n_jobs)}
 
 
 def platform() -> dict[str, str]:
@@ -168,4 +199,4 @@ def platform() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"platform": platform(), "hashes": fit_all()}, indent=1))
+    print(json.dumps({"platform": platform(), "hashes": hash_all()}, indent=1))
