@@ -252,9 +252,9 @@ def _train(
     )
     trainer = Trainer(network, settings.step, data, state, threads)
     seen_before = state.n_seen
-    notices = []
+    notices, complete = [], False
     try:
-        run_epochs(trainer, settings.epochs, train, log.after_epoch)
+        complete = run_epochs(trainer, settings.epochs, train, log.after_epoch)
         if not np.isfinite(network.parameters).all():
             raise DivergedError("the weights are no longer finite")
     except KeyboardInterrupt:
@@ -278,7 +278,9 @@ def _train(
     best = stopping.best if stopping is not None and stopping.keep_best else None
     scores = (work.validation_scores_ or []) if best is None else [best]
     work.best_validation_score_ = max(filter(math.isfinite, scores), default=None)
-    return notices + _convergence_notices(settings, stopping, log)
+    if complete:
+        notices += _convergence_notices(settings)
+    return notices
 
 
 def _start_scores(
@@ -303,19 +305,14 @@ def _early_stopping(settings: FitSettings, network: Network) -> EarlyStopping | 
     )
 
 
-def _convergence_notices(
-    settings: FitSettings, early: EarlyStopping | None, log: _EpochLog
-) -> list[Notice]:
-    """A warning if training ended before the training loss had converged."""
-    stopping = settings.stopping
-    patient = stopping.n_iter_no_change == np.inf
-    if early is None or stopping.watch != "loss" or early.stopped or patient:
-        return []
-    if log.epoch < log.n_epochs:  # stopped by the clock or the keyboard
+def _convergence_notices(settings: FitSettings) -> list[Notice]:
+    """A warning if the epochs were over before the watched training loss had converged."""
+    stopping, n_epochs = settings.stopping, settings.epochs.n_epochs
+    if stopping.watch != "loss" or stopping.n_iter_no_change == np.inf:
         return []
     return [
         Notice(
-            f"max_iter={log.n_epochs} epochs were done before the training loss stopped improving "
+            f"max_iter={n_epochs} epochs were done before the training loss stopped improving "
             f"by tol={stopping.tol:g} for n_iter_no_change={stopping.n_iter_no_change} epochs. "
             "Increase max_iter, or use learning_rate='one_cycle', which ends at max_iter.",
             ConvergenceWarning,

@@ -98,13 +98,14 @@ def test_stops_when_the_loss_no_longer_improves(images):
     assert model.set_params(learning_rate="one_cycle").fit(*images).n_iter_ == 50
 
 
-def test_max_time_ends_training_without_a_convergence_warning(images):
-    """Warnings are errors here."""
-    settings = {"learning_rate": "constant", "max_iter": 100, "n_iter_no_change": 100}
+@pytest.mark.parametrize("max_iter", [1, 50])
+def test_max_time_ends_training_without_a_convergence_warning(images, max_iter):
+    """Also within the last epoch. Warnings are errors here."""
+    settings = {"learning_rate": "constant", "max_iter": max_iter, "n_iter_no_change": 100}
     model = fast(max_time=1e-9, **settings).fit(*images)
     assert model.n_iter_ == 1
     assert model.t_ == 64
-    with pytest.warns(ConvergenceWarning, match="max_iter=100 epochs"):
+    with pytest.warns(ConvergenceWarning, match=f"max_iter={max_iter} epochs"):
         fast(**settings).fit(*images)
 
 

@@ -30,7 +30,6 @@ class EarlyStopping:
         self.network = network
         self.tol, self.n_iter_no_change, self.keep_best = tol, n_iter_no_change, keep_best
         self.best = -np.inf
-        self.stopped = False
         self._best_variables: NDArray[Any] | None = None
         self._without_improvement = 0
 
@@ -40,8 +39,7 @@ class EarlyStopping:
         self._without_improvement = 0 if improved else self._without_improvement + 1
         if value > self.best:
             self.remember(value)
-        self.stopped = self._without_improvement >= self.n_iter_no_change
-        return self.stopped
+        return self._without_improvement >= self.n_iter_no_change
 
     def remember(self, value: float) -> None:
         """Store the current network as the best so far."""

@@ -22,7 +22,7 @@ def run_epochs(
     settings: EpochSettings,
     indices: NDArray[np.intp],
     after_epoch: Callable[[float], bool],
-) -> None:
+) -> bool:
     """Train on the images of `indices` for up to ``n_epochs`` epochs.
 
     Parameters
@@ -34,6 +34,11 @@ def run_epochs(
         The images to train on, by their numbers in the trainer's reader.
     after_epoch : callable ``mean training loss -> stop?``
         Called after each epoch, also after one that `max_time` has cut short.
+
+    Returns
+    -------
+    complete : bool
+        Whether all epochs were done: neither `after_epoch` nor `max_time` ended the training.
 
     Raises
     ------
@@ -61,10 +66,9 @@ def run_epochs(
                 raise DivergedError(f"the loss became {mean_loss} in step {state.step}")
             loss += mean_loss * len(batch)
             n_seen += len(batch)
-        if n_seen and after_epoch(loss / n_seen):
-            break
-        if clock.was_over:
-            break
+        if (n_seen and after_epoch(loss / n_seen)) or clock.was_over:
+            return False
+    return True
 
 
 class _Clock:
