@@ -118,9 +118,9 @@ class Session:
         """The stored result; None if there is none or its file is damaged."""
         try:
             fields = json.loads(self.path(part).read_text(encoding="utf-8"))["value"]
-        except (FileNotFoundError, json.JSONDecodeError, KeyError):
+            return part.type(**fields)
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        return part.type(**fields)
 
     def save(self, part: Part[ResultT], result: ResultT) -> None:
         """Store a result, unless Ctrl-C may have cut it short: then raise KeyboardInterrupt."""
@@ -152,9 +152,9 @@ class Session:
 
         A job is some items, for which `make` returns one result each. The progress report counts
         the items, those in `results` as done, and shows what `describe` says of an item and its
-        result. `allows` decides whether a job is run when a worker is free for it; it may look at
-        `results`. `workers` is the number of processes, by default that of the session; 1 runs all
-        jobs in this process.
+        result. `allows` decides whether a job is run, shortly before a worker is free for it. It
+        may look at `results`, in which those of the last jobs may still be missing. `workers` is
+        the number of processes, by default that of the session; 1 runs all jobs in this process.
         """
         n_jobs = workers or self.workers
         parallel = Parallel(

@@ -214,7 +214,9 @@ def run_job(job: str | Path) -> None:
         predicted=predicted.tolist(),
         confidence=confidence.round(5).tolist(),
     )
-    joblib.dump(pipeline, model_path)
+    partial = model_path.with_name(f"{model_path.name}.partial")
+    joblib.dump(pipeline, partial)
+    os.replace(partial, model_path)  # an interruption leaves no half of a model
     joblib.dump(result, answer)
 
 

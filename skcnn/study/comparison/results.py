@@ -28,11 +28,12 @@ from skcnn.study.statistics import (
 
 @dataclass(frozen=True)
 class Scores:
-    """A setting's mean error over the folds, its standard deviation, and time and size of a fit."""
+    """Mean error of a setting over the folds, its standard deviation, times and size of a fit."""
 
     error: float
     spread: float
     fit_seconds: float
+    score_seconds: float
     images: int
 
 

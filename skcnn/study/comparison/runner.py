@@ -223,6 +223,7 @@ def _fit_final(
     stored_model = session.path(part, f"-{key}.joblib")
     fit = session.load(part) if stored_model.exists() else None
     if fit is None:
+        session.path(part).unlink(missing_ok=True)  # the result of a model that is gone
         pipeline = build(key, params, seed=0, n_jobs=settings.workers)
         fit = measure_alone(pipeline, images, stored_model)
         session.save(part, fit)

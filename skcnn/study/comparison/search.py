@@ -131,6 +131,7 @@ class _Task:
             error=1.0 - float(results["mean_test_score"][row]),
             spread=float(results["std_test_score"][row]),
             fit_seconds=float(results["mean_fit_time"][row]),
+            score_seconds=float(results["mean_score_time"][row]),
             images=images - images // self.folds,
         )
 
@@ -145,9 +146,9 @@ def _grid_search(
     """
     title = f"Search, {task.identity['contender']}"
     key = {**task.identity, "candidates": task.candidates, "budget": time_budget}
-    out_of_time: Part[dict[str, int]] = Part("search-end", key, dict)
+    out_of_time: Part[dict[str, list[int]]] = Part("search-end", key, dict)
     ended = session.load(out_of_time)
-    orders = range(ended["after"] if ended else len(task.candidates))
+    orders = ended["orders"] if ended else list(range(len(task.candidates)))
     if ended:
         session.reporter.line(
             f"{title}: an earlier run had time for {len(orders)} candidates; another --time-budget "
@@ -157,9 +158,16 @@ def _grid_search(
     def part_of(order: int) -> Part[Scores]:
         return Part("search", {**task.identity, "params": task.candidates[order]}, Scores)
 
+    n_asked, began = 0, time.perf_counter()
+
     def allows(job: tuple[int, ...]) -> bool:
-        slowest = max((row.fit_seconds for row in list(rows.values())), default=0.0)
-        return job == (0,) or task.folds * slowest < budget.left
+        nonlocal n_asked
+        n_asked += 1
+        known = [task.folds * (row.fit_seconds + row.score_seconds) for row in list(rows.values())]
+        # A job beyond one for each worker is asked for when a job has ended, before its result is
+        # in `rows`: the time since the start is then as long as that job took.
+        first = 0.0 if n_asked <= session.workers else time.perf_counter() - began
+        return job == (0,) or max(known, default=first) < budget.left
 
     rows = session.load_all(orders, part_of)
     session.run(
@@ -173,7 +181,7 @@ def _grid_search(
     )
     if len(rows) < len(orders):
         session.reporter.line(f"{title}: the time is spent after {len(rows)} candidates")
-        session.save(out_of_time, {"after": len(rows)})
+        session.save(out_of_time, {"orders": sorted(rows)})
     return rows
 
 
@@ -194,9 +202,9 @@ def _halving_search(task: _Task, budget: Budget, session: Session) -> dict[int, 
     least = max(2 * task.folds * len(np.unique(task.y)), n // HALVING_FACTOR**2)
 
     def halve() -> dict[str, dict[str, Any]]:
-        began = time.monotonic()
+        began = time.perf_counter()
         task.fit(GridSearchCV, [0], least, n_jobs=session.workers)
-        probe = time.monotonic() - began
+        probe = max(time.perf_counter() - began, 1e-6)
         # A rung has a third of the candidates and three times the images of the one before, so it
         # takes as long; an SVC takes somewhat longer, hence the factor of two.
         rungs = 1 + int(math.log(n / least, HALVING_FACTOR) + 1e-9)
@@ -223,5 +231,5 @@ def _halving_search(task: _Task, budget: Budget, session: Session) -> dict[int, 
         if rows is None:
             rows = halve()
             session.save(part, rows)
-        stage.advance()
+        stage.advance(f"{min(fields['error'] for fields in rows.values()):.2%} error")
     return {int(order): Scores(**fields) for order, fields in rows.items()}

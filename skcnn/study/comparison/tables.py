@@ -41,7 +41,13 @@ def as_dict(results: Results, conclusions: list[str]) -> dict[str, Any]:
         "environment": {**environment.pop("versions"), **environment, "seconds": results.elapsed},
         "command": reproducing_command(settings, "compare"),
         "params": results.params,
-        "search": {key: asdict(found) for key, found in results.search.items()},
+        "search": {
+            key: {
+                **asdict(found),
+                "rows": [_without(asdict(row), "score_seconds") for row in found.rows],
+            }
+            for key, found in results.search.items()
+        },
         "final": {
             key: {**asdict(fit), "interval": fit.interval} for key, fit in results.final.items()
         },
