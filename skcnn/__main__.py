@@ -11,7 +11,7 @@ from collections.abc import Sequence
 # has a function `main(argv, prog)`.
 COMMANDS = {
     "compare": ("skcnn.study.comparison", "compare a CNN with HOG + SVC on images: a report"),
-    "paper": ("skcnn.study.paper2014", "repeat the experiments of a paper of 2014: a report"),
+    "paper": ("skcnn.study.paper2014", "rerun the experiments of a 2014 paper: a report"),
 }
 
 

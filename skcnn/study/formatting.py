@@ -39,8 +39,13 @@ def size(value: float | None) -> str:
 
 
 def p_value(value: float) -> str:
-    """0.0321 -> '0.032'; below 0.001 only the bound."""
+    """0.0321 -> '0.032'; below 0.001 only the bound: for tables."""
     return "< 0.001" if value < 0.001 else f"{value:.2g}"
+
+
+def p_statement(value: float) -> str:
+    """0.0321 -> 'p = 0.032'; below 0.001 only the bound: for sentences."""
+    return f"p {'' if value < 0.001 else '= '}{p_value(value)}"
 
 
 def count(n: int, noun: str) -> str:

@@ -107,8 +107,7 @@ class Page:
         )
         lines = list(self._body)
         lines.insert(self._first_section, f"<nav><ol>{links}</ol></nav>")
-        # No line break between a number and its unit.
-        body = "\n".join(lines).replace(" %", "&nbsp;%").replace("p = ", "p&nbsp;=&nbsp;")
+        body = "\n".join(lines)
         return (
             "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
             "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"

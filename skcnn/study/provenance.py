@@ -12,6 +12,9 @@ from pathlib import Path
 from skcnn.study.cli import StudySettings
 from skcnn.study.formatting import count
 
+# How a report writes the names of those packages whose names are spelled otherwise.
+SPELLING = {"python": "Python", "numpy": "NumPy", "scipy": "SciPy"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Environment:
@@ -24,8 +27,8 @@ class Environment:
 
     def __str__(self) -> str:
         """One line for the end of a report."""
-        names = ", ".join(f"{name} {version}" for name, version in self.versions.items())
-        return f"{names}; {self.system}, {count(self.cores, 'core')}"
+        parts = [f"{SPELLING.get(name, name)} {number}" for name, number in self.versions.items()]
+        return f"{', '.join(parts)}; {self.system}, {count(self.cores, 'core')}"
 
 
 def versions() -> dict[str, str]:

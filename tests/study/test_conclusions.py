@@ -8,7 +8,15 @@ import pytest
 
 from skcnn.study.comparison.conclusions import brief, conclude, verdict
 from skcnn.study.comparison.contenders import CONTENDERS
-from skcnn.study.comparison.results import FinalFit, Fit, FitKey, Pair, Results, Search
+from skcnn.study.comparison.results import (
+    Candidate,
+    FinalFit,
+    Fit,
+    FitKey,
+    Pair,
+    Results,
+    Search,
+)
 from skcnn.study.comparison.settings import Settings
 from skcnn.study.data import MNIST_TRAIN_IMAGES, Images
 from skcnn.study.provenance import Environment
@@ -70,18 +78,26 @@ def made_up(*, final=None, cnn=((0.2,), (0.1,)), hog=((0.3,), (0.2,)), images=No
             [[0.11, 0.10], [0.03, 0.03]],
             "neither leads clearly on 10 %",
         ),
-        ([[0.05, 0.06], [0.01, 0.012]], [[0.10, 0.11], [0.03, 0.03]], "CNN leads at every share."),
+        (
+            [[0.05, 0.06], [0.01, 0.012]],
+            [[0.10, 0.11], [0.03, 0.03]],
+            "The CNN has the lower error at every share.",
+        ),
         (
             [[0.20, 0.22], [0.04, 0.042]],
             [[0.10, 0.11], [0.03, 0.03]],
-            "HOG + SVC leads at every share.",
+            "HOG + SVC has the lower error at every share.",
         ),
         ([[0.20], [0.01]], [[0.10], [0.03]], "images); with a single seed, this may be chance."),
-        ([[0.05], [0.01]], [[0.10], [0.03]], "CNN leads at every share; with a single seed"),
+        (
+            [[0.05], [0.01]],
+            [[0.10], [0.03]],
+            "The CNN has the lower error at every share; with a single seed",
+        ),
         (
             [[0.09, 0.10], [0.02, 0.03]],
             [[0.10, 0.10], [0.03, 0.03]],
-            "CNN leads at every share; given the spread over the seeds",
+            "The CNN has the lower error at every share; given the spread over the seeds",
         ),
     ],
 )
@@ -96,10 +112,10 @@ def test_equal_training_times_are_called_equal():
         final = {key: final_fit(fit_seconds=seconds[key]) for key in CONTENDERS}
         return " ".join(conclude(made_up(final=final)))
 
-    assert "CNN and CNN features + SVC train fastest (about 124 s; HOG + SVC is" in text(
+    assert "The CNN and CNN features + SVC train fastest (about 124 s; HOG + SVC is" in text(
         cnn=125.0, hog_svc=250.0, cnn_svc=124.0
     )
-    assert "HOG + SVC trains fastest (1 s; CNN is slowest with 3 s)" in text(
+    assert "HOG + SVC trains fastest (1 s; the CNN is slowest with 3 s)" in text(
         cnn=3.0, hog_svc=1.0, cnn_svc=2.0
     )
     assert "All train in about the same time (100 s to 100 s)" in text(
@@ -118,7 +134,7 @@ def test_equal_training_times_are_called_equal():
 def test_error_still_falls_only_if_that_is_clear(before, falls):
     results = made_up(cnn=[before, [0.01, 0.011, 0.0105]], hog=[[0.1] * 3, [0.1] * 3])
     text = " ".join(conclude(results))
-    assert ("of CNN and CNN features + SVC still falls" in text) is falls
+    assert ("of the CNN and CNN features + SVC still falls" in text) is falls
     assert ("still falls" in text) is falls
 
 
@@ -131,14 +147,14 @@ def test_winner_and_verdicts_follow_the_mistakes():
     results = made_up(final=final)
     text = conclude(results)
     assert text[0].startswith(
-        "CNN and CNN features + SVC make the fewest mistakes on the 100 test images: 2 each, a "
+        "The CNN and CNN features + SVC make the fewest mistakes on the 100 test images: 2 each, a "
         "test error of 2.00 %"
     )
     assert text[0].endswith("HOG + SVC makes 12 (12.00 %).")
-    assert "CNN and CNN features + SVC misclassify exactly the same images." in text[1]
+    assert "The CNN and CNN features + SVC misclassify exactly the same images." in text[1]
     assert (
-        "CNN is significantly better than HOG + SVC (1 image misclassified only by CNN, 11"
-        in (text[1])
+        "The CNN is significantly better than HOG + SVC (1 image misclassified only by the CNN, 11"
+        in text[1]
     )
     assert "does not change the number of mistakes (2)" in " ".join(text)
     assert "first two" not in brief(results)  # they are equal
@@ -152,8 +168,16 @@ def test_winner_and_verdicts_follow_the_mistakes():
 @pytest.mark.parametrize(
     ("p_adjusted", "expected"),
     [
-        (0.2, "CNN and HOG + SVC do not differ significantly (3 images misclassified only by CNN"),
-        (0.01, "HOG + SVC is significantly better than CNN (3 images misclassified only by CNN"),
+        (
+            0.2,
+            "The CNN and HOG + SVC do not differ significantly (3 images misclassified only by the "
+            "CNN, 1 only by HOG + SVC; p = 0.2).",
+        ),
+        (
+            0.01,
+            "HOG + SVC is significantly better than the CNN (3 images misclassified only by the "
+            "CNN, 1 only by HOG + SVC; p = 0.01).",
+        ),
         (1e-9, "1 only by HOG + SVC; p < 0.001)"),
     ],
 )
@@ -170,7 +194,7 @@ def test_conclusions_on_mnist_mention_the_paper(monkeypatch):
 
     def mentioned(images, quick):
         results = made_up(images=images, quick=quick)
-        return any("paper of 2014" in text for text in conclude(results))
+        return any("Bastani and Wang (2014)" in text for text in conclude(results))
 
     assert mentioned(full, quick=False)
     assert not mentioned(full, quick=True)
@@ -185,3 +209,28 @@ def test_nobody_is_ahead_where_not_all_were_run():
     assert first.winner is None
     assert not first.clear
     assert second.winner == "cnn"
+
+
+def test_limits_mention_an_incomplete_search_and_a_quick_run():
+    def limits(tried, quick):
+        rows = [Candidate(0.1, 0.0, 1.0, 1.0, 1000, {}, order) for order in range(tried)]
+        search = {key: Search(rows, 4, 1000, 3, 15) for key in CONTENDERS}
+        return conclude(replace(made_up(quick=quick), search=search))[-1]
+
+    closest = "closest to the defaults, not the whole grid: 3 of 4 for the CNN, 3 of 4 for HOG"
+    assert closest in limits(3, quick=False)
+    assert "whole grid" not in limits(4, quick=False)
+    assert "This was a quick run" in limits(4, quick=True)
+    assert "quick run" not in limits(3, quick=False)
+
+
+def test_learning_curves_without_errors_have_an_axis_up_to_one_percent():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    from skcnn.study.comparison.figures import learning_curves
+
+    results = made_up()  # no training errors, but test errors
+    figure = learning_curves(results.by_share, results.images)
+    test, train = figure.axes
+    assert train.get_ylim() == (0, 1)
+    assert test.get_ylim()[1] > 10
+    pyplot.close(figure)

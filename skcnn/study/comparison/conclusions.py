@@ -8,19 +8,32 @@ from collections.abc import Callable
 from skcnn.study import published
 from skcnn.study.comparison.contenders import CONTENDERS
 from skcnn.study.comparison.results import Crossing, FinalFit, Lead, Pair, Results
-from skcnn.study.formatting import count, listing, p_value, percent, seconds, size
+from skcnn.study.formatting import count, listing, p_statement, percent, seconds, size
 
 ALIKE = 1.1  # training times that differ by less than this factor count as equal
+SCOPE_OF_SEEDS = (
+    "This does not include the choice of test images; at 100 % all seeds share the training images."
+)
 
 
 def name(key: str) -> str:
-    """The name of a contender."""
+    """The name of a contender, for tables and captions."""
     return CONTENDERS[key].label
 
 
-def names(keys: list[str]) -> str:
-    """The names of several contenders."""
-    return listing([name(key) for key in keys])
+def noun(key: str) -> str:
+    """The name of a contender within a sentence."""
+    return "the CNN" if key == "cnn" else name(key)
+
+
+def nouns(keys: list[str]) -> str:
+    """The names of several contenders within a sentence."""
+    return listing([noun(key) for key in keys])
+
+
+def sentence(text: str) -> str:
+    """The text with a capital letter at its beginning."""
+    return text[:1].upper() + text[1:]
 
 
 def conclude(results: Results) -> list[str]:
@@ -42,7 +55,8 @@ def brief(results: Results) -> str:
     """The main results in a few sentences."""
     pair = results.pair(*results.ranked[:2])
     lead = (
-        f"The difference between the first two is {'' if pair.significant else 'not '}significant."
+        f"The difference between the first two is {'' if pair.significant else 'not '}significant "
+        "by McNemar's test."
         if pair.only_a != pair.only_b
         else ""
     )
@@ -51,17 +65,15 @@ def brief(results: Results) -> str:
 
 def verdict(pair: Pair) -> str:
     """What McNemar's test says of two contenders."""
-    a, b = name(pair.a), name(pair.b)
+    a, b = noun(pair.a), noun(pair.b)
     if pair.only_a + pair.only_b == 0:
-        return f"{a} and {b} misclassify exactly the same images."
-    p = p_value(pair.p_adjusted)
-    p = f"p {p}" if p.startswith("<") else f"p = {p}"
+        return sentence(f"{a} and {b} misclassify exactly the same images.")
     only_a = f"{count(pair.only_a, 'image')} misclassified only by {a}"
-    counts = f"{only_a}, {pair.only_b:,} only by {b}; {p}"
+    counts = f"{only_a}, {pair.only_b:,} only by {b}; {p_statement(pair.p_adjusted)}"
     if not pair.significant:
-        return f"{a} and {b} do not differ significantly ({counts})."
+        return sentence(f"{a} and {b} do not differ significantly ({counts}).")
     better, worse = (b, a) if pair.only_a > pair.only_b else (a, b)
-    return f"{better} is significantly better than {worse} ({counts})."
+    return sentence(f"{better} is significantly better than {worse} ({counts}).")
 
 
 def crossing_text(found: Crossing) -> str:
@@ -70,7 +82,7 @@ def crossing_text(found: Crossing) -> str:
         "each leads clearly on one side" if found.is_clear else "without clear leads on both sides"
     )
     where = listing([f"{share:.2g} %" for share in found.crossings])
-    return f"{name(found.a)} and {name(found.b)} at {where} ({sure})"
+    return f"{noun(found.a)} and {noun(found.b)} at {where} ({sure})"
 
 
 def _errors(results: Results) -> str:
@@ -79,16 +91,16 @@ def _errors(results: Results) -> str:
     first = final[tied[0]]
     low, high = first.interval
     each = " each" if len(tied) > 1 else ""
-    text = (
-        f"{names(tied)} {'make' if each else 'makes'} the fewest mistakes on the "
+    text = sentence(
+        f"{nouns(tied)} {'make' if each else 'makes'} the fewest mistakes on the "
         f"{len(first.predicted):,} test images: {first.wrong:,}{each}, a test error of "
         f"{percent(first.test_error)} (95 % interval {percent(low)} to {percent(high)})."
     )
     others = [
-        f"{name(key)} makes {final[key].wrong:,} ({percent(final[key].test_error)})"
+        f"{noun(key)} makes {final[key].wrong:,} ({percent(final[key].test_error)})"
         for key in results.ranked[len(tied) :]
     ]
-    return f"{text} {listing(others)}." if others else text
+    return f"{text} {sentence(listing(others))}." if others else text
 
 
 def _curves(results: Results) -> str:
@@ -103,21 +115,21 @@ def _curves(results: Results) -> str:
     def describe(point: Lead) -> str:
         where = f"{point.share} % of the training images ({images[point.share]:,})"
         if point.mean == 0:
-            return f"on {where}, CNN and HOG + SVC are equal"
+            return f"on {where}, the test errors of the CNN and HOG + SVC are equal"
         leader, other = ("cnn", "hog_svc") if point.mean < 0 else ("hog_svc", "cnn")
-        lead = f"{100 * abs(point.mean):.2f} percentage points of test error"
+        lead = f"{100 * abs(point.mean):.2f} percentage points lower than that of {noun(other)}"
         if point.clear or single:
             doubt = ""
         elif math.isnan(point.standard_error):
             doubt = " (one seed only)"
         else:
             doubt = " (not clear, given the spread over the seeds)"
-        return f"on {where}, {name(leader)} leads {name(other)} by {lead}{doubt}"
+        return f"on {where}, the test error of {noun(leader)} is {lead}{doubt}"
 
     ends = dict.fromkeys([points[0], points[-1]])  # may be one and the same
     text = "; ".join(describe(point) for point in ends)
     change = _change(crossing, max(images.values()), single)
-    return f"{text[0].upper()}{text[1:]}. {change}".rstrip()
+    return f"{sentence(text)}. {change}".rstrip()
 
 
 def _change(crossing: Crossing, whole: int, single: bool) -> str:
@@ -138,9 +150,10 @@ def _change(crossing: Crossing, whole: int, single: bool) -> str:
     leads = [point.mean for point in points if point.mean]
     if not leads or len(points) == 1:
         return ""
-    leader = name("cnn" if leads[0] < 0 else "hog_svc")
-    always = "leads at every share" if len(leads) == len(points) else "is never behind"
-    return f"{leader} {always}{'' if any(point.clear for point in points) else chance}."
+    leader = noun("cnn" if leads[0] < 0 else "hog_svc")
+    always = "has the lower" if len(leads) == len(points) else "has the lower or an equal"
+    doubt = "" if any(point.clear for point in points) else chance
+    return sentence(f"{leader} {always} error at every share{doubt}.")
 
 
 def _features(results: Results) -> str:
@@ -165,21 +178,21 @@ def _costs(results: Results) -> str:
     def extremes(cost: str, shown: Callable[[float], str]) -> tuple[str, str, str, str]:
         least, *_, most = sorted(final, key=lambda key: getattr(final[key], cost))
         low, high = (shown(getattr(final[key], cost)) for key in (least, most))
-        return name(least), low, name(most), high
+        return noun(least), low, noun(most), high
 
     fast, quickly, slow, slowly = extremes("predict_seconds", lambda time: seconds(time / total))
     small, least, large, most = extremes("model_bytes", size)
     text = (
-        f"{_training_time(final)} {fast} predicts fastest ({quickly} per image; {slow} is slowest "
-        f"with {slowly}). {small} has the smallest fitted model ({least}; that of {large} is the "
-        f"largest with {most})."
+        f"{_training_time(final)} {sentence(fast)} predicts fastest ({quickly} per image; {slow} "
+        f"is slowest with {slowly}). {sentence(small)} has the smallest fitted model ({least}; "
+        f"that of {large} is the largest with {most})."
     )
     if any(fit.peak_bytes is None for fit in final.values()):
         return text
     lean, least, heavy, most = extremes("peak_bytes", size)
     return (
-        f"{text} {lean} needs the least memory ({least} at its peak, in addition to the libraries "
-        f"and the data), {heavy} the most ({most})."
+        f"{text} {sentence(lean)} needs the least memory ({least} at its peak, in addition to the "
+        f"libraries and the data), {heavy} the most ({most})."
     )
 
 
@@ -190,8 +203,8 @@ def _training_time(final: dict[str, FinalFit]) -> str:
         return f"All train in about the same time ({seconds(best)} to {seconds(times[slowest])})."
     fastest = [key for key in times if times[key] < ALIKE * best]
     train, about = ("trains", "") if len(fastest) == 1 else ("train", "about ")
-    return (
-        f"{names(fastest)} {train} fastest ({about}{seconds(best)}; {name(slowest)} is slowest "
+    return sentence(
+        f"{nouns(fastest)} {train} fastest ({about}{seconds(best)}; {noun(slowest)} is slowest "
         f"with {seconds(times[slowest])})."
     )
 
@@ -206,8 +219,8 @@ def _more_images(results: Results) -> str:
     if not falling:
         return ""
     return (
-        f"From {before} to {after} % of the training images the test error of {names(falling)} "
-        "still falls clearly: more images would help."
+        f"From {before} to {after} % of the training images the test error of {nouns(falling)} "
+        "still falls significantly, which suggests that more images would help."
     )
 
 
@@ -224,9 +237,9 @@ def _paper(results: Results) -> str:
         else "no longer makes fewer mistakes"
     )
     return (
-        f"On the same images the paper of 2014 measured a test error of {old_hog:.2f} % for HOG "
-        f"with an SVM and {old_cnn:.2f} % for its CNN (read off its figures), and called HOG "
-        f"obsolete. Here, with both tuned, HOG + SVC has {percent(hog.test_error)} and the CNN "
+        f"On the same images Bastani and Wang (2014) measured a test error of {old_hog:.2f} % for "
+        f"HOG with an SVM and {old_cnn:.2f} % for their CNN (read off their figures), and called "
+        f"HOG obsolete. Here, with both tuned, HOG + SVC has {percent(hog.test_error)} and the CNN "
         f"{percent(cnn.test_error)}: the CNN {outcome}."
     )
 
@@ -238,6 +251,9 @@ def _limits(results: Results) -> str:
         f"The intervals and tests cover the choice of the {len(results.images.y_test):,} test "
         "images. The error bars of the learning curves cover the choice of the training images and "
         f"the initial weights of the network ({count(settings.seeds, 'seed')}).",
+        "With a single seed, no lead is clear."
+        if settings.seeds == 1
+        else f"A lead is clear if it exceeds the variation between seeds. {SCOPE_OF_SEEDS}",
         "Each contender was tuned once, on training images only, and keeps its settings on all "
         "subsets of the learning curves.",
     ]
@@ -246,9 +262,23 @@ def _limits(results: Results) -> str:
             "The network is trained on randomly transformed images, whereas an SVC is trained on "
             "every image once, as it is."
         )
+    incomplete = [
+        f"{len(found.rows):,} of {found.total:,} for {noun(key)}"
+        for key, found in results.search.items()
+        if len(found.rows) < found.total
+    ]
+    if incomplete:
+        sentences.append(
+            "The search tried the settings closest to the defaults, not the whole grid: "
+            f"{listing(incomplete)}."
+        )
     if results.skipped:
         sentences.append(
             f"The time budget did not suffice for {count(len(results.skipped), 'fit')} of the "
             "learning curves."
+        )
+    if settings.quick:
+        sentences.append(
+            "This was a quick run with small searches and few points; its numbers are not reliable."
         )
     return " ".join(sentences)

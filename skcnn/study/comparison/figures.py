@@ -33,8 +33,8 @@ MAX_CLASSES, IMAGES_PER_CLASS = 12, 6  # in the figure of examples
 MAX_MISTAKES, MISTAKES_PER_ROW = 24, 8
 N_EXPLAINED = 6  # images with occlusion maps
 PAPER_CURVES = (
-    (Look("HOG + SVM, paper of 2014", GREY, "", "--"), published.FIG10_TEST),
-    (Look("CNN, paper of 2014", GREY, "", ":"), published.FIG11_TEST),
+    (Look("HOG + SVM, Bastani and Wang (2014)", GREY, "", "--"), published.FIG10_TEST),
+    (Look("CNN, Bastani and Wang (2014)", GREY, "", ":"), published.FIG11_TEST),
 )
 
 
@@ -153,6 +153,8 @@ def learning_curves(by_share: list[ShareErrors], images: Images) -> Any:
         panel.set_xlabel("number and share of training images")
         panel.set_title(title)
         error_axis(panel, f"{title.lower()} (%)", log=column == "test_error")
+        if panel.dataLim.ymax == 0:  # Matplotlib would choose a tiny range
+            panel.set_ylim(0, 1)
     legend_below(figure, axes[0, 0], 5)
     return figure
 

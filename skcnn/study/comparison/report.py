@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from skcnn.study.comparison.conclusions import brief, crossing_text, name, names
+from skcnn.study.comparison.conclusions import (
+    SCOPE_OF_SEEDS,
+    brief,
+    crossing_text,
+    name,
+    noun,
+    nouns,
+    sentence,
+)
 from skcnn.study.comparison.contenders import CONTENDERS
 from skcnn.study.comparison.figures import MAX_CLASSES, MISTAKES_PER_ROW, mistakes_per_row
 from skcnn.study.comparison.results import MeanErrors, Results
@@ -20,9 +28,15 @@ DESCRIPTIONS = {
     "hog_svc": "<code>make_hog_svc()</code>: histograms of oriented gradients, which are designed "
     "by hand (Dalal and Triggs, 2005), followed by a support vector classifier.",
     "cnn_svc": "the tuned CNN up to its last pooling layer, followed by principal component "
-    "analysis and a support vector classifier. The paper of 2014 names this combination as future "
-    "work.",
+    "analysis and a support vector classifier. Bastani and Wang (2014) name this combination as "
+    "future work.",
 }
+REFERENCES = (
+    "F. Bastani and Z. Wang, <em>Convolutional Neural Networks for Classifying Handwritten "
+    "Digits</em>, 2014.",
+    "N. Dalal and B. Triggs, <em>Histograms of Oriented Gradients for Human Detection</em>, CVPR, "
+    "2005.",
+)
 Figures = dict[str, Path]
 
 
@@ -38,6 +52,7 @@ def write_report(results: Results, conclusions: list[str], figures: Figures) -> 
     _mistakes(page, results, figures)
     _explanations(page, results, figures)
     page.section("Conclusions").items(escape(text) for text in conclusions)
+    page.section("References").items(REFERENCES)
     _reproduction(page, results)
     return page.render()
 
@@ -133,13 +148,13 @@ def _test_errors(page: Page, results: Results, figures: Figures) -> None:
     page.section("Test errors")
     page.figure(
         figures["test_errors"],
-        f"Test error on {total:,} images with Wilson's 95 % interval. {_fit_settings(results)}",
+        f"Test error on {total:,} images with Wilson's 95 % interval. {_fitted(results)}",
         width=75,
     )
     _table_by_contender(
         page,
         f"Errors on the {total:,} test images and on {results.train_error_images:,} training "
-        f"images. {_fit_settings(results)}",
+        f"images. {_fitted(results)}",
         {
             "mistakes": lambda key: f"{final[key].wrong:,}",
             "test error (%)": lambda key: f"{100 * final[key].test_error:.2f}",
@@ -175,8 +190,8 @@ def _test_errors(page: Page, results: Results, figures: Figures) -> None:
 
 def _learning_curves(page: Page, results: Results, figures: Figures) -> None:
     paper = (
-        " Thin grey lines: the paper's test errors on the same data (Bastani and Wang, 2014, Figs. "
-        "10 and 11)."
+        " Thin grey lines show the test errors of Bastani and Wang (2014, Figs. 10 and 11) on the "
+        "same data."
         if results.images.is_mnist
         else ""
     )
@@ -202,8 +217,9 @@ def _learning_curves(page: Page, results: Results, figures: Figures) -> None:
 
     page.table(
         "Test error in percent: mean ± standard error over the seeds (omitted if all seeds agree). "
-        "A lead is clear if the 95 % interval of the paired difference to the second best "
-        "(Student's t over the seeds) excludes zero.",
+        "A lead is clear if it exceeds the variation between seeds: the 95 % interval of the "
+        "paired difference to the second best (Student's t over the seeds) excludes zero. "
+        f"{SCOPE_OF_SEEDS}",
         ["share", "images", *map(name, CONTENDERS), "ahead"],
         [
             [
@@ -238,17 +254,17 @@ def _costs(page: Page, results: Results, figures: Figures) -> None:
     page.section("Costs")
     page.figure(
         figures["costs"],
-        f"Costs of the final fits. {_fit_settings(results)} Each fit ran alone on {cores}; an SVC "
+        f"Costs of the final fits. {_fitted(results)} Each fit ran alone on {cores}; an SVC "
         "uses one core, the network and HOG use all.",
     )
     final = results.final
     _table_by_contender(
         page,
         "Costs of the final fits. Memory is the peak of the process beyond what it held before the "
-        "fit (Python, the libraries and the images), plus the peaks of its worker processes; the "
-        "workers of HOG load the libraries, too, and count in full. Model size is that of "
-        "<code>pickle.dumps</code>. Search time is the sum over all fits of the search; HOG "
-        "features and networks from the cache took no time.",
+        "fit (Python, the libraries and the images), plus the peaks of its worker processes. HOG's "
+        "worker processes also load the libraries; their memory counts in full. Model size is that "
+        "of <code>pickle.dumps</code>. Search time is the sum over all fits of the search. Cached "
+        "HOG features and networks count as zero.",
         {
             "training": lambda key: seconds(final[key].fit_seconds),
             f"predicting {count(total, 'image')}": lambda key: seconds(final[key].predict_seconds),
@@ -261,10 +277,10 @@ def _costs(page: Page, results: Results, figures: Figures) -> None:
 
 
 def _mistakes(page: Page, results: Results, figures: Figures) -> None:
-    total, settings = len(results.images.y_test), _fit_settings(results)
+    total = len(results.images.y_test)
 
     def whose(group: list[str]) -> str:
-        return "all" if len(group) == len(CONTENDERS) else f"only {names(group)}"
+        return "all" if len(group) == len(CONTENDERS) else f"only {nouns(group)}"
 
     page.section("Mistakes")
     page.table(
@@ -276,7 +292,8 @@ def _mistakes(page: Page, results: Results, figures: Figures) -> None:
     page.figure(
         figures["confusions"],
         "Confusion matrices of the contenders. Rows are true classes, columns predicted ones. The "
-        f"colour scale is chosen for the mistakes and saturates at the correct answers. {settings}",
+        f"colour scale is chosen for the mistakes and saturates at the correct answers. "
+        f"{_fitted(results)}",
     )
     for key, fit in results.final.items():
         confidence = (
@@ -286,34 +303,38 @@ def _mistakes(page: Page, results: Results, figures: Figures) -> None:
         )
         page.figure(
             figures[f"mistakes_{key}"],
-            f"Test images that {escape(name(key))} misclassifies ({fit.wrong:,} in all), the most "
-            f"confident mistakes first. In brackets: {confidence}. {settings}",
+            f"Test images that {escape(noun(key))} misclassifies ({fit.wrong:,} in all), the most "
+            f"confident mistakes first. In brackets: {confidence}. {_fitted(results, key)}",
             width=round(100 * mistakes_per_row(fit.wrong) / MISTAKES_PER_ROW),
         )
 
 
 def _explanations(page: Page, results: Results, figures: Figures) -> None:
-    settings = _fit_settings(results)
     page.section("What the contenders have learned")
     page.figure(
         figures["filters"],
-        "The filters of the network's first layer, as in Fig. 9 of the paper. Negative weights are "
-        f"blue, positive weights red. {settings}",
+        "The filters of the network's first layer, as in Fig. 9 of Bastani and Wang (2014). "
+        f"Negative weights are blue, positive weights red. {_fitted(results, 'cnn')}",
         width=62,
     )
-    page.figure(figures["training"], f"Training loss by epoch. {settings}", width=62)
+    page.figure(
+        figures["training"],
+        f"Training loss of the CNN by epoch. {_fitted(results, 'cnn')}",
+        width=62,
+    )
     page.text(
         "Occlusion maps show which pixels a decision depends on. A patch slides over the image and "
-        "hides the pixels below it. Where hiding them lowers the score of the true class, they "
+        "hides the pixels beneath it. Where hiding them lowers the score of the true class, they "
         "support it (red); where it raises the score, they speak against it (blue). Colours are "
         "relative to the largest change in each image. The first images shown are ones on which "
-        "CNN and HOG + SVC disagree, if there are any."
+        "the CNN and HOG + SVC disagree, if there are any."
     )
     for key in ("cnn", "hog_svc"):
         page.figure(
             figures[f"occlusion_{key}"],
-            f"Occlusion maps of {escape(name(key))}. Top: test images with their true classes. "
-            f"Bottom: by how much hiding a pixel lowers the score of the true class. {settings}",
+            f"Occlusion maps of {escape(noun(key))}. Top: test images with their true classes. "
+            "Bottom: by how much hiding a pixel lowers the score of the true class. "
+            f"{_fitted(results, key)}",
         )
 
 
@@ -333,13 +354,13 @@ def _reproduction(page: Page, results: Results) -> None:
         f"The subsets and networks of the learning curves use the {_seeds(results)}; the split "
         "into training and test images (if the data have none), the searches and the final fits "
         f"use seed 0. The time budget was {seconds(settings.time_budget)}. This run took "
-        f"{seconds(results.elapsed)}, not counting stored results of earlier runs. Versions and "
+        f"{seconds(results.elapsed)}, excluding results stored by earlier runs. Versions and "
         f"machine: {escape(results.environment)}.",
         "The folder of this file also contains the figures (<code>pictures/</code>), all tables as "
         "CSV files (<code>tables/</code>; <code>predictions.csv</code> has the predictions for "
         "every test image), all results (<code>results.json</code>), and the fitted pipelines for "
-        "<code>joblib.load</code> (<code>models/</code>). In the files, errors are shares: 0.01 is "
-        "one in a hundred.",
+        "<code>joblib.load</code> (<code>models/</code>). In these files, errors are fractions: "
+        "0.01 means 1 %.",
     )
 
 
@@ -354,9 +375,11 @@ def _table_by_contender(
     page.table(caption, ["", *columns], rows, numbers=range(1, len(columns) + 1), best=best)
 
 
-def _fit_settings(results: Results) -> str:
-    """The settings of the final fits, for captions."""
-    return f"Fitted to {len(results.images.y_train):,} training images, tuned settings, seed 0."
+def _fitted(results: Results, key: str | None = None) -> str:
+    """A sentence for captions on the final fit of a contender; None: on those of all."""
+    who = "All contenders were" if key is None else f"{escape(sentence(noun(key)))} was"
+    n = len(results.images.y_train)
+    return f"{who} fitted to {n:,} training images with the tuned settings and seed 0."
 
 
 def _seeds(results: Results) -> str:
