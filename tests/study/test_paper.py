@@ -1,9 +1,12 @@
 """The rerun of the paper: its settings, its numbers, the runs, the report."""
 
 import csv
+import html
 import os
 import pickle
+import re
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -301,11 +304,52 @@ def test_an_interrupted_rerun_continues(few, tmp_path, monkeypatch):
     assert len(later) == 2
 
 
+def _read(report):
+    """The page, with ordinary spaces in place of non-breaking ones."""
+    return report.read_text(encoding="utf-8").replace("&nbsp;", " ").replace("\xa0", " ")
+
+
+def _captions(page):
+    """The captions of all figures and tables, except the table of settings."""
+    captions = re.findall(r"<(?:fig)?caption>(.*?)</(?:fig)?caption>", page)
+    return [caption for caption in captions if "</b> Training. Unless" not in caption]
+
+
+def test_captions_state_the_seeds(few, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "train", lambda run, *_: replace(RESULT, test_error=run.seed))
+    data = (few.X_train, few.y_train, few.X_test, few.y_test)
+    names = ["sec5.5", "reasons"]
+    rerun = run(names, data=data, out=tmp_path, seeds=2, n_jobs=1, verbose=False)
+    captions = _captions(_read(rerun.report))
+    assert len(captions) == 5
+    expected = (
+        "New values: 200 training images of own images, 2 seeds; error bars and ±: standard "
+        "deviation over the seeds."
+    )
+    assert all(expected in caption for caption in captions)
+    (verdicts,) = (caption for caption in captions if "Verdicts on" in caption)
+    assert "the 100 test images (training errors: 50 images)" in verdicts
+    assert "estimated from 2 seeds" in verdicts
+
+
+def test_only_hog_runs_are_given_features(few, tmp_path, monkeypatch):
+    given = {}
+
+    def record(wanted, images, features, n_jobs):
+        given[wanted[0].kind] = list(features)
+        return [TimingResult(1.0) if isinstance(wanted[0], TimingRun) else RESULT]
+
+    monkeypatch.setattr(runner, "make", record)
+    wanted = [CNNRun("today", 3, 4), HOGRun(HOG_2014, 100), TimingRun(3, 4, 2, ())]
+    assert set(_execute(wanted, few, tmp_path)) == set(wanted)
+    assert given == {"network": [], "hog": [HOG_2014], "time": []}
+
+
 def test_whole_report(tmp_path, capsys, few):
     """All experiments on few images in two processes; then some again, from stored results."""
     data = (few.X_train, few.y_train, few.X_test, few.y_test)
     rerun = run(["all"], data=data, out=tmp_path, quick=True, n_jobs=2)
-    page = rerun.report.read_text(encoding="utf-8")
+    page = _read(rerun.report)
     assert "quick run" in page
     assert "mean nothing" in page
     assert page.count("data:image/png;base64,") == 11
@@ -322,7 +366,25 @@ def test_whole_report(tmp_path, capsys, few):
     for experiment, rows in rerun.tables.items():
         with (tmp_path / "tables" / f"{experiment}.csv").open() as file:
             assert len(list(csv.reader(file))) == len(rows) + 1
-    assert " 0 of them stored" in capsys.readouterr().err
+    captions = _captions(page)
+    assert len(captions) == 21  # 11 figures, 10 tables
+    assert all(
+        "New values: 200 training images of own images, 1 seed; <b>quick run with 3 % of the "
+        "iterations</b>." in caption
+        for caption in captions
+    )
+    assert "With a single seed, the variation between training runs is not included." in page
+    for verdict in rerun.verdicts:  # in the section of its experiment
+        heading = html.escape(EXPERIMENTS[verdict.experiment].heading)
+        section = page.split(f" {heading}</h2>")[1].split("<h2")[0]
+        claim = f"<em>{html.escape(verdict.claim)}</em> As published: "
+        line = section.split(claim)[1].split("</p>")[0]
+        found = re.findall(r"<b style='color:#\w+'>[✓✗?] ([\w ]+)</b>", line)
+        assert found == [verdict.published.status, verdict.today.status]
+    progress = capsys.readouterr().err
+    assert " 0 of them stored" in progress
+    for variant in (HOG_2014, HOG_TUNED):
+        assert f"Features of {variant}: " in progress
     again = run(["table2", "fig10"], data=data, out=tmp_path, quick=True, n_jobs=2)
     assert "; 0 to do" in capsys.readouterr().err
     assert again.tables == {name: rerun.tables[name] for name in ("table2", "fig10")}
@@ -336,7 +398,7 @@ def test_command(tmp_path, capsys):
     arguments = ["fig9", "--data", "digits", "--quick", "--quiet", "--out", str(tmp_path)]
     assert main(["paper", *arguments]) == 0
     printed = capsys.readouterr()
-    assert "fig9: The filters learn to recognise" in printed.out
+    assert "fig9: The filters learn to recognize" in printed.out
     assert printed.err == ""
 
 

@@ -112,7 +112,7 @@ EXPERIMENTS = {
         title="Hidden layers",
         text="Fully connected layers between the pooling layer and the output layer, trained for "
         "ten hours each.",
-        caption="Test error by neurons of the hidden layers.",
+        caption="Test error against the sizes of the hidden layers.",
         x_names=("hidden layers",),
         settings={x: {"hidden": sizes} for x, sizes in _HIDDEN.items()},
         published={
@@ -159,7 +159,7 @@ EXPERIMENTS = {
         text="Two changes to the default network: an output layer with one sigmoid per class and "
         "the squared error, instead of softmax and cross-entropy; and five steps of gradient "
         "descent, each on all training images, instead of mini-batches.",
-        caption="Test error by output layer and training method.",
+        caption="Test error with each output layer and training method.",
         x_names=("change",),
         settings={"softmax": {}, "sigmoid": _SIGMOID, "gradient descent": _GRADIENT_DESCENT},
         published={"test_error": published.SEC55},
@@ -227,10 +227,10 @@ EXPERIMENTS = {
         text="HOG features and a support vector machine on 5 to 100 % of the training images, and "
         "the network with ten hidden neurons on 10 to 100 % of them. At every share, the network "
         "sees the same number of images, with repetitions. The paper specifies neither the "
-        "parameters of MATLAB's HOG nor the SVM. <b>As in 2014</b> stands for MATLAB's defaults "
+        "parameters of MATLAB's HOG nor the SVM. <b>HOG of 2014</b> stands for MATLAB's defaults "
         "(<code>extractHOGFeatures</code>: cells of 8 x 8 pixels, blocks of 2 x 2 cells, "
         "9 orientations; a linear SVM with box constraint 1), which may differ from what the paper "
-        "used. <b>Tuned</b> is <code>skcnn.make_hog_svc()</code>.",
+        "used. <b>HOG tuned</b> is <code>skcnn.make_hog_svc()</code>.",
         caption="Error against the share of the training images.",
         x_names=("percent of the training images",),
         hog={
@@ -251,13 +251,13 @@ EXPERIMENTS = {
     "reasons": Experiment(
         title="Possible reasons for the differences",
         text="Two changes to the training may explain why some numbers of the rerun differ from "
-        "the paper's: the learning rate 5 / (50 + i) and the momentum 0.95 of the last commit of "
-        "its published code (its report gives other values), and twice as many iterations. A "
-        "column that agrees with the paper shows that such training is a possible explanation, not "
-        "that the paper used it. The last commit also sums the gradient of the filters over the "
-        "mini-batch instead of averaging it, and does not train their biases; the rerun does not "
-        "try this.",
-        caption="Test error by network.",
+        "the paper's. <b>last commit</b>: the learning rate 5 / (50 + i) and the momentum 0.95, as "
+        "in the last commit of its published code (its report gives other values). <b>longer</b>: "
+        "twice as many iterations. A column that agrees with the paper shows that such training is "
+        "a possible explanation, not that the paper used it. The code of the last commit also sums "
+        "the gradient of the filters over the mini-batch instead of averaging it, and does not "
+        "train their biases; the rerun does not try this.",
+        caption="Test error of each network.",
         x_names=("network",),
         settings={
             "none": {},

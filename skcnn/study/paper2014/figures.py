@@ -13,20 +13,21 @@ from skcnn.displays import FilterDisplay
 from skcnn.displays._common import BLUE, GREEN, GREY, ORANGE, VERMILION
 from skcnn.study.figures import LOG_RATIO, Look, error_axis, legend_below, new_figure, plot_series
 from skcnn.study.paper2014.experiments import EXPERIMENTS
+from skcnn.study.paper2014.runs import HOG_2014, HOG_TUNED
 from skcnn.study.paper2014.settings import TEN_HOURS
 from skcnn.study.paper2014.tables import Row, Tables, curve
 
-LOOKS = {
-    "paper": Look("paper (2014)", GREY, "D", "--", hollow=True),
-    "published": Look("rerun as published", BLUE, "o"),
+LOOKS = {  # the labels are the names of the series everywhere in the report
+    "paper": Look("paper", GREY, "D", "--", hollow=True),
+    "published": Look("as published", BLUE, "o"),
     "today": Look("trained today", VERMILION, "s"),
-    "HOG of 2014": Look("HOG + SVM as in 2014", GREEN, "^"),
-    "HOG tuned": Look("HOG + SVC, tuned", ORANGE, "v"),
-    "last commit": Look("rate 5 / (50 + i), momentum 0.95", GREEN, "^"),
-    "longer": Look("twice the iterations", ORANGE, "v"),
+    HOG_2014: Look(HOG_2014, GREEN, "^"),
+    HOG_TUNED: Look(HOG_TUNED, ORANGE, "v"),
+    "last commit": Look("last commit", GREEN, "^"),
+    "longer": Look("longer", ORANGE, "v"),
 }
 _AXES = {  # labels of axes, where the names of the columns are too short
-    "hidden layers": "neurons of the hidden layers",
+    "hidden layers": "sizes of the hidden layers",
     "filter size": "filter size (pixels per side)",
     "filters": "number of filters",
 }
@@ -145,9 +146,9 @@ def _by_share(tables: Tables) -> Any:
     """Figs. 10 and 11: errors against the share of the training images."""
     figure, axes = new_figure(12, 5.2, 1, 2)
     for panel, column in zip(axes[0], ("test_error", "train_error"), strict=True):
-        for name, who, marker in (("fig10", "HOG + SVM", "x"), ("fig11", "CNN", "D")):
+        for name, who, marker in (("fig10", "HOG", "x"), ("fig11", "CNN", "D")):
             rows = tables.get(name, [])
-            _plot(panel, rows, "paper", column, label=f"{who}, paper (2014)", marker=marker)
+            _plot(panel, rows, "paper", column, label=f"{who}, paper", marker=marker)
             for series, look in LOOKS.items():
                 if series != "paper":
                     label = f"CNN, {look.label}" if name == "fig11" else look.label

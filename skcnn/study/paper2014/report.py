@@ -11,7 +11,13 @@ from skcnn.study.formatting import count, percent, plus_minus, seconds
 from skcnn.study.html import Page, escape
 from skcnn.study.paper2014.experiments import COMPARED, EXPERIMENTS, QUICK
 from skcnn.study.paper2014.figures import LOOKS
-from skcnn.study.paper2014.runs import TUNED_TRAIN_ERROR_IMAGES, FitResult, Results, n_watched
+from skcnn.study.paper2014.runs import (
+    HOG_TUNED,
+    TUNED_TRAIN_ERROR_IMAGES,
+    FitResult,
+    Results,
+    n_watched,
+)
 from skcnn.study.paper2014.settings import (
     BATCH,
     IMAGE_SIDE,
@@ -49,7 +55,8 @@ def write_report(
         page.box("abstract", f"<b>Summary.</b> {summary}")
     if verdicts:
         _verdicts(page, verdicts, settings, images)
-    _protocols(page, settings, images)
+    _protocols(page, images)
+    origin = _origin(settings, images)
     for name, rows in tables.items():
         experiment = EXPERIMENTS[name]
         page.section(experiment.heading)
@@ -58,9 +65,15 @@ def write_report(
             page.text("The figure of the previous section shows its errors.")
         else:
             figure = figures["fig10_11" if name in ("fig10", "fig11") else name]
-            page.figure(figure, experiment.caption, experiment.heading)
+            page.figure(figure, f"{experiment.caption} {origin}", experiment.heading)
+        for verdict in verdicts:
+            if verdict.experiment == name:
+                page.text(
+                    f"<em>{escape(verdict.claim)}</em> As published: {_mark(verdict.published)}; "
+                    f"trained today: {_mark(verdict.today)}."
+                )
         if not name.startswith("heatmap") and name != "fig9":  # the figure shows all numbers
-            _table(page, name, rows)
+            _table(page, name, rows, origin)
         if name == "reasons" and images.is_full_mnist:
             page.text(closest_training(rows))
     names = ["all"] if [*tables] == [*EXPERIMENTS] else tables
@@ -89,8 +102,8 @@ def _opening(page: Page, settings: Settings, images: Images, made: Environment) 
         page.box(
             "note",
             f"This is a <b>quick run</b> on few images, with {percent(QUICK, 0)} of the "
-            "iterations. It shows what the report looks like. <b>Its numbers and verdicts mean "
-            "nothing</b>; for meaningful ones, run the command without <code>--quick</code>.",
+            "iterations, to preview the report. <b>Its numbers and verdicts mean nothing</b>; for "
+            "meaningful ones, run the command without <code>--quick</code>.",
         )
     elif not images.is_full_mnist:
         side = min(images.image_shape[:2])
@@ -106,6 +119,17 @@ def _opening(page: Page, settings: Settings, images: Images, made: Environment) 
         )
 
 
+def _origin(settings: Settings, images: Images) -> str:
+    """For captions: the images and seeds that the new values are from."""
+    spread = "; error bars and ±: standard deviation over the seeds"
+    quick = f"; <b>quick run with {percent(QUICK, 0)} of the iterations</b>"
+    return (
+        f"New values: {len(images.y_train):,} training images of {escape(images.name)}, "
+        f"{count(settings.seeds, 'seed')}{spread if settings.seeds > 1 else ''}"
+        f"{quick if settings.quick else ''}."
+    )
+
+
 def _speed_and_error(tables: Tables, images: Images) -> str:
     """Time and error of the default network, then and now; only for the paper's images."""
     if "table2" not in tables or not images.is_full_mnist:
@@ -117,8 +141,8 @@ def _speed_and_error(tables: Tables, images: Images) -> str:
         f"An iteration of the paper's network took {old} s in 2014 and takes {1000 * new:.0f} ms "
         f"now ({old / new:,.0f} times faster). Its ten hours of training, {TEN_HOURS:,} "
         f"iterations, take {seconds(TEN_HOURS * new)}. Without a hidden layer, the test error is "
-        f"{DEFAULT_TEST_ERROR} % in the paper, {published:.2f} % in the rerun as published, and "
-        f"{today:.2f} % trained today. "
+        f"{DEFAULT_TEST_ERROR} % in the paper, {published:.2f} % as published, and {today:.2f} % "
+        "trained today. "
     )
 
 
@@ -137,40 +161,39 @@ def _counted(verdicts: Sequence[Verdict]) -> str:
 
 
 def _verdicts(page: Page, verdicts: Sequence[Verdict], settings: Settings, images: Images) -> None:
-    other = (
-        f" and of the {settings.seeds} seeds"
+    n_test = len(images.y_test)
+    seeds = (
+        f"The variation between training runs is included, estimated from {settings.seeds} seeds."
         if settings.seeds > 1
-        else "; with one seed, the variation between trainings is unknown"
+        else "With a single seed, the variation between training runs is not included."
     )
     page.section("The paper's conclusions")
     page.table(
         "Verdicts on the paper's conclusions. A difference is significant if it exceeds two "
-        f"standard errors (of the {len(images.y_test):,} test images{other}).",
+        f"of its standard errors, computed from the {n_test:,} test images (training errors: "
+        f"{n_watched(n_test):,} images). Both errors of a difference are measured on the same "
+        "images, but their standard errors are combined as if they were independent, which is "
+        f"conservative. {seeds} {_origin(settings, images)}",
         ["in the paper", "conclusion", "as published", "trained today"],
         [
             [
                 escape(EXPERIMENTS[verdict.experiment].name),
                 escape(verdict.claim),
-                _cell(verdict.published),
-                _cell(verdict.today),
+                *(f"{_mark(f)}<br>{escape(f.text)}" for f in (verdict.published, verdict.today)),
             ]
             for verdict in verdicts
         ],
     )
 
 
-def _cell(finding: Finding) -> str:
+def _mark(finding: Finding) -> str:
     mark, colour = _MARKS[finding.status]
-    return f"<b style='color:{colour}'>{mark} {finding.status}</b><br>{escape(finding.text)}"
+    return f"<b style='color:{colour}'>{mark} {finding.status}</b>"
 
 
-def _protocols(page: Page, settings: Settings, images: Images) -> None:
+def _protocols(page: Page, images: Images) -> None:
     watched = n_watched(len(images.y_test))
-    fewer = f" ({TUNED_TRAIN_ERROR_IMAGES:,} for the tuned HOG)"
-    spread = (
-        f"New values are means over {settings.seeds} seeds. Error bars and ± are standard "
-        "deviations over the seeds. "
-    )
+    fewer = f" ({TUNED_TRAIN_ERROR_IMAGES:,} for {HOG_TUNED})"
     page.section("The two training protocols")
     page.table(
         "Training. Unless an experiment changes it, the network is the same: convolution with 64 "
@@ -190,7 +213,6 @@ def _protocols(page: Page, settings: Settings, images: Images) -> None:
         ],
     )
     page.text(
-        f"{spread if settings.seeds > 1 else ''}"
         f"Training errors are measured on at most {watched:,} training images"
         f"{fewer if watched > TUNED_TRAIN_ERROR_IMAGES else ''}. The time of an iteration is "
         "measured alone, on all cores. Otherwise every network is trained on one thread, as many "
@@ -200,7 +222,7 @@ def _protocols(page: Page, settings: Settings, images: Images) -> None:
     )
 
 
-def _table(page: Page, name: str, rows: Sequence[Row]) -> None:
+def _table(page: Page, name: str, rows: Sequence[Row], origin: str) -> None:
     """The values of an experiment, one line for each x."""
     experiment = EXPERIMENTS[name]
     xs = list(dict.fromkeys(row.x for row in rows))
@@ -210,7 +232,7 @@ def _table(page: Page, name: str, rows: Sequence[Row]) -> None:
         xs = xs[step - 1 :: step]
         rows = [row for row in rows if row.x in xs]
     columns = {
-        f"{measure}: {'rerun' if series == 'published' else series}": (series, column)
+        f"{measure}: {LOOKS[series].label}": (series, column)
         for column, measure in _MEASURES.items()
         for series in LOOKS
         if curve(rows, series, column)
@@ -220,7 +242,7 @@ def _table(page: Page, name: str, rows: Sequence[Row]) -> None:
     page.table(
         "Test and training errors in percent"
         f"{', seconds (s) per iteration' if 's: paper' in columns else ''}"
-        f"{f' ({experiment.name} of the paper)' if experiment.name else ''}.",
+        f"{f' ({experiment.name} of the paper)' if experiment.name else ''}. {origin}",
         [experiment.x_names[0], *columns],
         [
             [
@@ -270,8 +292,8 @@ def _reproduction(
     page.text(
         escape(images.source),
         f"The rerun consists of {count(len(results), 'run')} with {seconds(training)} of "
-        f"training in total. This command took {seconds(elapsed)}; it did not repeat runs "
-        f"that were stored. {escape(made)}.",
+        f"training in total. This command took {seconds(elapsed)}; stored runs were not "
+        f"repeated. {escape(made)}.",
         "The folder of this file also contains the figures (<code>pictures/</code>), all tables as "
         "CSV files with the paper's values (<code>tables/</code>), and the results of all runs "
         "(<code>parts/</code>), from which an interrupted rerun continues.",

@@ -20,6 +20,8 @@ from skcnn.study.paper2014.experiments import ALIASES, EXPERIMENTS, list_points,
 from skcnn.study.paper2014.figures import figure_makers
 from skcnn.study.paper2014.report import write_report
 from skcnn.study.paper2014.runs import (
+    CNNRun,
+    Features,
     FitResult,
     HOGRun,
     Results,
@@ -166,15 +168,25 @@ def execute(runs: Iterable[Run], images: Images, session: Session) -> Results:
         )
         return f"{', '.join([run.kind, *changes])}: {result}; about {seconds(left)} left"
 
-    variants = {run.variant for run in missing if isinstance(run, HOGRun)}
-    features = {variant: hog_features(variant, images, session.workers) for variant in variants}
-    job = partial(make, images=images, features=features, n_jobs=session.workers)
-    for title, timed, workers in (("Timings", True, 1), ("Networks, HOG + SVC", False, None)):
+    stages = (("Timings", TimingRun, 1), ("Networks", CNNRun, None), ("HOG + SVM", HOGRun, None))
+    for title, kind, workers in stages:
         made: Results = {}
-        jobs = [(run,) for run in missing if isinstance(run, TimingRun) == timed]
+        jobs = [(run,) for run in missing if isinstance(run, kind)]
+        features = _features([run for (run,) in jobs if isinstance(run, HOGRun)], images, session)
+        job = partial(make, images=images, features=features, n_jobs=session.workers)
         session.run(title, jobs, job, made, part_of=_part, describe=describe, workers=workers)
         results |= made
     return results
+
+
+def _features(runs: Iterable[HOGRun], images: Images, session: Session) -> Features:
+    """The HOG features that these runs need."""
+    features: Features = {}
+    for variant in dict.fromkeys(run.variant for run in runs):
+        begin = time.monotonic()
+        features[variant] = hog_features(variant, images, session.workers)
+        session.reporter.line(f"Features of {variant}: {seconds(time.monotonic() - begin)}")
+    return features
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "python -m skcnn paper") -> int:
@@ -206,8 +218,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m skcnn paper")
         data_help="MNIST, as in the paper (default; downloaded once), scikit-learn's digits, or a "
         "directory with four IDX files named as those of MNIST",
         seeds_help="repetitions of every run",
-        quick_help="use few images and few iterations, to see in about two minutes what the report "
-        "looks like; the results mean nothing",
+        quick_help="use few images and few iterations, to preview the report in about two minutes; "
+        "the results mean nothing",
     )
     return run_command(parser, argv, run)
 

@@ -177,7 +177,10 @@ def _overfitting(errors: Errors, x: Any, y: Any, unit: str) -> Finding:
     return _finding(text, holds=errors.train[y] <= errors.train[x], fails=False)
 
 
-@_claim("fig2", "Filters of 9 to 13 pixels have the lowest error.")
+@_claim(
+    "fig2",
+    "Filters of 9 to 13 pixels have the lowest error; smaller and larger ones have a higher one.",
+)
 def _filter_size(errors: Errors) -> Finding:
     inside = {x: error for x, error in errors.test.items() if 9 <= x <= 13}
     outside = {x: error for x, error in errors.test.items() if x not in inside}
@@ -231,7 +234,7 @@ def _over_time(errors: Errors) -> Finding:
     )
 
 
-@_claim("fig9", "The filters learn to recognise parts of digits.")
+@_claim("fig9", "The filters learn to recognize parts of digits.")
 def _smooth_filters(errors: Errors) -> Finding:
     (value,) = curve(list(errors.rows.values()), errors.series, "neighbour_correlation").values()
     return _finding(
@@ -266,8 +269,8 @@ def _heatmap(
         correlation = spearmanr(new, list(paper.values())).statistic
         agreement = f"rank correlation with the paper's cells {correlation:.2f}"
     return _finding(
-        f"mean {low:.2f} % with {listing(few)} {unit}, {high:.2f} % with {listing(many)} (training "
-        f"error {train:.2f} %); {agreement}",
+        f"mean test error over all filter sizes: {low:.2f} % with {listing(few)} {unit}, "
+        f"{high:.2f} % with {listing(many)} (mean training error {train:.2f} %); {agreement}",
         holds=high > factor * low,
     )
 
@@ -285,7 +288,7 @@ def _training_images(errors: Errors) -> Finding:
 
 @_claim(
     "fig10",
-    "The CNN also has a lower error than a tuned HOG (not in the paper).",
+    "The CNN also has a lower error than HOG tuned at every share (not in the paper).",
     is_conclusion=False,
     rival=HOG_TUNED,
 )
@@ -293,7 +296,7 @@ def _training_images(errors: Errors) -> Finding:
     "fig10", "HOG is obsolete: the CNN has the lower error at every share of the training images."
 )
 def _hog(cnn: Errors, rival: str = HOG_2014) -> Finding:
-    """Whether the CNN has the lower error at every share; today, the rival is the tuned HOG."""
+    """Whether the CNN has the lower error at every share; today, the rival is HOG tuned."""
     variant = rival if cnn.series == "published" else HOG_TUNED
     hog = Errors(cnn.tables, "fig10", variant, cnn.n_test)
     shares = [share for share in cnn.test if share in hog.test]
