@@ -74,6 +74,7 @@ def test_verdicts_on_time_heatmaps_and_shares():
         tests = columns["test_error"]
         assert _statuses(name, tests) == [HOLDS]
         (verdict,) = judge({name: _series(tests)}, n_test=10_000)
+        assert verdict.today.text.startswith("mean test error over all filter sizes: ")
         assert "rank correlation with the paper's cells 1.00" in verdict.today.text
         assert _statuses(name, dict.fromkeys(tests, 2.0)) == [FAILS]
     assert _statuses("fig11", published.FIG11_TEST, published.FIG11_TRAIN) == [HOLDS]

@@ -251,12 +251,13 @@ EXPERIMENTS = {
     "reasons": Experiment(
         title="Possible reasons for the differences",
         text="Two changes to the training may explain why some numbers of the rerun differ from "
-        "the paper's. <b>last commit</b>: the learning rate 5 / (50 + i) and the momentum 0.95, as "
-        "in the last commit of its published code (its report gives other values). <b>longer</b>: "
-        "twice as many iterations. A column that agrees with the paper shows that such training is "
-        "a possible explanation, not that the paper used it. The code of the last commit also sums "
-        "the gradient of the filters over the mini-batch instead of averaging it, and does not "
-        "train their biases; the rerun does not try this.",
+        "the paper's. The series <b>last commit</b> has the learning rate 5 / (50 + i) and the "
+        "momentum 0.95, as in the last commit of the paper's code (the report of its authors gives "
+        "other values). The series <b>longer</b> has twice as many iterations. A series that "
+        "agrees with the paper shows that such training is a possible explanation, not that the "
+        "paper used it. The code of the last commit also sums the gradient of the filters over the "
+        "mini-batch instead of averaging it, and does not train their biases; the rerun does not "
+        "try this.",
         caption="Test error of each network.",
         x_names=("network",),
         settings={
