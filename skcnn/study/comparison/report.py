@@ -52,8 +52,8 @@ def write_report(results: Results, conclusions: list[str], figures: Figures) -> 
     _mistakes(page, results, figures)
     _explanations(page, results, figures)
     page.section("Conclusions").items(escape(text) for text in conclusions)
-    page.section("References").items(REFERENCES)
     _reproduction(page, results)
+    page.section("References").items(REFERENCES)
     return page.render()
 
 
@@ -195,13 +195,17 @@ def _learning_curves(page: Page, results: Results, figures: Figures) -> None:
         if results.images.is_mnist
         else ""
     )
+    points = (
+        "Points are of a single seed, 0"
+        if results.settings.seeds == 1
+        else f"Points are means over the {_seeds(results)}, bars standard errors"
+    )
     page.section("Learning curves")
     page.figure(
         figures["learning_curves"],
         "Test and training error against the number of training images (logarithmic scale). "
-        f"Points are means over the {_seeds(results)}, bars standard errors. The settings are "
-        "those tuned on all training images. Training errors are measured on at most "
-        f"{results.train_error_images:,} images.{paper}",
+        f"{points}. The settings are those tuned on all training images. Training errors are "
+        f"measured on at most {results.train_error_images:,} images.{paper}",
     )
 
     def cell(errors: MeanErrors | None) -> str:
@@ -351,7 +355,7 @@ def _reproduction(page: Page, results: Results) -> None:
         ],
     )
     page.text(
-        f"The subsets and networks of the learning curves use the {_seeds(results)}; the split "
+        f"The subsets and networks of the learning curves use {_seeds(results)}; the split "
         "into training and test images (if the data have none), the searches and the final fits "
         f"use seed 0. The time budget was {seconds(settings.time_budget)}. This run took "
         f"{seconds(results.elapsed)}, excluding results stored by earlier runs. Versions and "
