@@ -62,7 +62,7 @@ def load_idx(path: str | os.PathLike[str]) -> NDArray:
     Parameters
     ----------
     path : str or path-like
-        The file. Compression is recognised by the content, not by the name.
+        The file. Compression is recognized by the content, not by the name.
 
     Returns
     -------

@@ -70,7 +70,7 @@ def as_dict(results: Results, conclusions: list[str]) -> dict[str, Any]:
 def write_results(results: dict[str, Any], images: Images, out: Path) -> None:
     """Write ``results.json`` and ``tables/*.csv`` into the folder `out`.
 
-    Errors are shares of images (0.01 is one in a hundred), times seconds, sizes bytes.
+    Errors are fractions (0.01 means 1 %), times are in seconds, sizes in bytes.
     """
     final = results["final"]
     bare = {key: _without(fit, *PER_IMAGE) for key, fit in final.items()}
