@@ -8,38 +8,29 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
+from skcnn._monitoring import EpochLog, early_stopping, start_scores, validation_of
+from skcnn._notices import Notice, convergence_notices
 from skcnn._settings import FitSettings, layers_of, settings_of
+from skcnn._split import split
 from skcnn._validation import Problem, ValidationInput, check_problem
-from skcnn.engine.inference import outputs
 from skcnn.engine.layer import Layer
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader, mean_and_scale
 from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.threads import Threads
-from skcnn.engine.training.early_stopping import EarlyStopping
 from skcnn.engine.training.loop import DivergedError, run_epochs
 from skcnn.engine.training.optimizers import Optimizer
 from skcnn.engine.training.settings import TrainingData, TrainingState
 from skcnn.engine.training.trainer import Trainer
 
 CARRIED_ALONG = ("network_", "_state", "loss_curve_", "validation_scores_")
-
-
-class Notice(NamedTuple):
-    """A warning for the user, to be issued by the public method."""
-
-    message: str
-    category: type[Warning]
 
 
 def fit_estimator(
@@ -71,7 +62,7 @@ def fit_estimator(
     layers = layers_of(work, problem.shape, len(problem.classes))
     if resume:
         _check_same_network(layers, work.network_)
-    train, held_out = _split(work, problem)
+    train, held_out = split(work, problem)
     has_validation = problem.validation is not None or held_out is not None
     settings = settings_of(work, len(train), incremental=incremental, has_validation=has_validation)
     if not resume:
@@ -94,32 +85,6 @@ def _check_same_network(layers: Sequence[Layer], network: Network) -> None:
         f"network has {fitted}; expected the same layers. Set warm_start=False or make a new "
         "estimator to start over."
     )
-
-
-def _split(work: Any, problem: Problem) -> tuple[NDArray[np.intp], NDArray[np.intp] | None]:
-    """Indices of the images to train on, and of those set aside for early stopping."""
-    usable = np.arange(len(problem.images))
-    if problem.weights is not None:
-        usable = np.flatnonzero(problem.weights)  # images of weight zero do not count
-    if not work.early_stopping or problem.validation is not None:
-        return usable, None
-    from sklearn.model_selection import train_test_split  # takes long to import
-
-    try:
-        train, held_out = train_test_split(
-            usable,
-            test_size=work.validation_fraction,
-            stratify=problem.labels[usable],
-            random_state=work.random_state,
-        )
-    except ValueError as error:
-        raise ValueError(
-            f"early_stopping=True could not set aside validation_fraction="
-            f"{work.validation_fraction} of {len(usable)} images with every class in both parts "
-            f"({str(error).rstrip('.')}). Give more images, another validation_fraction, or X_val "
-            "and y_val."
-        ) from error
-    return train, held_out
 
 
 def _start(work: Any, problem: Problem, layers: Sequence[Layer], train: NDArray[np.intp]) -> None:
@@ -153,76 +118,6 @@ def _prepare_state(work: Any, optimizer: Optimizer, *, resume: bool, incremental
     work._state = TrainingState.new(work.network_, optimizer, rng)
 
 
-@dataclass(frozen=True)
-class _Validation:
-    """Images on which the accuracy is measured after each epoch."""
-
-    reader: ImageReader
-    indices: NDArray[np.intp] | None
-    labels: NDArray[np.intp]
-    weights: NDArray[Any] | None
-
-    def accuracy(self, network: Network, threads: Threads) -> float:
-        z = outputs(network, self.reader, threads, self.indices)
-        return float(np.average(z.argmax(axis=1) == self.labels, weights=self.weights))
-
-
-def _validation_of(
-    work: Any, problem: Problem, held_out: NDArray[np.intp] | None, reader: ImageReader
-) -> _Validation | None:
-    if problem.validation is not None:
-        given = problem.validation
-        own_reader = ImageReader(given.images, work.mean_, work.scale_)
-        return _Validation(own_reader, None, given.labels, given.weights)
-    if held_out is None:
-        return None
-    weights = None if problem.sample_weight is None else problem.sample_weight[held_out]
-    return _Validation(reader, held_out, problem.labels[held_out], weights)
-
-
-class _EpochLog:
-    """Records the curves, prints a line for each epoch, and checks for early stopping."""
-
-    def __init__(
-        self,
-        work: Any,
-        settings: FitSettings,
-        score: Callable[[], float] | None,
-        stopping: EarlyStopping | None,
-    ) -> None:
-        self.loss_curve: list[float] = work.loss_curve_
-        self.scores: list[float] | None = work.validation_scores_
-        self.settings, self.score, self.stopping = settings, score, stopping
-        self.n_epochs = settings.epochs.n_epochs
-        self.epoch = 0
-        self._begin = time.perf_counter()
-
-    def after_epoch(self, loss: float) -> bool:
-        """Record an epoch with this mean training loss; True if training should stop."""
-        self.epoch += 1
-        self.loss_curve.append(loss)
-        line = f"epoch {self.epoch:>{len(str(self.n_epochs))}}/{self.n_epochs}  loss {loss:.4f}"
-        watched = -loss
-        if self.score is not None and self.scores is not None:
-            score = self.score()
-            self.scores.append(score)
-            line += f"  validation accuracy {score:.4f}"
-            if self.settings.stopping.watch == "score":
-                watched = score
-        self._print(f"{line}  {time.perf_counter() - self._begin:.1f} s")
-        if self.stopping is None or not self.stopping.update(watched):
-            return False
-        stopping = self.settings.stopping
-        self._print(
-            f"stopped: no improvement of {stopping.tol:g} in {stopping.n_iter_no_change} epochs"
-        )
-        return True
-
-    def _print(self, line: str) -> None:
-        if self.settings.verbose:
-            print(line, flush=True)
-
-
 def _train(
     work: Any,
     problem: Problem,
@@ -235,12 +130,12 @@ def _train(
     """Train the copy and set its fitted attributes; returns the warnings."""
     network, state = work.network_, work._state
     reader = ImageReader(problem.images, work.mean_, work.scale_)
-    validation = _validation_of(work, problem, held_out, reader)
+    validation = validation_of(work, problem, held_out, reader)
     score = None
     if validation is not None:
-        score = _start_scores(work, validation, network, threads)
-    stopping = _early_stopping(settings, network)
-    log = _EpochLog(work, settings, score, stopping)
+        score = start_scores(work, validation, network, threads)
+    stopping = early_stopping(settings, network)
+    log = EpochLog(work, settings, score, stopping)
     if stopping is not None and stopping.keep_best and score is not None and work.n_iter_:
         stopping.remember(score())  # in a warm start, the weights so far may be the best
     data = TrainingData(
@@ -279,45 +174,8 @@ def _train(
     scores = (work.validation_scores_ or []) if best is None else [best]
     work.best_validation_score_ = max(filter(math.isfinite, scores), default=None)
     if complete:
-        notices += _convergence_notices(settings)
+        notices += convergence_notices(settings)
     return notices
-
-
-def _start_scores(
-    work: Any, validation: _Validation, network: Network, threads: Threads
-) -> Callable[[], float]:
-    """Make `validation_scores_` as long as `loss_curve_`; returns what measures the next score."""
-    scores = work.validation_scores_ or []
-    missing = len(work.loss_curve_) - len(scores)  # epochs without validation images
-    work.validation_scores_ = scores + [math.nan] * missing
-    return lambda: validation.accuracy(network, threads)
-
-
-def _early_stopping(settings: FitSettings, network: Network) -> EarlyStopping | None:
-    stopping = settings.stopping
-    if stopping.watch is None:
-        return None
-    return EarlyStopping(
-        network,
-        tol=stopping.tol,
-        n_iter_no_change=stopping.n_iter_no_change,
-        keep_best=stopping.watch == "score",
-    )
-
-
-def _convergence_notices(settings: FitSettings) -> list[Notice]:
-    """A warning if the epochs were over before the watched training loss had converged."""
-    stopping, n_epochs = settings.stopping, settings.epochs.n_epochs
-    if stopping.watch != "loss" or stopping.n_iter_no_change == np.inf:
-        return []
-    return [
-        Notice(
-            f"max_iter={n_epochs} epochs were done before the training loss stopped improving "
-            f"by tol={stopping.tol:g} for n_iter_no_change={stopping.n_iter_no_change} epochs. "
-            "Increase max_iter, or use learning_rate='one_cycle', which ends at max_iter.",
-            ConvergenceWarning,
-        )
-    ]
 
 
 def _with_mean_one(weights: NDArray[Any] | None, train: NDArray[np.intp]) -> NDArray[Any] | None:

@@ -20,8 +20,9 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skcnn._fit import Notice, fit_estimator
+from skcnn._fit import fit_estimator
 from skcnn._images import validate_images
+from skcnn._notices import Notice
 from skcnn._parallel import n_threads
 from skcnn._validation import ValidationInput
 from skcnn.augment import AUGMENTATIONS
