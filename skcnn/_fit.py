@@ -62,14 +62,14 @@ def fit_estimator(
     layers = layers_of(work, problem.shape, len(problem.classes))
     if resume:
         _check_same_network(layers, work.network_)
-    train, held_out = split(work, problem)
+    train, held_out, notices = split(work, problem, resume=resume)
     has_validation = problem.validation is not None or held_out is not None
     settings = settings_of(work, len(train), incremental=incremental, has_validation=has_validation)
     if not resume:
         _start(work, problem, layers, train)
     _prepare_state(work, settings.step.optimizer, resume=resume, incremental=incremental)
     with single_threaded_blas(), Threads(settings.n_threads) as threads:
-        notices = _train(work, problem, train, held_out, settings, threads, incremental)
+        notices += _train(work, problem, train, held_out, settings, threads, incremental)
     vars(estimator).clear()
     vars(estimator).update(vars(work))
     return notices

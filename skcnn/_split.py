@@ -2,35 +2,157 @@
 
 from __future__ import annotations
 
+import math
+import zlib
+from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_random_state
 
+from skcnn._notices import Notice
 from skcnn._validation import Problem
 
+Indices = NDArray[np.intp]
 
-def split(work: Any, problem: Problem) -> tuple[NDArray[np.intp], NDArray[np.intp] | None]:
-    """Indices of the images to train on, and of those set aside for early stopping."""
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """What a warm start needs to set aside the same images as the fit before.
+
+    Attributes
+    ----------
+    seed : int
+    n_images : int
+    labels : int
+        Checksum of the labels.
+    held_out : ndarray of uint8
+        A bit for each image: whether it was set aside.
+    """
+
+    seed: int
+    n_images: int
+    labels: int
+    held_out: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, seed: int, labels: NDArray[np.intp], held_out: NDArray[np.bool_]) -> Split:
+        """The split that sets aside the images where `held_out` is True."""
+        return cls(seed, len(labels), zlib.crc32(labels.tobytes()), np.packbits(held_out))
+
+    def matches(self, labels: NDArray[np.intp]) -> bool:
+        """Whether the images seem to be the same, perhaps followed by further ones."""
+        n = self.n_images
+        return n <= len(labels) and zlib.crc32(labels[:n].tobytes()) == self.labels
+
+    def mask(self) -> NDArray[np.bool_]:
+        """Whether each image was set aside."""
+        return np.unpackbits(self.held_out, count=self.n_images).astype(bool)
+
+
+def split(
+    work: Any, problem: Problem, *, resume: bool
+) -> tuple[Indices, Indices | None, list[Notice]]:
+    """Indices of the images to train on and of those set aside for early stopping; warnings."""
     usable = np.arange(len(problem.images))
     if problem.weights is not None:
         usable = np.flatnonzero(problem.weights)  # images of weight zero do not count
+    before: Split | None = work._split if resume else None
+    work._split = None
     if not work.early_stopping or problem.validation is not None:
-        return usable, None
+        return usable, None, []
+    seed = _seed(work.random_state) if before is None else before.seed
+    fraction, labels = work.validation_fraction, problem.labels
+    train, held_out = _draw(usable, labels, fraction, seed)
+    notices = []
+    if before is not None and before.matches(labels):
+        mask = _extended(before, usable, labels, fraction)
+        if not np.array_equal(np.sort(held_out), usable[mask[usable]]):
+            train, held_out = usable[~mask[usable]], usable[mask[usable]]
+            train = np.random.default_rng(seed).permutation(train)
+    else:
+        mask = np.zeros(len(labels), bool)
+        mask[held_out] = True
+        if resume:
+            notices = [_may_have_been_trained_on(before)]
+    if not (len(train) and len(held_out)):
+        raise ValueError(
+            f"early_stopping=True could not set aside validation_fraction={fraction} of "
+            f"{len(usable)} images with {len(np.unique(labels[usable]))} classes and leave an "
+            "image of each class to train on. Give more images, or X_val and y_val."
+        )
+    work._split = Split.of(seed, labels, mask)
+    return train, held_out, notices
+
+
+def _seed(random_state: Any) -> int:
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def _draw(
+    usable: Indices, labels: NDArray[np.intp], fraction: float, seed: int
+) -> tuple[Indices, Indices]:
+    """Set aside a share of each class, but leave at least one image of it to train on."""
     from sklearn.model_selection import train_test_split  # takes long to import
 
-    try:
+    own_labels = labels[usable]
+    counts = np.bincount(own_labels)
+    present = counts[counts > 0]
+    n_held_out = math.ceil(fraction * len(usable))
+    if present.min() > 1 and len(present) <= min(n_held_out, len(usable) - n_held_out):
         train, held_out = train_test_split(
-            usable,
-            test_size=work.validation_fraction,
-            stratify=problem.labels[usable],
-            random_state=work.random_state,
+            usable, test_size=fraction, stratify=own_labels, random_state=seed
         )
-    except ValueError as error:
-        raise ValueError(
-            f"early_stopping=True could not set aside validation_fraction="
-            f"{work.validation_fraction} of {len(usable)} images with every class in both parts "
-            f"({str(error).rstrip('.')}). Give more images, another validation_fraction, or X_val "
-            "and y_val."
-        ) from error
-    return train, held_out
+        if len(np.unique(labels[train])) == len(present):
+            return train, held_out
+    # train_test_split cannot do it, or leaves no image of a rare class to train on.
+    rng = np.random.default_rng(seed)
+    shares = _shares(counts, n_held_out, rng)
+    order = rng.permutation(len(usable))
+    order = order[np.argsort(own_labels[order], kind="stable")]  # by class, random within it
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    chosen = rank < np.repeat(shares, counts)
+    return usable[rng.permutation(order[~chosen])], usable[order[chosen]]
+
+
+def _shares(
+    counts: NDArray[np.intp], n_held_out: int, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """How many images of each class to set aside: in proportion, but not all of any class."""
+    most = np.maximum(counts - 1, 0)
+    exact = n_held_out * counts / counts.sum()
+    shares = np.minimum(exact.astype(np.intp), most)
+    order = np.lexsort((rng.random(len(counts)), shares - exact))  # the largest remainder first
+    while (missing := min(n_held_out, most.sum()) - shares.sum()) > 0:
+        shares[order[shares[order] < most[order]][:missing]] += 1
+    return shares
+
+
+def _extended(
+    before: Split, usable: Indices, labels: NDArray[np.intp], fraction: float
+) -> NDArray[np.bool_]:
+    """The images set aside before, and a share of those that have been added since."""
+    mask = np.zeros(len(labels), bool)
+    mask[: before.n_images] = before.mask()
+    added = usable[usable >= before.n_images]
+    if len(added):
+        mask[_draw(added, labels, fraction, before.seed)[1]] = True
+    return mask
+
+
+def _may_have_been_trained_on(before: Split | None) -> Notice:
+    reason = (
+        "an earlier fit or partial_fit set none aside"
+        if before is None
+        else "y differs from that of the fit before"
+    )
+    return Notice(
+        "The images that early_stopping=True sets aside may be images that the network has been "
+        f"trained on, because {reason}; the validation accuracy may then be too high. Pass X_val "
+        "and y_val, or set warm_start=False to start over.",
+        UserWarning,
+    )

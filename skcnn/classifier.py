@@ -133,7 +133,10 @@ class ConvNetClassifier(
         Monitor the accuracy on validation images, stop when it no longer improves, and restore the
         best weights. The images are `X_val` or, without it, set aside from X.
     validation_fraction : float in (0, 1), default=0.1
-        Share of X that `early_stopping` sets aside (stratified) if there is no `X_val`.
+        Share of X that `early_stopping` sets aside if there is no `X_val`: as far as possible the
+        same share of each class, but never all its images. A warm start sets the same images aside
+        as the fit before, and this share of images that have been appended since; if y differs
+        otherwise, the split is new, with a warning.
     warm_start : bool, default=False
         Whether `fit` continues from the weights of the previous fit.
     random_state : int, RandomState instance or None, default=None

@@ -64,10 +64,6 @@ PARAMETERS = [
     ({"class_weight": {0: np.nan}}, r"class_weight is \{0: nan\}; expected finite weights"),
     ({"class_weight": dict.fromkeys(range(10), 0)}, "class_weight is .* at least one positive"),
     ({"validation_fraction": 1.0}, "'validation_fraction' parameter.*Got 1.0"),
-    (
-        {"early_stopping": True, "validation_fraction": 0.01},
-        "early_stopping=True could not set aside validation_fraction=0.01 of 300 images",
-    ),
     ({"random_state": "seed"}, "'random_state' parameter.*Got 'seed'"),
     ({"n_jobs": 0}, "n_jobs is 0; expected None, a positive number of threads, or -1 for all"),
     ({"n_jobs": 1.5}, "'n_jobs' parameter.*Got 1.5"),
