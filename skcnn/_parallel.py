@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from joblib import cpu_count
+import functools
+
+import joblib
 from joblib.parallel import get_active_backend
 
 from skcnn.engine.runtime.blas import blas_threads
 
 
-def n_threads(n_jobs: int | None) -> int:
+@functools.cache
+def _cores() -> int:
+    """Cores that this process may use; asking for them takes as long as predicting an image."""
+    return joblib.cpu_count()
+
+
+def n_threads(n_jobs: int | None, most: int | None = None) -> int:
     """Number of threads for one fit or one prediction.
 
     Parameters
@@ -19,6 +27,8 @@ def n_threads(n_jobs: int | None) -> int:
         and container limits are respected), but no more than BLAS may use, since this is what
         joblib and threadpoolctl limit in worker processes. Inside a joblib worker thread None
         means 1, because the other workers use the other cores.
+    most : int or None
+        No more threads than this are useful.
 
     Returns
     -------
@@ -41,12 +51,19 @@ def n_threads(n_jobs: int | None) -> int:
             "n_jobs is 0; expected None, a positive number of threads, or -1 for all cores. Set "
             "n_jobs=None to use the cores available to this process."
         )
+    if most == 1:
+        return 1
+    allowed = _allowed_threads(n_jobs)
+    return allowed if most is None else min(allowed, most)
+
+
+def _allowed_threads(n_jobs: int | None) -> int:
     if n_jobs is not None:
-        return n_jobs if n_jobs > 0 else max(1, cpu_count() + 1 + n_jobs)
+        return n_jobs if n_jobs > 0 else max(1, _cores() + 1 + n_jobs)
     backend, _ = get_active_backend()
     share = blas_threads()
     if backend.nesting_level:
         # joblib limits BLAS in its worker processes. If BLAS is not limited, this is a worker
         # thread (or a process that limits nothing), and its siblings use the other cores.
-        return share if share is not None and share < cpu_count() else 1
-    return max(1, min(cpu_count(), share or cpu_count()))
+        return share if share is not None and share < _cores() else 1
+    return max(1, min(_cores(), share or _cores()))

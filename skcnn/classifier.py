@@ -26,7 +26,7 @@ from skcnn._notices import Notice
 from skcnn._parallel import n_threads
 from skcnn._validation import ValidationInput
 from skcnn.augment import AUGMENTATIONS
-from skcnn.engine.inference import features, outputs
+from skcnn.engine.inference import features, outputs, useful_threads
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.blas import single_threaded_blas
@@ -487,7 +487,8 @@ class ConvNetClassifier(
         check_is_fitted(self)
         images, _ = validate_images(self, X, image_shape=self.image_shape_, reset=False)
         reader = ImageReader(images, self.mean_, self.scale_)
-        with single_threaded_blas(), Threads(n_threads(self.n_jobs)) as threads:
+        count = n_threads(self.n_jobs, most=useful_threads(self.network_, len(images)))
+        with single_threaded_blas(), Threads(count) as threads:
             return compute(self.network_, reader, threads)
 
     @property

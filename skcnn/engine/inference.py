@@ -1,4 +1,13 @@
-"""Prediction of many images, with tiles spread over threads."""
+"""Prediction, with tiles of images spread over threads.
+
+A few images are computed so that the bits of a result do not depend on the other images
+(``separate_images`` in `layer`): the same image has the same result in any small call. For many
+images, larger matrix products are faster. There the rounding of a BLAS kernel depends on the shape
+of the product and on the position of a row in it.
+
+For a few images, laying out a workspace takes longer than the computation. The network therefore
+keeps laid-out predictors for the next call.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +23,67 @@ from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.workspace import Workspace
 
-FEW_IMAGES = 64  # up to this number, images are predicted one by one
+FEW_IMAGES = 64  # up to this number, results do not depend on the other images in any bit
+FEW_NUMBERS = 2**18  # float32 numbers in the widest layer of a tile of few images: 1 MiB
+LEAST_FLOPS = 1e7  # for each thread; starting one takes as long as this
 
 
-def prediction_tile_size(network: Network) -> int:
-    """Images in a tile; prediction keeps less memory for each image than training.
-
-    If an image costs little, as many as fit into 2 MiB of float32 in the widest layer.
-    """
+def largest_tile(network: Network, *, few: bool) -> int:
+    """Most images in a tile; prediction keeps less memory for each image than training."""
+    widest = max(math.prod(shape) for shape in network.shapes)
+    if few:
+        return min(max(1, FEW_NUMBERS // widest), 32)
     if network.flops >= 5e5:
         return 32
-    widest = max(math.prod(shape) for shape in network.shapes)
+    # If an image costs little, as many as fit into 2 MiB of float32 in the widest layer.
     return min(max(32, 2**19 // widest), 256)
+
+
+def tile_size(n_images: int, largest: int) -> int:
+    """Images in a tile: an even number of equal tiles, so that two threads end together.
+
+    The size does not depend on the number of threads, so that no result does.
+    """
+    n_pairs = -(-n_images // (2 * largest))
+    return -(-n_images // (2 * n_pairs))
+
+
+def useful_threads(network: Network, n_images: int) -> int:
+    """How many threads are worth starting to predict `n_images`."""
+    return int(max(1, n_images * network.flops // LEAST_FLOPS))
+
+
+class Predictor:
+    """A network laid out for tiles of `n_images`, with a workspace for each thread that needs one.
+
+    Parameters
+    ----------
+    network : Network
+    n_images : int
+    separate_images : bool
+        As for `Workspace`; the network must be one from `Network.for_separate_images`.
+    """
+
+    def __init__(self, network: Network, n_images: int, *, separate_images: bool) -> None:
+        self.network, self.n_images, self.separate_images = network, n_images, separate_images
+        self._parameters, self._derive = network.prepare(training=False)
+        self._spaces: dict[int, Workspace] = {}
+
+    def derive(self) -> None:
+        """Compute the derived arrays; the parameters may have changed since the last use."""
+        for call in self._derive:
+            call()
+
+    def workspace(self, thread: int) -> Workspace:
+        """The workspace of a thread; each thread asks for its own only."""
+        if thread not in self._spaces:
+            self._spaces[thread] = Workspace(
+                self.network,
+                self.n_images,
+                self._parameters,
+                separate_images=self.separate_images,
+            )
+        return self._spaces[thread]
 
 
 def outputs(
@@ -66,30 +124,34 @@ def predict(
 ) -> None:
     """Run images forward; ``write(rows, workspace)`` collects the first ``len(rows)`` results.
 
-    `indices` selects images of the reader; None: all of them.
-
-    A few images are predicted one by one: a single image then takes little time, and its result
-    does not depend in its last bits on the images beside it. In larger tiles it does, because the
-    rounding of a BLAS kernel depends on the position of a row (OpenBLAS for AVX2: on the remainder
-    modulo twelve).
+    `indices` selects images of the reader; None: all of them. Several threads may call this at
+    once with one network.
     """
     n = len(reader) if indices is None else len(indices)
-    tile = 1 if n <= FEW_IMAGES else prediction_tile_size(network)
-    spaces: dict[int, tuple[Workspace, NDArray[Any] | None]] = {}
-    if tile == 1:
-        network = network.for_single_images()
-    parameters, derive = network.prepare(training=False)
-    for call in derive:
-        call()
+    if n == 0:
+        return
+    few = n <= FEW_IMAGES
+    if few:
+        network = network.for_separate_images()
+    tile = tile_size(n, largest_tile(network, few=few))
+    predictor = network.idle_predictors.take(tile) if few else None
+    if predictor is None:
+        predictor = Predictor(network, tile, separate_images=few)
+    predictor.derive()
+    scratches: dict[int, NDArray[Any] | None] = {}
 
     def run_tile(thread: int, index: int) -> None:
-        if thread not in spaces:
-            spaces[thread] = (Workspace(network, tile, parameters), reader.scratch(tile))
-        space, raw = spaces[thread]
+        if thread not in scratches:
+            scratches[thread] = reader.scratch(tile)
+        space = predictor.workspace(thread)
         rows = slice(index * tile, min((index + 1) * tile, n))
         numbers = np.minimum(np.arange(index * tile, (index + 1) * tile), n - 1)
-        reader.read(numbers if indices is None else indices[numbers], space.input, raw)
+        reader.read(
+            numbers if indices is None else indices[numbers], space.input, scratches[thread]
+        )
         space.forward()
         write(rows, space)
 
     threads.run(run_tile, -(-n // tile))
+    if few:  # those for many images would take too much memory in a large ensemble
+        network.idle_predictors.give(tile, predictor)

@@ -16,6 +16,9 @@ A kernel receives three namespaces:
     them), and the arrays of the plan (`kept`, `scratch`, `backward_scratch`), by name.
     ``m.training`` is False for prediction. ``m.rng`` is the tile's random stream. ``m.observed``
     is memory for what a layer with state observes in the tile, by the name of the state.
+    With ``m.separate_images``, no bit of an image's output may depend on the number of images in
+    the tile, on its place in it or on the other images. Elementwise operations meet this; a matrix
+    product must hold the rows of one image only, because its rounding depends on its shape.
 ``g`` : gradients
     Memory for the tile's gradients of the parameters, by name.
 
@@ -114,7 +117,8 @@ class Plan:
     training_only : in prediction, `Kernel.forward` is not used, and the output is the input
     flops : multiplications and additions of the forward matrix products for one image; a
         convolution counts those of a direct sum, however it is computed
-    single_image_layer : the layer to use in place of this one for tiles of one image; None: this
+    separate_images_layer : the layer to use in place of this one with ``m.separate_images``;
+        None: this one
     """
 
     kernel: Kernel
@@ -135,7 +139,7 @@ class Plan:
     random: bool = False
     training_only: bool = False
     flops: int = 0
-    single_image_layer: Layer | None = None
+    separate_images_layer: Layer | None = None
 
 
 class Layer(ABC):

@@ -11,14 +11,16 @@ from numpy.typing import DTypeLike, NDArray
 
 from skcnn.engine.layer import Kernel, Layer, Namespace, Parameter, Plan, Shape, State
 from skcnn.engine.runtime.calls import Calls
+from skcnn.engine.runtime.pool import Pool
 from skcnn.engine.workspace import Workspace, find_boundaries
 
 # Names that every ``m`` has.
 RESERVED = (
     *("x", "x_planes", "x_stored", "x_pixels", "dx", "dx_planes"),
     *("y", "y_planes", "y_stored", "y_pixels", "dy", "dy_planes"),
-    *("training", "rng", "observed"),
+    *("training", "separate_images", "rng", "observed"),
 )
+KEPT_PREDICTORS = 4  # for calls with other numbers of images, and for several threads
 Slots = dict[tuple[int, str], slice]  # (layer, name) -> place in the flat vector
 
 
@@ -53,6 +55,8 @@ class Network:
     flops : int
         Multiplications and additions of the forward matrix products for one image, counting every
         convolution as a direct sum.
+    idle_predictors : Pool
+        Memory of earlier predictions (`inference`). It is neither pickled nor copied.
 
     Raises
     ------
@@ -97,7 +101,8 @@ class Network:
         self.flops = sum(plan.flops for plan in self.plans)
         self._lay_out()
         self._use(np.zeros(self.n_parameters + self.n_state, self.dtype))
-        self._for_single_images: Network | None = None
+        self._for_separate_images: Network | None = None
+        self.idle_predictors: Pool[Any] = Pool(KEPT_PREDICTORS)
 
     def _lay_out(self) -> None:
         parameters = _entries(self.plans, lambda plan: plan.parameters)
@@ -228,18 +233,19 @@ class Network:
         """Set parameters and state to those of a snapshot."""
         self._variables[:] = snapshot
 
-    def for_single_images(self) -> Network:
-        """This network, with its parameters in the same memory, planned for tiles of one image."""
-        if not any(plan.single_image_layer for plan in self.plans):
+    def for_separate_images(self) -> Network:
+        """This network for `Workspace` with `separate_images`; the parameters share memory."""
+        if not any(plan.separate_images_layer for plan in self.plans):
             return self
-        if self._for_single_images is None:
+        if self._for_separate_images is None:
             layers = [
-                plan.single_image_layer or layer
+                plan.separate_images_layer or layer
                 for layer, plan in zip(self.layers, self.plans, strict=True)
             ]
-            self._for_single_images = Network(layers, self.input_shape, self.dtype)
-            self._for_single_images._use(self._variables)
-        return self._for_single_images
+            network = Network(layers, self.input_shape, self.dtype)
+            network._use(self._variables)
+            self._for_separate_images = network  # last: another thread may read it at any time
+        return self._for_separate_images
 
     def initialize(self, rng: np.random.Generator) -> None:
         """Draw the parameters, then the state, each by its own `init`."""
@@ -266,10 +272,11 @@ class Network:
             )
         view[...] = values
 
-    def forward(self, images: NDArray[Any]) -> NDArray[Any]:
+    def forward(self, images: NDArray[Any], *, separate_images: bool = False) -> NDArray[Any]:
         """Output of the last layer for images (n, h, w, channels), as in prediction: (n, classes).
 
-        It lays out memory at every call; `inference.predict` is faster.
+        It lays out memory at every call; `inference.predict` is faster. `separate_images` as for
+        `Workspace`.
         """
         if images.shape[1:] != self.input_shape:
             expected = ", ".join(map(str, ("n", *self.input_shape)))
@@ -280,7 +287,7 @@ class Network:
         parameters, derive = self.prepare(training=False)
         for call in derive:
             call()
-        space = Workspace(self, len(images), parameters)
+        space = Workspace(self, len(images), parameters, separate_images=separate_images)
         np.copyto(space.input, images)
         space.forward()
         return space.output.copy()

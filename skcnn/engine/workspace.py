@@ -176,6 +176,9 @@ class Workspace:
         the whole mini-batch, into whose rows `rows` the tile's are copied.
     rng : Generator or None
         The random stream, for layers that draw from it.
+    separate_images : bool
+        Whether the output for an image must not depend on the others in any bit (`layer`); for
+        prediction only.
 
     Attributes
     ----------
@@ -199,6 +202,7 @@ class Workspace:
         observed: Sequence[Namespace] | None = None,
         factors: Sequence[Namespace | None] | None = None,
         rng: np.random.Generator | None = None,
+        separate_images: bool = False,
     ) -> None:
         training = gradients is not None
         at = find_boundaries(network.plans, network.shapes, training)
@@ -208,6 +212,7 @@ class Workspace:
         self.memories = [
             Namespace(
                 training=training,
+                separate_images=separate_images,
                 rng=rng if network.plans[i].random else None,
                 observed=None if observed is None else observed[i],
                 **{role.format("x"): view for role, view in seen[at[i]].items()},

@@ -346,6 +346,31 @@ class DoublesInPrediction(Scale):
         return calls if m.training else [*calls, partial(np.add, m.y, m.y, m.y)]
 
 
+@rejected("with m.separate_images the prediction for an image depends on the other images")
+@dataclass(frozen=True)
+class RoundsByTheSizeOfTheTile(Scale):
+    """In its last bit only, as a matrix product that holds the rows of several images."""
+
+    def forward(self, p, m):
+        factor = 1 + m.y.shape[1] * np.finfo(m.y.dtype).eps
+        return [*super().forward(p, m), partial(np.multiply, m.y, m.y.dtype.type(factor), m.y)]
+
+    def backward(self, p, m, g):
+        factor = 1 + m.y.shape[1] * np.finfo(m.y.dtype).eps
+        return [
+            partial(np.multiply, m.dy, m.dy.dtype.type(factor), m.dy),
+            *super().backward(p, m, g),
+        ]
+
+
+@rejected("with m.separate_images the prediction differs from that without")
+@dataclass(frozen=True)
+class DoublesSeparateImages(Scale):
+    def forward(self, p, m):
+        calls = super().forward(p, m)
+        return [*calls, partial(np.add, m.y, m.y, m.y)] if m.separate_images else calls
+
+
 # --- state ----------------------------------------------------------------------------------------
 
 

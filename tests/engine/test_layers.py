@@ -99,11 +99,11 @@ def test_auto_chooses_the_faster_method(layer, shape, kernel):
 def test_single_images_use_gemm():
     """GEMM needs fewer calls. The network for single images shares the parameters."""
     network = Network([Conv2D(3, 3), Flatten(), Dense(2)], (6, 6, 2))
-    assert network.for_single_images() is network
+    assert network.for_separate_images() is network
     layers = [Conv2D(3, 3, method="winograd"), BiasActivation("relu"), Flatten(), Dense(2)]
     network = Network(layers, (6, 6, 2), np.float64)
-    single = network.for_single_images()
-    assert network.for_single_images() is single
+    single = network.for_separate_images()
+    assert network.for_separate_images() is single
     assert type(single.kernels[0]) is GemmConvolution
     network.initialize(np.random.default_rng(0))
     images = np.random.default_rng(1).standard_normal((3, 6, 6, 2))

@@ -39,6 +39,8 @@ class Dense(Layer, Kernel):
         )
 
     def forward(self, p: Namespace, m: Namespace) -> Calls:
+        if m.separate_images:
+            return [partial(np.matmul, m.x[:, None], p.weights, m.y[:, None])]
         return [partial(np.matmul, m.x, p.weights, m.y)]
 
     def backward(self, p: Namespace, m: Namespace, g: Namespace) -> Calls:

@@ -35,8 +35,9 @@ def check_layer(
 
     It checks that the layer is a value; that the gradients of the input and of each parameter agree
     with finite differences in float64; that the results agree with `naive`, do not depend on the
-    layers around, on tiles before or on other images, and are the same in prediction; that the
-    calls allocate no memory; that state is merged the same way each time.
+    layers around, on tiles before or on other images, and are the same in prediction; that with
+    ``m.separate_images`` no bit depends on other images; that the calls allocate no memory; that
+    state is merged the same way each time.
 
     Parameters
     ----------
@@ -73,6 +74,7 @@ def check_layer(
     _check_surroundings(layer, in_shape)
     _check_dtypes(layer, in_shape)
     _check_prediction(layer, in_shape)
+    _check_separate_images(layer, in_shape)
     _check_memory(layer, in_shape)
 
 
@@ -280,7 +282,7 @@ def _check_prediction(layer: Layer, in_shape: Shape) -> None:
     images = x.reshape(len(x), *surrounded.image_shape)
     together = surrounded.network.forward(images)
     for image, y in zip(images, together, strict=True):
-        alone = surrounded.network.for_single_images().forward(image[None])[0]
+        alone = surrounded.network.forward(image[None])[0]
         assert np.allclose(alone, y, rtol=1e-9, atol=1e-9), (
             f"{layer}: the prediction for an image depends on the other images of its tile; "
             "expected the same as alone. In prediction, use state instead of the tile."
@@ -290,6 +292,29 @@ def _check_prediction(layer: Layer, in_shape: Shape) -> None:
             f"{layer}: training and prediction give different outputs; expected the same for a "
             "layer without state and random numbers."
         )
+
+
+def _check_separate_images(layer: Layer, in_shape: Shape) -> None:
+    """With ``m.separate_images``, no bit depends on the other images or on the size of the tile."""
+    n_images = 7
+    surrounded = SurroundedLayer(layer, in_shape, n_images, np.float32)
+    surrounded.perturb_parameters()
+    network = surrounded.network.for_separate_images()
+    images, _ = _tile(layer, in_shape, n_images)
+    images = images.reshape(n_images, *surrounded.image_shape)
+    together = network.forward(images, separate_images=True)
+    order = np.random.default_rng(6).permutation(n_images)
+    for chosen in (order, order[:1], order[1:3], order[3:]):
+        found = network.forward(images[chosen], separate_images=True)
+        assert np.array_equal(found, together[chosen]), (
+            f"{layer}: with m.separate_images the prediction for an image depends on the other "
+            "images of its tile; expected the same bits. Let each matrix product hold the rows of "
+            "one image, or plan a separate_images_layer."
+        )
+    assert np.allclose(together, surrounded.network.forward(images), rtol=1e-4, atol=1e-4), (
+        f"{layer}: with m.separate_images the prediction differs from that without; expected the "
+        "same values up to rounding."
+    )
 
 
 def _check_memory(layer: Layer, in_shape: Shape) -> None:

@@ -58,8 +58,8 @@ class Conv2D(Layer):
         plan = replace(kernel.plan(), parameters={"weights": weights})
         if method == "gemm":
             return plan
-        # With one image, the number of calls decides, and GEMM makes fewer.
-        return replace(plan, single_image_layer=replace(self, method="gemm"))
+        # The products of a single image are too small to gain from Winograd's method.
+        return replace(plan, separate_images_layer=replace(self, method="gemm"))
 
     def __repr__(self) -> str:
         method = "" if self.method == "auto" else f", method={self.method!r}"

@@ -53,6 +53,7 @@ class GemmConvolution(Kernel):
     def forward(self, p: Namespace, m: Namespace) -> Calls:
         n, k = self.geometry.filter_size, self.geometry.n_filters
         h, _, c = self.geometry.in_shape
+        n_parts = m.x_stored.shape[1] if m.separate_images else 1
         patches = lowering.patches_along_width(m.x_stored, n, m.y_planes.shape[1])
         lowered = m.lowered.reshape(patches.shape)
         calls: Calls
@@ -66,7 +67,7 @@ class GemmConvolution(Kernel):
         y = m.y_planes.reshape(len(m.y_planes), -1, k)
         for run in self.geometry.row_runs:
             taps = weights[run.taps(n * c)]
-            calls.append(lowering.product(lowered, run, taps, y[run.positions]))
+            calls.append(lowering.product(lowered, run, taps, y[run.positions], n_parts))
         return calls
 
     def backward(self, p: Namespace, m: Namespace, g: Namespace) -> Calls:

@@ -33,13 +33,16 @@ from skcnn.engine.runtime.calls import Call, Calls
 FEWEST_ROWS = 8  # products with fewer rows run at a fraction of the speed
 
 
-def product(array: NDArray[Any], run: Run, taps: NDArray[Any], out: NDArray[Any]) -> Call:
+def product(
+    array: NDArray[Any], run: Run, taps: NDArray[Any], out: NDArray[Any], n_parts: int = 1
+) -> Call:
     """``out = windows @ taps`` for the windows of `run` over each row.
 
     `array` is C-contiguous ``(..., rows, elements, depth)``, `taps` ``(..., taps * depth, k)``,
-    `out` ``(..., positions, rows, k)``, with the same leading axes.
+    `out` ``(..., positions, rows, k)``, with the same leading axes. Each of `n_parts` equal parts
+    of the rows is multiplied on its own.
     """
-    each = rows_per_product(array.shape[-3], *taps.shape[-2:])
+    each = rows_per_product(array.shape[-3] // n_parts, *taps.shape[-2:])
     parts = (*out.shape[:-2], out.shape[-2] // each, each, out.shape[-1])
     taps = taps.reshape(*taps.shape[:-2], *(1, 1)[: 2 * (taps.ndim > 2)], *taps.shape[-2:])
     return partial(np.matmul, _sliding(array, run, each), taps, out.reshape(parts).swapaxes(-4, -3))
