@@ -7,18 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    assert_all_finite,
-    check_consistent_length,
-    column_or_1d,
-)
 
 from skcnn._images import ImageShape, validate_images
-
-LARGEST_WEIGHT = 1e6  # of an image in partial_fit
+from skcnn._labels import check_labels, check_same_length, comparable, encode, show
+from skcnn._warn import warn_caller
+from skcnn._weights import check_unscaled, check_weights, scaled, times_class_weight
 
 
 class ValidationInput(NamedTuple):
@@ -82,21 +75,17 @@ def check_problem(
         image_shape=probe.image_shape_ if resume else probe.image_shape,
         reset=not resume,
     )
-    checked_y = _check_labels(y)
-    check_consistent_length(images, checked_y)
+    checked_y = check_labels(y)
+    check_same_length(images, checked_y, "X", "y")
     fitted = probe.classes_ if resume else None
     known = _check_classes(name, checked_y, classes, fitted, incremental)
-    labels = _encode(checked_y, known, "y")
-    own_weights = _check_weights("sample_weight", sample_weight, images)
-    weights = own_weights
-    if probe.class_weight is not None:
-        weights = _apply_class_weight(probe.class_weight, known, checked_y, labels, own_weights)
-    if incremental and weights is not None and weights.max() > LARGEST_WEIGHT:
-        raise ValueError(
-            f"sample_weight times class_weight is up to {weights.max():.3g}; partial_fit uses the "
-            f"weights without rescaling and expects at most {LARGEST_WEIGHT:g}. Divide all weights "
-            "by the same number."
-        )
+    labels = encode(checked_y, known, "y")
+    own_weights = check_weights("sample_weight", sample_weight, len(images))
+    if not incremental:
+        own_weights = scaled(own_weights)
+    weights = times_class_weight(own_weights, probe.class_weight, labels, known)
+    if incremental:
+        check_unscaled(weights)
     return Problem(
         images,
         shape,
@@ -128,70 +117,18 @@ def _check_settings(probe: Any, incremental: bool) -> None:
         )
 
 
-def _check_weights(
-    name: str, weights: ArrayLike | None, images: NDArray[Any]
-) -> NDArray[np.float64] | None:
-    if weights is None:
-        return None
-    checked: NDArray[np.float64] = _check_sample_weight(
-        weights, images, dtype=np.float64, ensure_non_negative=True
-    )
-    if not checked.any():
-        raise ValueError(
-            f"{name} is zero for every image; expected a positive weight for at least one. Pass "
-            f"{name}=None to weight all images alike."
-        )
-    return checked
-
-
-def _apply_class_weight(
-    class_weight: dict[Any, float] | str,
-    classes: NDArray[Any],
-    y: NDArray[Any],
-    labels: NDArray[np.intp],
-    sample_weight: NDArray[np.float64] | None,
-) -> NDArray[np.float64]:
-    """The images' weights, each multiplied by the weight of its class."""
-    if class_weight == "balanced":
-        # Older releases of compute_class_weight have no sample_weight.
-        counts = np.bincount(labels, sample_weight, len(classes))
-        by_class = counts.sum() / (len(classes) * np.where(counts > 0, counts, np.inf))
-    else:
-        by_class = compute_class_weight(class_weight, classes=classes, y=y)
-    if not (np.isfinite(by_class).all() and (by_class >= 0).all() and by_class.any()):
-        raise ValueError(
-            f"class_weight is {class_weight}; expected finite weights, none negative and at least "
-            "one positive."
-        )
-    weights: NDArray[np.float64] = by_class[labels] * (
-        1.0 if sample_weight is None else sample_weight
-    )
-    if not weights.any():
-        raise ValueError(
-            "class_weight times sample_weight is zero for every image; expected a positive weight "
-            "for at least one. Change one of the two."
-        )
-    return weights
-
-
 def _check_validation(
     probe: Any, validation: ValidationInput, shape: ImageShape, classes: NDArray[Any]
 ) -> ValidationImages:
     try:
         images, _ = validate_images(probe, validation.X, image_shape=shape, reset=False)
-        y = _check_labels(validation.y)
-        check_consistent_length(images, y)
-        weights = _check_weights("sample_weight_val", validation.sample_weight, images)
-        return ValidationImages(images, _encode(y, classes, "y_val"), weights)
     except ValueError as error:
-        raise ValueError(f"X_val, y_val, sample_weight_val: {error}") from error
-
-
-def _check_labels(y: ArrayLike) -> NDArray[Any]:
-    checked: NDArray[Any] = column_or_1d(y, warn=True)
-    assert_all_finite(checked, input_name="y")
-    check_classification_targets(checked)
-    return checked
+        raise ValueError(f"X_val: {error}") from error
+    y = check_labels(validation.y, "y_val")
+    check_same_length(images, y, "X_val", "y_val")
+    labels = encode(y, classes, "y_val")
+    weights = check_weights("sample_weight_val", validation.sample_weight, len(images))
+    return ValidationImages(images, labels, scaled(weights))
 
 
 def _check_classes(
@@ -203,17 +140,17 @@ def _check_classes(
 ) -> NDArray[Any]:
     """The sorted classes: those given or fitted, otherwise the labels of y."""
     present = np.unique(y)
-    given = None if classes is None else np.unique(column_or_1d(classes))
+    given = None if classes is None else np.unique(check_labels(classes, "classes"))
     if fitted is not None:
-        if incremental and given is not None and not np.array_equal(given, fitted):
+        if incremental and given is not None and not _equal(given, fitted):
             raise ValueError(
-                f"classes is {given.tolist()}; expected {fitted.tolist()}, as at the first call of "
+                f"classes is {show(given)}; expected {show(fitted)}, as at the first call of "
                 "partial_fit. Pass the same classes or None."
             )
-        if not incremental and not np.array_equal(present, fitted):
+        if not incremental and not _equal(present, fitted):
             raise ValueError(
-                f"y has the classes {present.tolist()}; with warm_start=True it needs the same "
-                f"classes as before, {fitted.tolist()}. Set warm_start=False to start over."
+                f"y has the classes {show(present)}; with warm_start=True it needs the same "
+                f"classes as before, {show(fitted)}. Set warm_start=False to start over."
             )
         return fitted
     if incremental and given is None:
@@ -224,18 +161,18 @@ def _check_classes(
     found = present if given is None else given
     if len(found) < 2:
         raise ValueError(
-            f"{name} needs labels of at least 2 classes; got 1 class: {found.tolist()}."
+            f"{name} needs labels of at least 2 classes; got {len(found)} class: {show(found)}. "
+            "Add images of another class."
+        )
+    if not incremental and len(y) > 20 and len(found) > len(y) / 2:  # as in scikit-learn
+        warn_caller(
+            f"y has {len(found)} different labels for {len(y)} images; expected several images of "
+            "each class. Check whether y holds the labels.",
+            UserWarning,
         )
     return found
 
 
-def _encode(y: NDArray[Any], classes: NDArray[Any], name: str) -> NDArray[np.intp]:
-    """Indices of the labels in `classes`."""
-    labels = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    unknown = classes[labels] != y
-    if np.any(unknown):
-        raise ValueError(
-            f"{name} has the labels {np.unique(y[unknown]).tolist()}; expected labels among the "
-            f"classes {classes.tolist()}."
-        )
-    return labels
+def _equal(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Whether two arrays have the same classes."""
+    return comparable(a, b) and np.array_equal(a, b)

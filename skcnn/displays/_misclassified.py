@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_consistent_length
 
+from skcnn._labels import check_labels, comparable, find, kind_of, show
+from skcnn._warn import warn_caller
 from skcnn.displays._common import confidence_of, grid_axes, show_image, view_images
 
 if TYPE_CHECKING:
@@ -63,8 +65,8 @@ class MisclassifiedDisplay:
         n_images: int | None = None,
     ):
         self.images = images
-        self.y_true = np.asarray(y_true)
-        self.y_pred = np.asarray(y_pred)
+        self.y_true = check_labels(y_true, "y_true")
+        self.y_pred = check_labels(y_pred, "y_pred")
         self.confidence = confidence if confidence is None else np.asarray(confidence)
         self.n_images = n_images
 
@@ -108,9 +110,15 @@ class MisclassifiedDisplay:
         Raises
         ------
         ValueError
-            If X and `y` differ in length, or if `image_shape` does not fit X.
+            If X and `y` differ in length, if `image_shape` does not fit X, if `y` does not have one
+            label for each image, or if none of its labels is a class of the estimator.
         ImportError
             If matplotlib is not installed.
+
+        Warns
+        -----
+        UserWarning
+            If `y` has some labels that are no classes of the estimator.
 
         Examples
         --------
@@ -124,6 +132,10 @@ class MisclassifiedDisplay:
         >>> len(display.images) == (svc.predict(rows[500:]) != y[500:]).sum()
         np.True_
         """
+        y = check_labels(y)
+        classes = getattr(estimator, "classes_", None)
+        if classes is not None:
+            _check_known(y, check_labels(classes, "classes_"))
         y_pred = estimator.predict(X)
         confidence = confidence_of(estimator, X)
         images = view_images(X, image_shape, estimator)
@@ -166,13 +178,20 @@ class MisclassifiedDisplay:
         Raises
         ------
         ValueError
-            If the lengths differ, or if `image_shape` does not fit X.
+            If the lengths differ, if `image_shape` does not fit X, if `y_true` or `y_pred` does
+            not have one label for each image, or if only one of the two has numbers.
         ImportError
             If matplotlib is not installed.
+
+        Warns
+        -----
+        UserWarning
+            If `y_true` and `y_pred` have no label in common, although both have several.
         """
+        y_true, y_pred = check_labels(y_true, "y_true"), check_labels(y_pred, "y_pred")
         check_consistent_length(X, y_true, y_pred, confidence)
+        _check_common(y_true, y_pred)
         images = view_images(X, image_shape)
-        y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
         wrong = np.flatnonzero(y_true != y_pred)
         if confidence is not None:
             confidence = np.asarray(confidence)[wrong]
@@ -229,3 +248,34 @@ class MisclassifiedDisplay:
             part = f", first {shown} shown" if shown < len(self.images) else ""
             self.figure_.suptitle(f"{len(self.images)}{total} images misclassified{part}")
         return self
+
+
+def _check_known(y: NDArray, classes: NDArray) -> None:
+    """Refuse true labels none of which is a class; warn of some that are none."""
+    labels = np.unique(y)
+    unknown = labels[find(labels, classes) < 0]
+    if not len(unknown):
+        return
+    found = f"y has the labels {show(unknown)} ({kind_of(unknown)})"
+    expected = f"classes of the estimator, {show(classes)} ({kind_of(classes)})"
+    if len(unknown) == len(labels):
+        raise ValueError(f"{found}; expected labels among the {expected}. Convert y.")
+    warn_caller(
+        f"{found} that are not among the {expected}. Their images count as misclassified.",
+        UserWarning,
+    )
+
+
+def _check_common(y_true: NDArray, y_pred: NDArray) -> None:
+    """Refuse labels that cannot be equal; warn if there are several and none is in common."""
+    true, predicted = np.unique(y_true), np.unique(y_pred)
+    found = (
+        f"y_true has the labels {show(true)} ({kind_of(true)}) and y_pred {show(predicted)} "
+        f"({kind_of(predicted)})"
+    )
+    if len(true) and not comparable(true, predicted):
+        raise ValueError(f"{found}; expected labels of the same type. Convert one of the two.")
+    if min(len(true), len(predicted)) > 1 and (find(true, predicted) < 0).all():
+        warn_caller(
+            f"{found}, none of them in common. All images count as misclassified.", UserWarning
+        )

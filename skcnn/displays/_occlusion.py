@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from skcnn._images import is_positive_int
+from skcnn._labels import check_labels, encode
 from skcnn.displays._common import DIVERGING, grid_axes, show_image, view_images
 
 if TYPE_CHECKING:
@@ -261,20 +262,13 @@ def _responses(estimator: BaseEstimator, method: str, X: NDArray) -> NDArray:
 
 def _class_indices(y: ArrayLike, classes: NDArray, n_images: int) -> NDArray[np.intp]:
     """Index in `classes` of each label of `y`."""
-    y = np.asarray(y)
-    if y.shape != (n_images,):
+    y = check_labels(y)
+    if len(y) != n_images:
         raise ValueError(
             f"y has shape {y.shape}; expected ({n_images},). Pass one class per image, or None for "
             "the predicted classes."
         )
-    unknown = np.setdiff1d(y, classes)
-    if unknown.size:
-        raise ValueError(
-            f"y has labels {unknown.tolist()}; expected labels in classes_, {classes.tolist()}. "
-            "Pass labels that the classifier was fitted on."
-        )
-    order = np.argsort(classes)
-    return order[np.searchsorted(classes, y, sorter=order)]
+    return encode(y, classes, "y")
 
 
 def _windows(height: int, width: int, size: int, stride: int) -> list[_Window]:

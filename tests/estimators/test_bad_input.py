@@ -84,14 +84,17 @@ DATA = [
     (lambda X, y: {"X": X[:, :0]}, r"X has shape \(300, 0, 8\), so its images have no pixels"),
     (lambda X, y: {"X": X[:, 0, 0]}, "Expected 2D array, got 1D array"),
     (lambda X, y: {"X": X.astype(str)}, "not compatible with arrays of bytes/strings"),
-    (lambda X, y: {"y": y[:-1]}, r"inconsistent numbers of samples: \[300, 299\]"),
+    (lambda X, y: {"y": y[:-1]}, "X has 300 images, but y has 299 labels; expected one label"),
     (lambda X, y: {"y": None}, "requires y to be passed, but the target y is None"),
     (lambda X, y: {"y": np.zeros(300)}, r"needs labels of at least 2 classes; got 1 class: \[0"),
     (lambda X, y: {"y": np.linspace(0, 1, 300)}, "Unknown label type: continuous"),
-    (lambda X, y: {"y": np.eye(10)[y]}, r"y should be a 1d array, got an array of shape \(300, 10"),
+    (
+        lambda X, y: {"y": np.eye(10)[y]},
+        r"y has shape \(300, 10\) and a single 1 .* y.argmax\(axis",
+    ),
     (lambda X, y: {"y": np.where(y > 3, y, np.nan)}, "Input y contains NaN"),
-    (lambda X, y: {"sample_weight": np.ones(299)}, "sample_weight.shape == "),
-    (lambda X, y: {"sample_weight": -np.ones(300)}, "Negative values in data passed to"),
+    (lambda X, y: {"sample_weight": np.ones(299)}, r"sample_weight has shape \(299,\); expected"),
+    (lambda X, y: {"sample_weight": -np.ones(300)}, "sample_weight contains -1.0; expected finite"),
     (lambda X, y: {"sample_weight": np.zeros(300)}, "zero"),
     (lambda X, y: {"sample_weight": np.full(300, np.nan)}, "sample_weight contains NaN"),
 ]
@@ -107,7 +110,10 @@ FIT_DATA = [
         lambda X, y: {"X_val": X[:, :4], "y_val": y},
         r"X has images of shape \(4, 8, 1\).*\(8, 8, 1\)",
     ),
-    (lambda X, y: {"X_val": X, "y_val": y[:-1]}, r"inconsistent numbers of samples: \[300, 299\]"),
+    (
+        lambda X, y: {"X_val": X, "y_val": y[:-1]},
+        "X_val has 300 images, but y_val has 299 labels; expected one label",
+    ),
     (
         lambda X, y: {"X_val": X, "y_val": y + 1},
         r"y_val has the labels \[10\]; expected labels among the classes \[0, 1,",
@@ -118,7 +124,7 @@ FIT_DATA = [
     ),
     (
         lambda X, y: {"X_val": X, "y_val": y, "sample_weight_val": np.zeros(300)},
-        "zero",
+        "sample_weight_val is zero for every image",
     ),
 ]
 

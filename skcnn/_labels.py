@@ -1,0 +1,263 @@
+"""Class labels: which values can be labels, and how they are compared.
+
+Labels are compared as Python compares them: 1, 1.0 and True are equal, but "1" is another label.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
+from sklearn.exceptions import DataConversionWarning
+
+from skcnn._warn import warn_caller
+
+MOST_SHOWN = 10  # labels in a message
+_KINDS = {"b": "bool", "i": "int", "u": "int", "f": "float", "U": "str", "O": "str"}
+_INTEGERS: tuple[type, ...] = (int, np.integer)
+_FLOATS: tuple[type, ...] = (float, np.floating)
+_MISSING = {"NoneType": "None", "NAType": "NA", "NaTType": "NaT"}  # NA and NaT are those of pandas
+
+
+def check_labels(y: ArrayLike, name: str = "y") -> NDArray[Any]:
+    """Check class labels and return them as an array (n,) that can be sorted and compared.
+
+    A column (n, 1) is flattened, with a DataConversionWarning.
+
+    Raises
+    ------
+    ValueError
+        If `y` is not one label per image: not 1-D, not finite, continuous, of mixed or of unknown
+        types, or if labels are missing.
+    """
+    array = _as_array(y, name)
+    if array.ndim != 1:
+        array = _flatten(array, y, name)
+    if array.dtype.kind in "OT":
+        _check_objects(array.astype(object), name)
+    elif array.dtype.kind == "U" and not hasattr(y, "__array__"):
+        # NumPy makes strings of the list [0, "a", None].
+        _check_objects(np.asarray(y, dtype=object).ravel(), name)
+    _check_dtype(array, name)
+    return array
+
+
+def check_same_length(images: NDArray[Any], labels: NDArray[Any], X: str, y: str) -> None:
+    """Check that there is one label for each image; `X` and `y` are their names."""
+    if len(images) != len(labels):
+        raise ValueError(
+            f"{X} has {len(images)} images, but {y} has {len(labels)} labels; expected one label "
+            f"for each image. Check how {X} and {y} were selected."
+        )
+
+
+def encode(labels: NDArray[Any], classes: NDArray[Any], name: str) -> NDArray[np.intp]:
+    """Indices (n,) in `classes` of checked labels; ValueError if some are not among the classes."""
+    values, inverse = np.unique(labels, return_inverse=True)
+    places = find(values, classes)
+    unknown = places < 0
+    if not unknown.any():
+        return places[inverse]
+    remedy = "Correct the labels, or leave these images out."
+    if not comparable(values, classes):
+        remedy = (
+            f"The labels are {kind_of(values)} and the classes are {kind_of(classes)}: convert "
+            f"them, for example with {_conversion(name, classes)}."
+        )
+    raise ValueError(
+        f"{name} has the labels {show(values[unknown])}; expected labels among the classes "
+        f"{show(classes)}. {remedy}"
+    )
+
+
+def find(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
+    """Index in `classes` of each of a few checked labels; -1 if it is none of them."""
+    if not comparable(labels, classes):
+        return np.full(len(labels), -1)
+    index = index_of(classes)
+    return np.array([index.get(label, -1) for label in _hashable(labels)], dtype=np.intp)
+
+
+def index_of(classes: NDArray[Any]) -> dict[Any, int]:
+    """The index of each class, by its label."""
+    return {label: index for index, label in enumerate(_hashable(classes))}
+
+
+def comparable(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Whether checked labels of the two arrays can be equal: both are numbers, or both are text."""
+    numbers = ("bool", "int", "float")
+    kinds = kind_of(a), kind_of(b)
+    return kinds[0] == kinds[1] or (kinds[0] in numbers and kinds[1] in numbers)
+
+
+def kind_of(labels: NDArray[Any]) -> str:
+    """Name of the type of checked labels: "bool", "int", "float", "str" or another dtype's name."""
+    return _KINDS.get(labels.dtype.kind, labels.dtype.type.__name__)
+
+
+def show(labels: NDArray[Any]) -> str:
+    """Labels as text, the first few of many."""
+    shown = labels[:MOST_SHOWN].tolist()
+    if len(labels) <= MOST_SHOWN:
+        return f"{shown}"
+    return f"[{', '.join(map(repr, shown))}, ...]"
+
+
+def _hashable(labels: NDArray[Any]) -> list[Any]:
+    # With tolist(), dates of different resolution would become different types.
+    return list(labels) if labels.dtype.kind in "mM" else labels.tolist()
+
+
+def _conversion(name: str, classes: NDArray[Any]) -> str:
+    """How to convert labels to the type of the classes."""
+    kind = kind_of(classes)
+    return f"np.asarray({name}).astype({kind if kind in _KINDS.values() else repr(kind)})"
+
+
+def _as_array(y: Any, name: str) -> NDArray[Any]:
+    """`y` as an array of any shape and type."""
+    if issparse(y):
+        raise ValueError(
+            f"{name} is a sparse {type(y).__name__} of shape {y.shape}; expected an array of "
+            f"labels of shape (n,). Pass {name}.toarray().argmax(axis=1) if its columns are the "
+            f"classes, and {name}.toarray().ravel() if it is a column of labels."
+        )
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
+        _refuse_missing(name, "masked values", int(np.ma.getmaskarray(y).sum()), y.size)
+    if hasattr(y, "iloc") and np.shape(y)[1:] == (1,):
+        return np.asarray(y.iloc[:, 0])[:, None]  # the frame itself might become an object array
+    try:
+        return np.asarray(y)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} is a {type(y).__name__} of sequences of different lengths; expected one label "
+            "for each image. Several labels for an image are not supported."
+        ) from error
+
+
+def _flatten(array: NDArray[Any], y: Any, name: str) -> NDArray[Any]:
+    """A column as a 1-D array; ValueError for every other shape, with the way to make labels."""
+    if array.ndim == 0:
+        raise ValueError(
+            f"{name} is {y!r:.40}, of type {type(y).__name__}; expected an array of labels of "
+            "shape (n,). Pass an array or a list with one label for each image."
+        )
+    if array.shape[1:] == (1,):
+        warn_caller(
+            f"A column-vector {name} was passed when a 1d array was expected. Please change the "
+            f"shape of {name} to (n_samples,), for example using ravel().",
+            DataConversionWarning,
+        )
+        return array.ravel()
+    found, expected = f"{name} has shape {array.shape}", "expected one label for each image"
+    if array.size == max(array.shape):
+        raise ValueError(f"{found}; {expected}, shape ({array.size},). Pass np.ravel({name}).")
+    expected += f", shape ({len(array)},)"
+    if array.ndim > 2:
+        raise ValueError(f"{found}; {expected}. Check whether {name} holds images.")
+    if hasattr(y, "idxmax"):  # a DataFrame, whose columns have the names of the classes
+        largest = f"{name}.idxmax(axis=1)"
+    else:
+        largest = f"{name}.argmax(axis=1)" if hasattr(y, "argmax") else f"np.argmax({name}, axis=1)"
+    kind = _kind_of_rows(array)
+    if kind == "one-hot":
+        raise ValueError(
+            f"{found} and a single 1 in each row (one-hot); {expected}. Use {largest}."
+        )
+    if kind == "probabilities":
+        raise ValueError(
+            f"{found} and rows that sum to 1 (probabilities); {expected}. Use {largest}."
+        )
+    raise ValueError(
+        f"{found}; {expected}. An image can have only one label; fit a classifier for each column, "
+        "for example with sklearn.multioutput.MultiOutputClassifier."
+    )
+
+
+def _kind_of_rows(array: NDArray[Any]) -> str:
+    """Whether the rows of a 2-D array are "one-hot", "probabilities" or "other"."""
+    try:
+        numbers = array.astype(np.float64)
+    except (TypeError, ValueError):
+        return "other"
+    if not (np.isfinite(numbers).all() and (numbers >= 0).all()):
+        return "other"
+    if not np.allclose(numbers.sum(axis=1), 1, atol=1e-3):
+        return "other"
+    return "one-hot" if np.isin(numbers, (0, 1)).all() else "probabilities"
+
+
+def _check_objects(array: NDArray[Any], name: str) -> None:
+    """Refuse missing labels and mixed types in an object array (n,)."""
+    types = set(map(type, array))
+    if any(issubclass(found, _FLOATS) or found.__name__ in _MISSING for found in types):
+        missing = np.array([_is_missing(label) for label in array])
+        if missing.any():
+            first = type(array[missing.argmax()]).__name__
+            _refuse_missing(name, _MISSING.get(first, "NaN"), missing.sum(), len(array))
+    examples = {_group(type(label)): label for label in array}
+    if len(examples) > 1:
+        both = [f"{label!r} ({type(label).__name__})" for label in examples.values()]
+        raise ValueError(
+            f"{name} mixes types, such as {' and '.join(both)}; expected labels of one type. "
+            f"Convert them, for example with [str(label) for label in {name}]."
+        )
+
+
+def _group(found: type) -> str:
+    """Name of the type of a label; all numbers have the same."""
+    if issubclass(found, bool | np.bool_):
+        return "bool"
+    if issubclass(found, _INTEGERS + _FLOATS):
+        return "int"
+    return "str" if issubclass(found, str) else found.__name__
+
+
+def _is_missing(label: object) -> bool:
+    if isinstance(label, _FLOATS):
+        return bool(label != label)
+    return type(label).__name__ in _MISSING
+
+
+def _check_dtype(array: NDArray[Any], name: str) -> None:
+    """Refuse what an array of one type can hold and a label cannot be, as scikit-learn does."""
+    kind = array.dtype.kind
+    if kind in "fmM" and np.isnan(array).any():
+        what = "NaN" if kind == "f" else "NaT"
+        _refuse_missing(name, what, np.isnan(array).sum(), len(array))
+    if kind == "f":
+        if np.isinf(array).any():
+            raise ValueError(
+                f"Input {name} contains infinity; expected class labels. Correct these labels, or "
+                "leave their images out."
+            )
+        fractions = array[array != np.floor(array)]
+        if len(fractions):
+            raise ValueError(
+                f"Unknown label type: continuous. {name} has values such as {fractions[0]:g}; "
+                "expected class labels, which are str, bool or whole numbers. Divide the values "
+                f"into classes, for example with np.digitize; if they are names, use "
+                f"[str(label) for label in {name}]."
+            )
+    elif kind not in "biumMU" and len(array):
+        first = array[:1].tolist()[0]
+        group = _group(type(first))
+        if kind == "O" and group == "str":
+            return
+        remedy = {"str": f"{name}.astype(object)", "bytes": f"[label.decode() for label in {name}]"}
+        if group in ("bool", "int"):
+            remedy[group] = f"np.asarray({name}, dtype={group})"
+        raise ValueError(
+            f"Unknown label type: {array.dtype}. {name} has labels such as {first!r:.80} "
+            f"({type(first).__name__}); expected an array of str, bool or integers. Convert it, "
+            f"for example with {remedy.get(group, f'[str(label) for label in {name}]')}."
+        )
+
+
+def _refuse_missing(name: str, what: str, count: int, of: int) -> NoReturn:
+    raise ValueError(
+        f"Input {name} contains {what}: {count} of {of} labels are missing; expected a label for "
+        "every image. Leave these images out, or label them."
+    )
