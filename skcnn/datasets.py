@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
-import math
 import os
-import struct
-import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["load_digits_images", "load_idx", "load_mnist"]
+from skcnn._find_idx import NAMES, find_data_set
+from skcnn._idx import read_data_set, read_idx
+from skcnn._paths import to_path
 
-# Data types of IDX files by their third byte (http://yann.lecun.com/exdb/mnist, "file format")
-_IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+__all__ = ["load_digits_images", "load_idx", "load_mnist"]
 
 _MNIST_FILES = (  # name, MD5 of the published .gz file
     ("train-images-idx3-ubyte", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
@@ -62,7 +60,8 @@ def load_idx(path: str | os.PathLike[str]) -> NDArray:
     Parameters
     ----------
     path : str or path-like
-        The file. Compression is recognized by the content, not by the name.
+        The file; ``~`` stands for the home directory. Compression is recognized by the content,
+        not by the name.
 
     Returns
     -------
@@ -74,6 +73,8 @@ def load_idx(path: str | os.PathLike[str]) -> NDArray:
     ------
     FileNotFoundError
         If the file does not exist.
+    IsADirectoryError, PermissionError
+        If the path is that of a folder, or of a file that cannot be read.
     ValueError
         If the file is not in the IDX format, or is shorter or longer than its header states.
 
@@ -88,62 +89,24 @@ def load_idx(path: str | os.PathLike[str]) -> NDArray:
     ...     load_idx(path)
     array([5, 0, 4], dtype=uint8)
     """
-    path = Path(path).expanduser()
-    content = _read_unpacked(path)
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _IDX_DTYPES:
-        raise ValueError(
-            f"{path} is not an IDX file: it starts with the bytes {content[:4].hex(' ') or 'none'};"
-            " expected 00 00, one of "
-            f"{', '.join(f'{known:02x}' for known in _IDX_DTYPES)} (the data type), and the "
-            "number of dimensions. Check the path, or download the file again."
-        )
-    dtype, n_dimensions = np.dtype(_IDX_DTYPES[content[2]]), content[3]
-    start = 4 + 4 * n_dimensions
-    if len(content) < start:
-        raise ValueError(
-            f"{path} is truncated: it has {len(content)} bytes; expected at least {start}, the "
-            f"header of an array of {n_dimensions} dimensions. Download the file again."
-        )
-    shape = struct.unpack(f">{n_dimensions}I", content[4:start])
-    expected = start + math.prod(shape) * dtype.itemsize
-    if len(content) != expected:
-        raise ValueError(
-            f"{path} is {'truncated' if len(content) < expected else 'too long'}: it has "
-            f"{len(content)} bytes; expected {expected}, since its header states "
-            f"{' x '.join(map(str, shape))} values of type {dtype.newbyteorder('=')}. Download "
-            "the file again."
-        )
-    values = np.frombuffer(content, dtype, offset=start).reshape(shape)
-    return values.astype(dtype.newbyteorder("="))  # a copy: the bytes are read-only
-
-
-def _read_unpacked(path: Path) -> bytes:
-    """Content of a file, decompressed if it is a gzip file."""
-    content = path.read_bytes()
-    if content[:2] != b"\x1f\x8b":
-        return content
-    try:
-        return gzip.decompress(content)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(
-            f"{path} is a damaged or truncated gzip file ({error}); expected a complete one. "
-            "Download the file again."
-        ) from error
+    return read_idx(to_path(path, "path"))
 
 
 def load_mnist(
     data_home: str | os.PathLike[str] | None = None,
 ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Load MNIST, or another data set in the same four IDX files.
+    """Load MNIST, or another data set in four IDX files.
 
     Parameters
     ----------
     data_home : str or path-like, default=None
-        Directory of the files ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``,
-        ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``. Each name may end in ``.gz``,
-        and may have a dot instead of the hyphen before ``idx``. If None, the directory is taken
-        from the environment variable `SKCNN_DATA`. If this is not set, MNIST is downloaded once
-        (11 MB, verified by its hash) and stored in the user's cache directory.
+        Folder of the four files; ``~`` stands for the home directory. If None, the folder is
+        taken from the environment variable `SKCNN_DATA`. If this is not set, MNIST is downloaded
+        once (11 MB, verified by its hash) and stored in the user's cache directory.
+
+        If a folder has several data sets, as that of EMNIST has, add to its path what the names
+        of the files begin with: ``EMNIST/raw/emnist-letters``. The error for such a folder lists
+        the paths to choose from. See the Notes for the names of files and folders.
 
     Returns
     -------
@@ -159,10 +122,12 @@ def load_mnist(
     Raises
     ------
     FileNotFoundError
-        If the directory lacks one of the files.
+        If the folder does not exist or lacks one of the files. The message lists what it has.
+    NotADirectoryError, PermissionError
+        If `data_home` is a file, or cannot be read.
     ValueError
-        If a file is not in the IDX format, if the numbers of images and labels differ, or if the
-        training images and the test images differ in shape.
+        If the folder has several data sets, if a file is not in the IDX format, if the numbers of
+        images and labels differ, or if the training images and the test images differ in shape.
     ImportError
         If the files have to be downloaded and pooch is not installed.
     OSError
@@ -170,9 +135,20 @@ def load_mnist(
 
     Notes
     -----
-    MNIST is by Y. LeCun, C. Cortes and C. J. C. Burges, licensed under CC BY-SA 3.0. Files of
-    other types than unsigned bytes, and images with a fourth dimension for channels, are returned
-    unchanged.
+    MNIST is by Y. LeCun, C. Cortes and C. J. C. Burges, licensed under CC BY-SA 3.0.
+
+    The files of MNIST, Fashion-MNIST and KMNIST are called ``train-images-idx3-ubyte``,
+    ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``. Those
+    of EMNIST and QMNIST have ``test`` instead of ``t10k`` and begin with the name of the data set:
+    ``emnist-letters-train-images-idx3-ubyte``, ``qmnist-test-labels-idx2-int``. Each name may be
+    in upper or lower case, end in ``.gz``, and have a dot or an underscore for any hyphen. Each
+    file may be in a folder of its name. If `data_home` does not have the files, they are searched
+    in its subfolders, two levels deep, so the `root` of torchvision's data sets works, too.
+
+    QMNIST's labels have eight columns; the first, the class, is returned, as int32. All other
+    arrays are returned as they are: of types other than uint8 if the files have them, and with a
+    fourth dimension if the images have channels. EMNIST's images are transposed;
+    ``X.swapaxes(1, 2)`` turns them upright.
 
     Examples
     --------
@@ -181,56 +157,17 @@ def load_mnist(
     >>> X_train.shape, X_test.shape  # doctest: +SKIP
     ((60000, 28, 28), (10000, 28, 28))
     """
-    directory = data_home if data_home is not None else os.environ.get("SKCNN_DATA")
-    paths = _find_idx_files(directory) if directory else _download_mnist()
-    X_train, y_train, X_test, y_test = map(load_idx, paths)
-    _check_images_and_labels(X_train, y_train, *paths[:2])
-    _check_images_and_labels(X_test, y_test, *paths[2:])
-    if X_train.shape[1:] != X_test.shape[1:]:
-        raise ValueError(
-            f"{paths[0]} has training images of shape {X_train.shape[1:]}, but {paths[2]} has test "
-            f"images of shape {X_test.shape[1:]}; expected the same shape. Use files of one data "
-            "set."
-        )
-    return X_train, y_train, X_test, y_test
+    return read_data_set(_mnist_files(data_home))
 
 
-def _check_images_and_labels(
-    images: NDArray, labels: NDArray, images_path: Path, labels_path: Path
-) -> None:
-    """Check that the arrays of two files are images and their labels."""
-    if images.ndim not in (3, 4):
-        raise ValueError(
-            f"{images_path} has an array of shape {images.shape}; expected images, "
-            "(n, height, width) or (n, height, width, channels). Check that the file has the "
-            "right name."
-        )
-    if labels.shape != images.shape[:1]:
-        raise ValueError(
-            f"{labels_path} has an array of shape {labels.shape}, but {images_path} has "
-            f"{len(images)} images; expected one label per image, {images.shape[:1]}. Use files "
-            "of one data set."
-        )
-
-
-def _find_idx_files(directory: str | os.PathLike[str]) -> list[Path]:
-    """Paths of the four files, under any of their names."""
-    directory = Path(directory).expanduser()
-    paths = []
-    for name, _ in _MNIST_FILES:
-        names = [
-            stem + suffix for stem in (name, name.replace("-idx", ".idx")) for suffix in ("", ".gz")
-        ]
-        found = next((directory / n for n in names if (directory / n).is_file()), None)
-        if found is None:
-            raise FileNotFoundError(
-                f"No {name} in {directory}"
-                f"{'' if directory.is_dir() else ' (no such directory)'}; expected one of "
-                f"{', '.join(names)}. Put MNIST's four IDX files there. To download them instead, "
-                "leave data_home=None and the environment variable SKCNN_DATA unset."
-            )
-        paths.append(found)
-    return paths
+def _mnist_files(data_home: str | os.PathLike[str] | None) -> Sequence[Path]:
+    """The four files in `data_home`, in the folder that SKCNN_DATA names, or downloaded."""
+    expected = f"a folder with the files {NAMES}"
+    if data_home is not None:
+        return find_data_set(data_home, "data_home", expected).files
+    if folder := os.environ.get("SKCNN_DATA"):
+        return find_data_set(folder, "the environment variable SKCNN_DATA", expected).files
+    return _download_mnist()
 
 
 def _download_mnist() -> list[Path]:

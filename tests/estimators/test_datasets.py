@@ -1,15 +1,16 @@
-"""`skcnn.datasets`: IDX files, the four files of MNIST, and the download from a local server."""
+"""`skcnn.datasets`: IDX files, four of them as a data set, the download from a local server."""
 
 import gzip
 import hashlib
-import struct
 import sys
 import threading
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.idx import CODES, NAMES, idx_bytes, small_data_set, write_data_set
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -17,38 +18,6 @@ from numpy.testing import assert_array_equal
 
 import skcnn.datasets
 from skcnn.datasets import load_digits_images, load_idx, load_mnist
-
-CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
-NAMES = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
-
-
-def idx_bytes(array):
-    """An array as the content of an IDX file, according to the description of the format."""
-    header = struct.pack(
-        f">BBBB{array.ndim}I", 0, 0, CODES[array.dtype.str[1:]], array.ndim, *array.shape
-    )
-    return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
-
-
-def small_data_set(height=5, width=7):
-    rng = np.random.default_rng(0)
-    return [
-        rng.integers(0, 256, (6, height, width), dtype=np.uint8),
-        rng.integers(0, 10, 6, dtype=np.uint8),
-        rng.integers(0, 256, (3, height, width), dtype=np.uint8),
-        rng.integers(0, 10, 3, dtype=np.uint8),
-    ]
-
-
-def write_data_set(directory, arrays, names=NAMES):
-    for name, array in zip(names, arrays, strict=True):
-        content = idx_bytes(array)
-        (directory / name).write_bytes(gzip.compress(content) if name[-3:] == ".gz" else content)
 
 
 def test_digits_are_those_of_scikit_learn():
@@ -108,41 +77,75 @@ def test_file_of_another_format_is_refused(tmp_path, start):
         load_idx(tmp_path / "bad")
 
 
+@pytest.mark.parametrize(
+    ("start", "format"),
+    [
+        (b"PK\3\4", "a ZIP archive"),
+        (b"\xfd7zXZ", "an XZ file"),
+        (b"BZh9", "a bzip2 file"),
+        (b"<!DOCTYPE html>", "a web page, so the download failed"),
+        (b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
+    ],
+)
+def test_what_a_file_is_instead(tmp_path, start, format):
+    (tmp_path / "bad").write_bytes(start + bytes(20))
+    with pytest.raises(ValueError, match=rf"bad is not an IDX file: .* \({format}"):
+        load_idx(tmp_path / "bad")
+
+
 def test_missing_idx_file(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        load_idx(tmp_path / "none")
+    (tmp_path / "labels.gz").touch()
+    with pytest.raises(FileNotFoundError, match=r"no file .*labels; .* has labels\.gz; expected"):
+        load_idx(tmp_path / "labels")
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*none; expected"):
+        load_idx(tmp_path / "none" / "labels")
+    with pytest.raises(IsADirectoryError, match=r"is a folder; expected .* has labels\.gz\. Pass"):
+        load_idx(tmp_path)
 
 
-@pytest.mark.parametrize("suffix", ["", ".gz"])
-@pytest.mark.parametrize("separator", ["-", "."])
-def test_load_mnist_accepts_every_form_of_the_file_names(tmp_path, monkeypatch, suffix, separator):
-    arrays = small_data_set()
-    names = [name.replace("-idx", f"{separator}idx") + suffix for name in NAMES]
-    write_data_set(tmp_path, arrays, names)
-    for loaded, array in zip(load_mnist(tmp_path), arrays, strict=True):
-        assert_array_equal(loaded, array)
-    monkeypatch.setenv("SKCNN_DATA", str(tmp_path))
-    for loaded, array in zip(load_mnist(), arrays, strict=True):
-        assert_array_equal(loaded, array)
+def test_unreadable_idx_file(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
 
-
-def test_data_home_takes_precedence_over_the_environment(tmp_path, monkeypatch):
-    monkeypatch.setenv("SKCNN_DATA", str(tmp_path / "nothing"))
-    write_data_set(tmp_path, small_data_set())
-    assert load_mnist(str(tmp_path))[0].shape == (6, 5, 7)
-    with pytest.raises(FileNotFoundError, match=r"nothing \(no such directory\)"):
-        load_mnist()
-
-
-def test_missing_file_is_named(tmp_path):
-    write_data_set(tmp_path, small_data_set())
-    (tmp_path / NAMES[2]).unlink()
+    monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(
-        FileNotFoundError,
-        match=r"No t10k-images-idx3-ubyte in .*; expected one of t10k-images-idx3-ubyte, "
-        r"t10k-images-idx3-ubyte\.gz, t10k-images\.idx3-ubyte, t10k-images\.idx3-ubyte\.gz\.",
+        PermissionError, match=r"labels cannot be read: Permission denied; expected"
     ):
-        load_mnist(tmp_path)
+        load_idx(tmp_path / "labels")
+
+
+@pytest.mark.parametrize("bad", [None, 3, b"labels", ["labels"]])
+def test_a_path_of_another_type_is_refused(bad):
+    with pytest.raises(TypeError, match=r"path is .* of type .*; expected a path\. Pass a string"):
+        load_idx(bad)
+    if bad is not None:
+        with pytest.raises(TypeError, match=r"data_home is .* of type .*; expected a path"):
+            load_mnist(bad)
+
+
+def test_an_empty_path_is_refused():
+    """It is not taken for the current folder, and MNIST is not downloaded."""
+    with pytest.raises(ValueError, match="path is empty; expected a path"):
+        load_idx("")
+    with pytest.raises(ValueError, match="data_home is empty; expected a path"):
+        load_mnist("")
+
+
+def test_labels_of_qmnist(tmp_path):
+    """Eight columns of big-endian 32-bit integers, of which the first is the class."""
+    arrays = small_data_set()
+    classes = [arrays[1], arrays[3]]
+    for position in (1, 3):
+        table = np.arange(8 * len(arrays[position]), dtype="i4").reshape(-1, 8) + 1000
+        table[:, 0] = arrays[position]
+        arrays[position] = table
+    write_data_set(tmp_path, arrays)
+    _, y_train, _, y_test = load_mnist(tmp_path)
+    for y, expected in zip((y_train, y_test), classes, strict=True):
+        assert y.dtype == np.int32
+        assert y.dtype.isnative
+        assert y.flags.c_contiguous
+        assert_array_equal(y, expected)
 
 
 @pytest.mark.parametrize(
@@ -158,6 +161,8 @@ def test_missing_file_is_named(tmp_path):
             np.zeros((3, 1), np.uint8),
             r"t10k-labels.* \(3, 1\), but .*t10k-images.* 3 images; exp",
         ),
+        (1, np.eye(6, 8, dtype=np.uint8), r"train-labels.* \(6, 8\), but .*; expected one label"),
+        (1, np.eye(6, 10, dtype="i4"), r"train-labels.* \(6, 10\), but .*; expected one label"),
         (0, np.zeros((6, 35), np.uint8), r"train-images.* shape \(6, 35\); expected images"),
         (2, np.zeros((3, 7, 5), np.uint8), r"training images of shape \(5, 7\), .* \(7, 5\); exp"),
     ],

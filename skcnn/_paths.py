@@ -1,0 +1,55 @@
+"""Paths that users pass: the check, the ``~``, and error messages about files and folders."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+_MOST_NAMES = 12  # that a message lists
+
+
+def to_path(value: Any, name: str) -> Path:
+    """The path `value` with ``~`` expanded; TypeError or ValueError if the setting is no path."""
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(text, str):
+        raise TypeError(
+            f"{name} is {value!r}, of type {type(value).__name__}; expected a path. Pass a string "
+            "or a pathlib.Path."
+        )
+    if not text:
+        raise ValueError(f'{name} is empty; expected a path. Pass "." for the current folder.')
+    return Path(os.path.expanduser(text))
+
+
+def make_folder(path: Path, name: str) -> None:
+    """Make a folder; OSError if nothing can be written to it. Messages call the path `name`."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise type(error)(
+            f"{name} is the folder {path}, which cannot be used: {error.strerror}; expected a "
+            "folder that you may write to. Pass another path."
+        ) from error
+
+
+def describe_contents(folder: Path) -> str:
+    """What a folder has, for an error message."""
+    if not os.path.isdir(folder):
+        return f"there is no folder {folder}"
+    _, folders, files = next(os.walk(folder), ("", [], []))
+    names = sorted([f"{name}{os.sep}" for name in folders] + files)
+    if len(names) > _MOST_NAMES:
+        names[_MOST_NAMES:] = [f"{len(names) - _MOST_NAMES:,} more"]
+    return f"{folder} has {', '.join(names) or 'no files'}"
+
+
+def unreadable(path: Path, error: OSError) -> OSError:
+    """An error of the same type that says what to do."""
+    return type(error)(
+        f"{path} cannot be read: {error.strerror}; expected a file or folder that you may read. "
+        "Check its permissions, or copy it."
+    )
