@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+
+from skcnn._paths import to_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +30,9 @@ class StudySettings:
     quick: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "out", Path(self.out))
+        if isinstance(self.data, os.PathLike):
+            object.__setattr__(self, "data", Path(self.data))
+        object.__setattr__(self, "out", to_path(self.out, "out"))
         check_count("seeds", self.seeds, "the number of repetitions")
         if self.n_jobs is not None and (
             isinstance(self.n_jobs, bool)

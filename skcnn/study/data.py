@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import joblib
@@ -14,6 +14,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_consistent_length
 
 from skcnn import datasets
+from skcnn._find_idx import NAMES, find_data_set
+from skcnn._idx import read_data_set
 from skcnn._images import resolve_image_shape
 from skcnn.study.formatting import count
 
@@ -31,6 +33,7 @@ MNIST = (
     "Handwritten digits of the MNIST database (LeCun, Cortes and Burges), with its own train/test "
     "split.",
 )
+FOLDER = f"a folder with the files {NAMES}"
 MNIST_TRAIN_IMAGES = 60_000
 # SHA-256 of the pixels of MNIST's test images (the file without its header).
 MNIST_TEST_PIXELS = "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"
@@ -164,18 +167,24 @@ def _load_all(data: Any) -> Images:
         )
         return Images(*DIGITS, X_train, y_train, X_test, y_test)
     if isinstance(data, str) and data == "mnist":
-        return Images(*MNIST, *datasets.load_mnist())
-    if not isinstance(data, str | Path):
-        return _from_arrays(data)
-    folder = Path(data)
-    if not folder.is_dir():
-        raise ValueError(
-            f'data is {str(data)!r}; expected "digits", "mnist", or a folder that holds four IDX '
-            "files named as those of MNIST. Pass one of these."
-        )
-    name = folder.resolve().name
-    source = f"The four IDX files of the folder {name}, with their own train/test split."
-    images = Images(name, source, *datasets.load_mnist(data_home=folder))
+        folder = os.environ.get("SKCNN_DATA")
+        if not folder:
+            return Images(*MNIST, *datasets.load_mnist())
+        return _from_folder(folder, "the environment variable SKCNN_DATA", FOLDER)
+    if isinstance(data, str | os.PathLike):
+        return _from_folder(data, "data", f'"digits", "mnist", or {FOLDER}')
+    return _from_arrays(data)
+
+
+def _from_folder(path: str | os.PathLike[str], name: str, expected: str) -> Images:
+    """The data set in four IDX files at a path, which error messages call `name`."""
+    try:
+        found = find_data_set(path, name, expected)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ValueError(str(error)) from error
+    source = f"The four IDX files of {found.name}, with their own train/test split."
+    images = Images(found.name, source, *read_data_set(found.files))
+    _check_known_labels(images.y_train, images.y_test)
     return replace(images, name=MNIST[0], source=MNIST[1]) if images.is_mnist else images
 
 
@@ -196,12 +205,7 @@ def _from_arrays(data: Any) -> Images:
             f"Images have the shape {train_shape} in X_train and {test_shape} in X_test; expected "
             "one shape. Resize the images."
         )
-    unknown = np.setdiff1d(y_test, y_train)
-    if unknown.size:
-        raise ValueError(
-            f"y_test has labels that y_train does not have: {unknown.tolist()}; expected labels of "
-            "training images only. Add training images of these classes or leave them out."
-        )
+    _check_known_labels(y_train, y_test)
     shape = train_shape[:2] if train_shape[2] == 1 else train_shape
     return Images(
         "own images",
@@ -211,3 +215,13 @@ def _from_arrays(data: Any) -> Images:
         X_test.reshape(len(X_test), *shape),
         y_test,
     )
+
+
+def _check_known_labels(y_train: NDArray, y_test: NDArray) -> None:
+    """Raise ValueError if test images have classes of which there are no training images."""
+    unknown = np.setdiff1d(y_test, y_train)
+    if unknown.size:
+        raise ValueError(
+            f"y_test has labels that y_train does not have: {unknown.tolist()}; expected labels of "
+            "training images only. Add training images of these classes or leave them out."
+        )

@@ -19,6 +19,7 @@ import joblib
 import numpy as np
 from joblib import Parallel, delayed
 
+from skcnn._paths import make_folder
 from skcnn.displays._common import pyplot
 from skcnn.study.cli import StudySettings
 from skcnn.study.data import Images
@@ -188,7 +189,7 @@ def open_session(settings: StudySettings, images: Images, reporter: Reporter) ->
         f"{count(settings.workers, 'core')}; output folder: {settings.out}"
     )
     folder = settings.out / "parts"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, "out")
     common = {"data": images.fingerprint, **versions()}
     with remember_interrupts() as check:
         try:

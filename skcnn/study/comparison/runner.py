@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from skcnn._paths import to_path
 from skcnn.study.cli import add_common_arguments, run_command
 from skcnn.study.comparison.conclusions import brief, conclude
 from skcnn.study.comparison.contenders import CONTENDERS, Params, build
@@ -72,8 +73,9 @@ def run(
     Parameters
     ----------
     data : {"digits", "mnist"}, path-like, or four arrays, default="digits"
-        scikit-learn's digits; MNIST (downloaded once); a folder with four IDX files named as
-        those of MNIST; or ``(X_train, y_train, X_test, y_test)``.
+        scikit-learn's digits; MNIST (downloaded once); a folder with the four IDX files of a
+        data set, as `skcnn.datasets.load_mnist` finds them; or ``(X_train, y_train, X_test,
+        y_test)``.
     out : path-like, default="skcnn-compare"
         Folder of the report; created if needed.
     train_size : int, default=None
@@ -119,7 +121,7 @@ def run(
     """
     settings = Settings(
         data=data,
-        out=Path(out),
+        out=to_path(out, "out"),
         train_size=train_size,
         seeds=seeds,
         search=search,
@@ -160,8 +162,8 @@ def parser(prog: str = "python -m skcnn compare") -> argparse.ArgumentParser:
     add_common_arguments(
         parser,
         default,
-        data_help="scikit-learn's digits (default), MNIST (downloaded once), or a directory with "
-        "four IDX files named as those of MNIST",
+        data_help="scikit-learn's digits (default), MNIST (downloaded once), or a folder with the "
+        "four IDX files of MNIST, Fashion-MNIST, KMNIST, EMNIST, QMNIST or images of your own",
         seeds_help="number of repetitions of the learning curves",
         quick_help="make a small run that only shows what the report looks like",
     )

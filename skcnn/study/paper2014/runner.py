@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from skcnn._paths import to_path
 from skcnn.study.cli import add_common_arguments, run_command
 from skcnn.study.data import Images, load_images, nested_order
 from skcnn.study.figures import save_figures
@@ -79,9 +80,9 @@ def run(
     experiments : iterable of str, default=("all",)
         "table2", "fig2" to "fig11", "sec5.5", "heatmaps", "reasons", "all".
     data : {"mnist", "digits"}, path-like, or four arrays, default="mnist"
-        MNIST (downloaded once); scikit-learn's digits; a folder with four IDX files named as
-        those of MNIST; or ``(X_train, y_train, X_test, y_test)``. For images that are not 28 x 28
-        pixels, filters are scaled in proportion.
+        MNIST (downloaded once); scikit-learn's digits; a folder with the four IDX files of a
+        data set, as `skcnn.datasets.load_mnist` finds them; or ``(X_train, y_train, X_test,
+        y_test)``. For images that are not 28 x 28 pixels, filters are scaled in proportion.
     out : path-like, default="skcnn-paper"
         Folder of the report; created if needed.
     seeds : int, default=1
@@ -117,7 +118,7 @@ def run(
     """
     begin = time.monotonic()
     names = resolve([experiments] if isinstance(experiments, str) else experiments)
-    settings = Settings(data=data, out=Path(out), seeds=seeds, n_jobs=n_jobs, quick=quick)
+    settings = Settings(data=data, out=to_path(out, "out"), seeds=seeds, n_jobs=n_jobs, quick=quick)
     reporter = Reporter(verbose)
     images = _load(settings)
     side = min(images.image_shape[:2])
@@ -216,7 +217,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m skcnn paper")
         parser,
         Settings(),
         data_help="MNIST, as in the paper (default; downloaded once), scikit-learn's digits, or a "
-        "directory with four IDX files named as those of MNIST",
+        "folder with the four IDX files of MNIST, Fashion-MNIST, KMNIST, EMNIST, QMNIST or images "
+        "of your own",
         seeds_help="repetitions of every run",
         quick_help="use few images and few iterations, to preview the report in about two minutes; "
         "the results mean nothing",
