@@ -76,13 +76,15 @@ parser.add_argument("--colour", action="store_true", help="use RGB images instea
 parser.add_argument("--out", type=Path, default=Path(), help="folder for the picture and the model")
 parser.add_argument("--quick", action="store_true", help="use few images; takes a few seconds")
 options = parser.parse_args()
+options.out = options.out.expanduser()
+options.out.mkdir(parents=True, exist_ok=True)
 
 if options.folder is None:
     with tempfile.TemporaryDirectory() as folder:
         make_example(Path(folder), 200 if options.quick else 1000)
         X, y = load_folder(Path(folder), options.size, options.colour)
 else:
-    X, y = load_folder(options.folder, options.size, options.colour)
+    X, y = load_folder(options.folder.expanduser(), options.size, options.colour)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 
 network = ConvNetClassifier(max_iter=15 if options.quick else "auto", random_state=0)

@@ -131,6 +131,8 @@ def main() -> None:
     parser.add_argument("--train-size", type=int, help="train on this many images only")
     parser.add_argument("--out", type=Path, default=Path("mnist-in-seconds"), help="output folder")
     args = parser.parse_args()
+    args.out = args.out.expanduser()
+    args.out.mkdir(parents=True, exist_ok=True)
     X_train, y_train, X_test, y_test = load_mnist(args.data)
     if args.validate:
         X_test, y_test = X_train[50_000:], y_train[50_000:]
@@ -160,7 +162,6 @@ def main() -> None:
                 f"{row['error_percent']:.2f} %  ({row['errors']})",
                 flush=True,
             )
-    args.out.mkdir(parents=True, exist_ok=True)
     with open(args.out / "mnist_in_seconds.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()

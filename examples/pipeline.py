@@ -31,6 +31,8 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--out", type=Path, default=Path(), help="folder for the picture")
 parser.add_argument("--quick", action="store_true", help="use few images; takes a few seconds")
 options = parser.parse_args()
+options.out = options.out.expanduser()
+options.out.mkdir(parents=True, exist_ok=True)
 
 X, y = load_digits_images()
 if options.quick:

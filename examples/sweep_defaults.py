@@ -120,6 +120,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="fits per candidate (default: 1)")
     parser.add_argument("--out", type=Path, default=Path("sweep"), help="output folder")
     args = parser.parse_args()
+    args.out = args.out.expanduser()
+    args.out.mkdir(parents=True, exist_ok=True)
     X, y, _, _ = load_mnist(args.data)
     digits, _, digits_y, _ = train_test_split(
         *load_digits_images(), test_size=0.2, stratify=load_digits_images()[1], random_state=0
@@ -138,7 +140,6 @@ def main() -> None:
             f" in {row['digits_seconds_per_fold']:.1f} s",
             flush=True,
         )
-    args.out.mkdir(parents=True, exist_ok=True)
     with open(args.out / "sweep.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()

@@ -29,8 +29,10 @@ def run_example(name, monkeypatch, *arguments):
 
 @pytest.mark.parametrize("name", ERRORS_BELOW)
 def test_example_runs(name, tmp_path, monkeypatch, capsys):
-    run_example(name, monkeypatch, "--quick", "--out", tmp_path)
-    pixels = matplotlib.image.imread(tmp_path / f"{name}.png")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))  # Windows
+    run_example(name, monkeypatch, "--quick", "--out=~/new")
+    pixels = matplotlib.image.imread(tmp_path / "new" / f"{name}.png")
     assert pixels.shape[0] > 200
     assert pixels.shape[1] > 400
     assert len(np.unique(pixels[..., 0])) > 10

@@ -143,6 +143,8 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("accuracy"))
     args = parser.parse_args()
+    args.out = args.out.expanduser()
+    args.out.mkdir(parents=True, exist_ok=True)
     X_train, y_train, X_test, y_test = load_mnist(args.data)
     X_train, y_train = X_train[: args.train_size], y_train[: args.train_size]
     rows = []
@@ -166,7 +168,6 @@ def main() -> None:
         print(
             "| {contender} | {seconds} s | {test_error_percent} % | {errors} |".format(**rows[-1])
         )
-    args.out.mkdir(parents=True, exist_ok=True)
     with open(args.out / "accuracy.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()

@@ -241,6 +241,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=4096, help="images per run")
     parser.add_argument("--out", type=Path, default=Path("speed"))
     args = parser.parse_args()
+    args.out = args.out.expanduser()
+    args.out.mkdir(parents=True, exist_ok=True)
     try:
         import torch
     except ImportError:
@@ -250,7 +252,6 @@ def main() -> None:
     for name in args.networks:
         rows.append(measure(name, args.threads, args.rounds, args.images))
         print(table(rows[-1:]).splitlines()[-1], flush=True)
-    args.out.mkdir(parents=True, exist_ok=True)
     with open(args.out / "speed.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
