@@ -24,7 +24,7 @@ From fit(X) to the matrix product
 
     ConvNetClassifier.predict
     1  outputs                                       inference.py
-    2  predict                                       inference.py
+    2  predict, Predictor                            inference.py
     3  Workspace.forward                             workspace.py
 
 The modules
@@ -35,7 +35,7 @@ The modules
 - `reader`: images from any array, standardized one tile at a time
 - `training`: settings, loop, trainer, optimizer step, optimizers, schedules, losses, early stopping
 - `inference`: prediction
-- `runtime`: threads, BLAS, bit masks
+- `runtime`: threads, BLAS, bit masks, calls, a pool
 - `testing`: `check_layer`
 
 Glossary
