@@ -22,7 +22,7 @@ def check_weights(name: str, weights: ArrayLike | None, n: int) -> NDArray[np.fl
     if checked.ndim == 0:
         checked = np.full(n, checked)
     if checked.shape != (n,):
-        remedy = f"{name}.ravel()" if checked.shape == (n, 1) else "one weight for each image"
+        remedy = f"np.ravel({name})" if checked.shape == (n, 1) else "one weight for each image"
         raise ValueError(f"{name} has shape {checked.shape}; expected ({n},). Pass {remedy}.")
     invalid = checked[~(np.isfinite(checked) & (checked >= 0))]
     if len(invalid):
@@ -89,7 +89,8 @@ def _as_numbers(name: str, weights: ArrayLike) -> NDArray[np.float64]:
         found = np.asarray(weights)
         if found.dtype.kind not in "biufO":
             raise TypeError(f"its dtype is {found.dtype}")
-        return found.astype(np.float64)
+        with np.errstate(over="ignore"):
+            return found.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"{name} is not an array of real numbers ({error}); expected one number for each "

@@ -11,12 +11,12 @@ import joblib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import check_consistent_length
 
 from skcnn import datasets
 from skcnn._find_idx import NAMES, find_data_set
 from skcnn._idx import read_data_set
 from skcnn._images import resolve_image_shape
+from skcnn._labels import check_labels, check_same_length, comparable, find, kind_of, show
 from skcnn.study.formatting import count
 
 TEST_SHARE = 1 / 3  # of scikit-learn's digits, which have no split of their own
@@ -191,20 +191,22 @@ def _from_folder(path: str | os.PathLike[str], name: str, expected: str) -> Imag
 def _from_arrays(data: Any) -> Images:
     """Four arrays that the caller passes, checked."""
     try:
-        X_train, y_train, X_test, y_test = (np.asarray(part) for part in data)
+        X_train, y_train, X_test, y_test = data
+        X_train, X_test = np.asarray(X_train), np.asarray(X_test)
     except (TypeError, ValueError):
         raise ValueError(
             f"data is a {type(data).__name__}; expected a name, a folder, or four arrays. Pass "
             "(X_train, y_train, X_test, y_test)."
         ) from None
-    check_consistent_length(X_train, y_train)
-    check_consistent_length(X_test, y_test)
+    y_train, y_test = check_labels(y_train, "y_train"), check_labels(y_test, "y_test")
     train_shape, test_shape = (resolve_image_shape(X.shape) for X in (X_train, X_test))
     if train_shape != test_shape:
         raise ValueError(
             f"Images have the shape {train_shape} in X_train and {test_shape} in X_test; expected "
             "one shape. Resize the images."
         )
+    check_same_length(X_train, y_train, "X_train", "y_train")
+    check_same_length(X_test, y_test, "X_test", "y_test")
     _check_known_labels(y_train, y_test)
     shape = train_shape[:2] if train_shape[2] == 1 else train_shape
     return Images(
@@ -219,9 +221,13 @@ def _from_arrays(data: Any) -> Images:
 
 def _check_known_labels(y_train: NDArray, y_test: NDArray) -> None:
     """Raise ValueError if test images have classes of which there are no training images."""
-    unknown = np.setdiff1d(y_test, y_train)
+    labels, classes = np.unique(y_test), np.unique(y_train)
+    unknown = labels[find(labels, classes) < 0]
     if unknown.size:
+        remedy = "Add training images of these classes or leave them out."
+        if not comparable(labels, classes):
+            remedy = f"Convert labels of type {kind_of(labels)} to {kind_of(classes)}."
         raise ValueError(
-            f"y_test has labels that y_train does not have: {unknown.tolist()}; expected labels of "
-            "training images only. Add training images of these classes or leave them out."
+            f"y_test has labels that y_train does not have: {show(unknown)}; expected labels of "
+            f"training images only, {show(classes)}. {remedy}"
         )

@@ -12,7 +12,9 @@ import joblib
 import numpy as np
 import pytest
 from helpers.quick import SMALL
+from numpy.testing import assert_array_equal
 from scipy.stats import binomtest
+from sklearn.exceptions import DataConversionWarning
 
 pytest.importorskip("matplotlib")
 
@@ -270,14 +272,30 @@ def test_invalid_settings_raise(tmp_path, settings, message):
         (lambda X, y, Z, t: (X, y * 0, Z, t * 0), "all of one class"),
         (lambda X, y, Z, t: (X, y, Z, t + 1), "labels that y_train does not have: [10]"),
         (lambda X, y, Z, t: (X, y, Z[:, 1:], t), "(8, 8, 1)"),
-        (lambda X, y, Z, t: (X, y[1:], Z, t), "inconsistent"),
+        (lambda X, y, Z, t: (X, y[1:], Z, t), "X_train has 500 images, but y_train has 499 labels"),
         (lambda X, y, Z, t: (X[:30], y[:30], Z, t), "expected at least 6 of each class"),
+        (lambda X, y, Z, t: (X, np.eye(10)[y], Z, t), "Use y_train.argmax(axis=1)"),
+        (lambda X, y, Z, t: (X, y, Z, np.eye(10)[t]), "Use y_test.argmax(axis=1)"),
+        (lambda X, y, Z, t: (X, y, Z, t.astype(str)), "Convert labels of type str to int"),
+        (lambda X, y, Z, t: (X, y.astype(str).astype(object), Z, t), "of type int to str"),
     ],
 )
 def test_invalid_arrays_raise(tmp_path, digits, change, message):
     X, y = digits
     with pytest.raises(ValueError, match=re.escape(message)):
         run(change(X[:500], y[:500], X[500:], y[500:]), out=tmp_path / "out", verbose=False)
+
+
+def test_columns_of_labels_are_flattened_with_one_warning_each(digits):
+    X, y = digits[0][:100], digits[1][:100].astype(str)
+    with pytest.warns(DataConversionWarning) as caught:
+        images = load_images((X, y[:, None], X, y[:, None].tolist()))
+    messages = [str(warning.message).partition(" was")[0] for warning in caught]
+    assert messages == ["A column-vector y_train", "A column-vector y_test"]
+    assert {warning.filename for warning in caught} == {__file__}
+    assert_array_equal(images.y_train, y)
+    assert_array_equal(images.y_test, y)
+    assert images.classes.tolist() == list("0123456789")
 
 
 def test_the_command_reports_invalid_arguments(tmp_path, capsys):
