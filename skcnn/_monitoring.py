@@ -43,7 +43,7 @@ def validation_of(
         return Validation(own_reader, None, given.labels, given.weights)
     if held_out is None:
         return None
-    weights = None if problem.sample_weight is None else problem.sample_weight[held_out]
+    weights = None if problem.weights is None else problem.weights[held_out]
     return Validation(reader, held_out, problem.labels[held_out], weights)
 
 
