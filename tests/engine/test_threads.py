@@ -2,19 +2,23 @@
 
 import _thread
 import contextlib
+import gc
 import signal
 import threading
 import time
+import weakref
 
+import numpy as np
 import pytest
 import threadpoolctl
 
+from skcnn.engine.runtime.blas import blas_threads as threads_outside
 from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.threads import Threads
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
-@pytest.mark.parametrize("n_tasks", [0, 1, 2, 3, 200])
+@pytest.mark.parametrize("n_tasks", [0, 1, 2, 3, 200, 5000])
 def test_threads_run_every_task_once(n_threads, n_tasks):
     done = []
     used = [threading.Lock() for _ in range(n_threads)]
@@ -65,6 +69,57 @@ def test_an_exception_in_a_thread_is_raised_by_run(thread_that_fails, error):
         assert sorted(done) == list(range(10))
 
 
+def test_of_several_exceptions_that_of_the_lowest_index_is_raised():
+    """As by a single thread, whichever thread fails first."""
+    together = threading.Barrier(3)
+
+    def task(thread, index):
+        together.wait(timeout=30)
+        if index < 3:
+            time.sleep(0.01 * (thread == 0))  # so that the calling thread has the last task
+        else:
+            time.sleep(0.01 * (5 - index))  # and fails first
+            raise ValueError(index)
+
+    with Threads(3) as threads, pytest.raises(ValueError, match="3"):
+        threads.run(task, 6)
+
+
+def test_an_exception_keeps_nothing_alive():
+    """Exceptions refer to the memory of their tasks: no reference cycle may hold them."""
+    refs, both = [], threading.Barrier(2)
+
+    def task(thread, index):
+        memory = np.empty(10)
+        refs.append(weakref.ref(memory))
+        both.wait(timeout=30)
+        raise ValueError
+
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(ValueError), Threads(2) as threads:
+            threads.run(task, 2)
+        assert [ref() for ref in refs] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_tasks_run_in_the_context_of_the_caller():
+    """For example under its floating-point error handling, which threads do not inherit."""
+    both, seen = threading.Barrier(2), {}
+
+    def task(thread, index):
+        both.wait(timeout=30)
+        seen[thread] = np.geterr()["under"]
+
+    with Threads(2) as threads:
+        for handling in ("raise", "ignore"):
+            with np.errstate(under=handling):
+                threads.run(task, 2)
+            assert seen == {0: handling, 1: handling}
+
+
 def test_an_exception_in_the_only_thread_is_raised_by_run():
     with Threads(1) as threads, pytest.raises(ZeroDivisionError):
         threads.run(lambda thread, index: 1 / index, 3)
@@ -102,11 +157,67 @@ def test_a_keyboard_interrupt_is_raised_by_run(ctrl_c):
         assert len(done) == count + 10
 
 
-def test_threads_end_with_the_with_block():
+def test_ctrl_c_as_the_last_task_ends(ctrl_c):
+    """The calling thread has then just stopped waiting, and must not wait again."""
+    both = threading.Barrier(2)
+
+    def task(thread, index):
+        both.wait(timeout=30)
+        if thread == 1:
+            time.sleep(0.01)  # the calling thread waits by now
+            ctrl_c()
+
+    with Threads(2) as threads:
+        for _ in range(3):
+            with pytest.raises(KeyboardInterrupt):
+                threads.run(task, 2)
+
+
+def test_after_ctrl_c_at_any_time_no_task_runs(ctrl_c):
+    running = set()
+
+    def task(thread, index):
+        running.add(thread)
+        time.sleep(0.0001)
+        running.discard(thread)
+
+    with Threads(3) as threads:
+        for microseconds in range(0, 3000, 50):
+            timer = threading.Timer(microseconds / 1e6, ctrl_c)
+            with contextlib.suppress(KeyboardInterrupt):
+                timer.start()
+                while True:
+                    threads.run(task, 4)
+            assert running <= {0}  # the calling thread, if its task was interrupted
+            running.clear()
+            timer.join()
+
+
+def test_threads_start_when_they_are_needed_and_end_with_the_with_block():
     before = threading.active_count()
     with contextlib.suppress(ZeroDivisionError), Threads(4) as threads:
-        assert threading.active_count() == before + 3
+        threads.run(lambda thread, index: None, 1)
+        assert threading.active_count() == before
+        threads.run(lambda thread, index: None, 2)
+        assert threading.active_count() == before + 1
         threads.run(lambda thread, index: 1 / 0, 8)
+    assert threads.n_threads == 4
+    assert threading.active_count() == before
+
+
+def test_a_thread_that_does_not_start_is_not_waited_for(monkeypatch):
+    def fail(thread):
+        raise RuntimeError("can't start new thread")
+
+    done, before = [], threading.active_count()
+    with Threads(3) as threads:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", fail)
+            with pytest.raises(RuntimeError, match="start new thread"):
+                threads.run(lambda thread, index: done.append(index), 10)
+        assert not done
+        threads.run(lambda thread, index: done.append(index), 10)
+        assert sorted(done) == list(range(10))
     assert threading.active_count() == before
 
 
@@ -133,3 +244,36 @@ def test_blas_has_one_thread_until_the_last_context_exits():
         with pytest.raises(ZeroDivisionError), single_threaded_blas():
             raise ZeroDivisionError
         assert blas_threads() == outside
+
+
+@pytest.mark.skipif(not blas_threads(), reason="threadpoolctl finds no BLAS library")
+def test_the_limit_of_blas_is_known_while_it_is_held_to_one_thread():
+    for limit in (1, 2):
+        with threadpoolctl.threadpool_limits(limit, user_api="blas"):
+            assert threads_outside() == max(blas_threads())
+            with single_threaded_blas():
+                assert threads_outside() == limit
+
+
+@pytest.mark.skipif(not blas_threads(), reason="threadpoolctl finds no BLAS library")
+def test_many_threads_hold_blas_to_one_thread():
+    """Whichever enters first and leaves last, BLAS has one thread in between, and two after."""
+    libraries = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
+    start, wrong = threading.Barrier(8), []
+
+    def hold_often():
+        start.wait(timeout=30)
+        for _ in range(200):
+            with single_threaded_blas():
+                counts = {library.get_num_threads() for library in libraries}
+                if counts != {1} or threads_outside() != 2:
+                    wrong.append(counts)
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        workers = [threading.Thread(target=hold_often) for _ in range(8)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert not wrong
+        assert max(blas_threads()) == 2

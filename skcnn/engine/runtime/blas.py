@@ -24,11 +24,15 @@ def _blas() -> threadpoolctl.ThreadpoolController:
 
 _holders_lock = threading.Lock()
 _holders = 0
-_before: list[int] = []
+_before: list[int | None] = []  # None: the library does not tell
 
 
-def _set_blas_threads(counts: Sequence[int]) -> None:
-    for library, count in zip(_blas().lib_controllers, counts, strict=False):
+def _thread_counts() -> list[int | None]:
+    return [library.get_num_threads() for library in _blas().lib_controllers]
+
+
+def _set_blas_threads(counts: Sequence[int | None]) -> None:
+    for library, count in zip(_blas().lib_controllers, counts, strict=True):
         # Newer versions of threadpoolctl let only the thread that first set a limit set another, to
         # avoid conflicts. There are none here: only the first and the last holder set a limit.
         getattr(library, "_real_set_num_threads", library.set_num_threads)(count)
@@ -44,7 +48,7 @@ def single_threaded_blas() -> Iterator[None]:
     global _holders, _before
     with _holders_lock:
         if _holders == 0:
-            _before = [library.get_num_threads() for library in _blas().lib_controllers]
+            _before = _thread_counts()
             _set_blas_threads([1] * len(_before))
         _holders += 1
     try:
@@ -57,9 +61,10 @@ def single_threaded_blas() -> Iterator[None]:
 
 
 def blas_threads() -> int | None:
-    """How many threads BLAS may use; None while it is held to one, or if this is unknown."""
-    counts = [library["num_threads"] for library in _blas().info()]
-    return max(counts) if counts and not _holders else None
+    """How many threads BLAS may use outside `single_threaded_blas`; None if this is unknown."""
+    with _holders_lock:  # so that the limit is not read while it changes
+        counts = _before if _holders else _thread_counts()
+    return max((count for count in counts if count is not None), default=None)
 
 
 @functools.cache

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
+import contextvars
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
+
+Task = Callable[[int, int], None]
 
 
 class Threads:
     """`n_threads` threads, the calling one among them, that run numbered tasks.
 
     ``run(task, n_tasks)`` calls ``task(thread, index)`` for each index and returns when all are
-    done. Tasks start in the order of their indices and run in parallel. `thread` tells which
-    thread's private memory a task may use; results must not depend on it.
+    done. Tasks start in the order of their indices and run in parallel, also on Python without the
+    interpreter's lock. `thread` tells which thread's private memory a task may use; results must
+    not depend on it. Every task runs in the caller's context, for example under its
+    ``np.errstate``.
+
+    The other threads start when they are first needed and end with the ``with`` block. Only one
+    call of `run` may be active at a time.
 
     Examples
     --------
@@ -28,82 +36,131 @@ class Threads:
 
     def __init__(self, n_threads: int) -> None:
         self.n_threads = n_threads
-        # Locks as signals: the fastest way in Python to wake one waiting thread.
-        self._go = [threading.Lock() for _ in range(n_threads - 1)]
-        self._done = [threading.Lock() for _ in range(n_threads - 1)]
-        for lock in (*self._go, *self._done):
-            lock.acquire()
-        self._task: Callable[[int, int], None] | None = None
-        self._indices: Iterator[int] = iter(())
-        self._error: BaseException | None = None
-        self._workers = [
-            threading.Thread(target=self._wait_and_work, args=(i + 1,), daemon=True)
-            for i in range(n_threads - 1)
-        ]
-        for worker in self._workers:
-            worker.start()
+        self._helpers: list[_Helper] = []
 
     def __enter__(self) -> Threads:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._task = None
-        for go in self._go:
-            go.release()
-        for worker in self._workers:
-            worker.join()
+        for helper in self._helpers:
+            helper.end()
+        self._helpers.clear()
 
-    def run(self, task: Callable[[int, int], None], n_tasks: int) -> None:
-        """Run the tasks; an exception in one is raised here once all threads have stopped."""
+    def run(self, task: Task, n_tasks: int) -> None:
+        """Run the tasks; an exception in one is raised here once all threads have stopped.
+
+        No task starts after an exception. If several tasks fail, the exception of the one with the
+        lowest index is raised, as it would be by a single thread.
+        """
         n_helpers = min(n_tasks, self.n_threads) - 1
         if n_helpers < 1:
             for index in range(n_tasks):
                 task(0, index)
             return
-        self._task, self._error = task, None
-        # next() on a range iterator is atomic under the interpreter's lock: no index comes twice.
-        self._indices = iter(range(n_tasks))
-        woken = 0
+        while len(self._helpers) < n_helpers:
+            self._helpers.append(_Helper(len(self._helpers) + 1))
+        batch = _Batch(task, n_tasks, n_helpers)
         try:
-            for go in self._go[:n_helpers]:
-                woken += 1
-                go.release()
-            self._work(0)
-        finally:
-            self._indices = itertools.chain(())
-            self._wait_for(self._done[:woken])
-        if self._error is not None:
-            raise self._error
+            for helper in self._helpers[:n_helpers]:
+                helper.start(batch)
+            batch.work(0)
+            batch.wait()
+        except BaseException as error:  # Ctrl-C outside a task
+            batch.errors.append((-1, error))
+            batch.wait()
+        batch.raise_error()
 
-    @staticmethod
-    def _wait_for(locks: list[threading.Lock]) -> None:
-        """Wait even when Ctrl-C is pressed: afterwards no thread may still be writing."""
-        interrupt = None
-        for lock in locks:
-            while True:
-                try:
-                    lock.acquire()
-                    break
-                except KeyboardInterrupt as error:
-                    interrupt = error
-        if interrupt is not None:
-            raise interrupt
 
-    def _work(self, thread: int) -> None:
-        task = self._task
-        assert task is not None
-        # `_indices` is looked up for each task: after an exception it is empty.
-        while (index := next(self._indices, None)) is not None:
-            task(thread, index)
+class _Batch:
+    """The tasks of one call of `Threads.run`, and what has become of them."""
 
-    def _wait_and_work(self, thread: int) -> None:
-        while True:
-            self._go[thread - 1].acquire()
-            if self._task is None:
+    def __init__(self, task: Task, n_tasks: int, n_helpers: int) -> None:
+        self._task = task
+        # popleft is thread-safe without the interpreter's lock, too; next() of an iterator is not.
+        # Unlike a lock of our own, it cannot be left locked by Ctrl-C.
+        self._indices = deque(range(n_tasks))
+        self.errors: list[tuple[int, BaseException]] = []  # index of the task, its exception
+        self.n_started = 0
+        # One for each helper. Locks are the fastest signals in Python.
+        self._finished = [False] * n_helpers
+        self._signals = [threading.Lock() for _ in range(n_helpers)]
+        for signal in self._signals:
+            signal.acquire()
+
+    def work(self, thread: int) -> None:
+        """Run tasks until none is left or one has failed."""
+        while not self.errors:
+            try:
+                index = self._indices.popleft()
+            except IndexError:
                 return
             try:
-                self._work(thread)
+                self._task(thread, index)
             except BaseException as error:
-                self._error = error
-                self._indices = itertools.chain(())
-            self._done[thread - 1].release()
+                self.errors.append((index, error))
+
+    def finish(self, thread: int) -> None:
+        """Tell `wait` that this helper has finished."""
+        self._finished[thread - 1] = True
+        self._signals[thread - 1].release()
+
+    def wait(self) -> None:
+        """Wait even when Ctrl-C is pressed: afterwards no thread may still be writing."""
+        while True:
+            try:
+                for i in range(self.n_started):
+                    # Ctrl-C may come after the lock was acquired: then do not acquire it again.
+                    while not self._finished[i]:
+                        self._signals[i].acquire()
+                return
+            except KeyboardInterrupt as error:
+                self.errors.append((-1, error))
+
+    def raise_error(self) -> None:
+        """Raise the exception of the lowest index, if there is one."""
+        if not self.errors:
+            return
+        _, error = min(self.errors, key=lambda failed: failed[0])
+        try:
+            raise error
+        finally:
+            # The traceback refers to this object: without the cycle, memory is freed at once.
+            self.errors.clear()
+            del error
+
+
+class _Helper:
+    """A thread that works on one batch after another."""
+
+    def __init__(self, thread: int) -> None:
+        self._go = threading.Lock()
+        self._go.acquire()
+        self._next: tuple[_Batch, contextvars.Context] | None = None
+        self._thread = threading.Thread(target=self._loop, args=(thread,), daemon=True)
+        try:
+            self._thread.start()
+        except BaseException:  # if Ctrl-C has come after the start, the thread must end
+            self._go.release()
+            raise
+
+    def start(self, batch: _Batch) -> None:
+        """Work on this batch, in a copy of the caller's context."""
+        self._next = batch, contextvars.copy_context()
+        batch.n_started += 1  # no call between this line and the next, so no Ctrl-C either
+        self._go.release()
+
+    def end(self) -> None:
+        """End the thread, which must be idle, and wait for it."""
+        self._next = None
+        self._go.release()
+        self._thread.join()
+
+    def _loop(self, thread: int) -> None:
+        while True:
+            self._go.acquire()
+            if self._next is None:
+                return
+            (batch, context), self._next = self._next, None
+            context.run(batch.work, thread)
+            batch.finish(thread)
+            del batch, context  # nothing is kept alive while the thread waits
