@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import warnings
 
-PACKAGES = ("skcnn", "sklearn")
+PACKAGES = ("skcnn", "sklearn", "joblib")  # joblib: cross-validation calls `fit` through it
 
 
 def warn_caller(message: str, category: type[Warning]) -> None:
-    """Warn in the line outside skcnn and scikit-learn from which the call came."""
+    """Warn in the line outside these packages from which the call came."""
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and _package(frame.f_globals) in PACKAGES:
         frame, level = frame.f_back, level + 1
