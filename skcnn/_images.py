@@ -2,7 +2,7 @@
 
 X may be a 2-D table of pixels, or an array of shape ``(n, h, w)`` or ``(n, h, w, channels)``. It
 may be an array, a DataFrame or a read-only memory map. The result is a *view* of shape
-``(n, h, w, channels)``: X is never copied.
+``(n, h, w, channels)``: X is not copied. Only a collection of images is, into one array.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import _check_feature_names, check_array, validate_data
+from sklearn.utils.validation import check_array, validate_data
+
+from skcnn._image_lists import as_array
+from skcnn._shape_guess import warn_if_unlikely
 
 ImageShape: TypeAlias = tuple[int, int, int]
 
@@ -130,7 +133,8 @@ def validate_images(
     estimator : BaseEstimator
         Named in the messages; receives the attributes.
     X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
-        Dense, finite real numbers of any dtype.
+        Dense, finite real numbers of any dtype. A list, a Series or a 1-D object array of images
+        is stacked.
     image_shape : tuple of int, default=None
         With `reset`, the user's setting; otherwise the fitted ``(h, w, channels)``.
     reset : bool
@@ -145,8 +149,13 @@ def validate_images(
     Raises
     ------
     ValueError
-        If X is sparse, complex, not finite or empty, or if its images do not have the shape given
-        by `image_shape` or seen in `fit`.
+        If X is sparse, complex, not finite or empty, if its images do not all have the same shape,
+        or if they do not have the shape given by `image_shape` or seen in `fit`.
+
+    Warns
+    -----
+    ImageShapeWarning
+        With `reset`, if `image_shape` is None and the guess is likely to be wrong.
 
     Examples
     --------
@@ -162,28 +171,56 @@ def validate_images(
             f"{type(estimator).__name__} needs dense images, but X is a sparse "
             f"{type(X).__name__} of shape {np.shape(X)}. Pass X.toarray()."
         )
-    if not hasattr(X, "__array__") and np.ndim(X) > 2:  # nested lists of pixels
-        X = np.asarray(X)
-    if getattr(X, "ndim", 0) > 2:
-        return _validate_image_array(estimator, X, image_shape, reset)
-    array = validate_data(estimator, X, reset=reset, dtype="numeric")
-    shape = resolve_image_shape(array.shape, image_shape)
+    batch = as_array(X)
+    if image_shape is not None and not reset:
+        _check_several(X, tuple(getattr(batch, "shape", ())), tuple(image_shape))
+    is_table = getattr(batch, "ndim", 2) <= 2
+    if is_table:
+        array = validate_data(estimator, batch, reset=reset, dtype="numeric")
+    else:  # which `validate_data` refuses
+        array = check_array(
+            batch, dtype="numeric", allow_nd=True, estimator=estimator, input_name="X"
+        )
+    if is_table or reset:
+        shape = resolve_image_shape(array.shape, image_shape)
+    else:
+        shape = _check_fitted_shape(estimator, array.shape, image_shape)
+    if reset and image_shape is None:
+        warn_if_unlikely(array.shape, shape)
+    if reset and not is_table:
+        estimator.n_features_in_ = math.prod(shape)
+        vars(estimator).pop("feature_names_in_", None)  # only tables have names
     return array.reshape(len(array), *shape), shape
 
 
-def _validate_image_array(
-    estimator: BaseEstimator, X: ArrayLike, image_shape: Sequence[int] | None, reset: bool
-) -> tuple[NDArray, ImageShape]:
-    """`validate_images` for an X of more than two dimensions, which `validate_data` refuses."""
-    array = check_array(X, dtype="numeric", allow_nd=True, estimator=estimator, input_name="X")
-    shape = resolve_image_shape(array.shape, image_shape if reset else None)
-    _check_feature_names(estimator, X, reset=reset)
-    if reset:
-        estimator.n_features_in_ = math.prod(shape)
-    elif image_shape is not None and shape != tuple(image_shape):
+def _check_several(X: ArrayLike, x_shape: tuple[int, ...], fitted: tuple[int, ...]) -> None:
+    """Check that X, as an array of shape `x_shape`, is not a single image of the fitted shape."""
+    height, width, _ = fitted
+    one_image = {
+        1: x_shape == (math.prod(fitted),),
+        2: x_shape == (height, width) and width != math.prod(fitted),
+        3: x_shape == fitted and _with_channels(x_shape[1:]) != fitted,
+    }
+    if one_image.get(len(x_shape)):
+        batch = "X[None]" if hasattr(X, "shape") and not hasattr(X, "iloc") else "[X]"
+        raise ValueError(
+            f"X has the shape {x_shape} of one image; expected several images. Reshape your data: "
+            f"pass {batch}."
+        )
+
+
+def _check_fitted_shape(
+    estimator: BaseEstimator, x_shape: tuple[int, ...], fitted: Sequence[int] | None
+) -> ImageShape:
+    """The shape of the images in an X of shape `x_shape`, which must be the fitted one."""
+    shape = resolve_image_shape(x_shape)
+    if fitted is not None and shape != tuple(fitted):
+        one_image = len(x_shape) == 3 and x_shape[:2] == tuple(fitted)[:2]
         raise ValueError(
             f"X has images of shape {shape}, but {type(estimator).__name__} was fitted on images "
-            f"of shape {tuple(image_shape)} (height, width, channels). Resize the images, or fit "
+            f"of shape {tuple(fitted)} (height, width, channels). Resize the images, or fit "
             "the estimator on images of the new shape."
+            + " If X is one image, convert it to the channels of the others and pass X[None]."
+            * one_image
         )
-    return array.reshape(len(array), *shape), shape
+    return shape

@@ -47,9 +47,10 @@ def check_labels(y: ArrayLike, name: str = "y") -> NDArray[Any]:
 def check_same_length(images: NDArray[Any], labels: NDArray[Any], X: str, y: str) -> None:
     """Check that there is one label for each image; `X` and `y` are their names."""
     if len(images) != len(labels):
+        one_image = f" If {X} is one image, pass {X}[None]." if len(labels) == 1 else ""
         raise ValueError(
             f"{X} has {len(images)} images, but {y} has {len(labels)} labels; expected one label "
-            f"for each image. Check how {X} and {y} were selected."
+            f"for each image. Check how {X} and {y} were selected.{one_image}"
         )
 
 

@@ -49,7 +49,7 @@ class ConvNetClassifier(
     image_shape : (height, width) or (height, width, channels), default=None
         Shape of the image in one row of a 2-D X. None: taken from a 3-D or 4-D X; in a 2-D X,
         square images if the number of features is a perfect square, otherwise images with a single
-        row of pixels.
+        row of pixels. `fit` issues an `ImageShapeWarning` if that is likely to be wrong.
     n_filters : int or tuple of int, default=(32, 32, 64)
         Number of filters of each convolution layer; an int means one layer.
     filter_size : int or tuple of int, default=3
@@ -338,7 +338,8 @@ class ConvNetClassifier(
         Parameters
         ----------
         X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
-            Images, of any real dtype. They are not copied.
+            Images, of any real dtype. They are not copied. A list, a Series or a 1-D object array
+            of images of one shape is stacked.
         y : array-like of shape (n,)
             Labels.
         sample_weight : array-like of shape (n,), default=None

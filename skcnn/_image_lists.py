@@ -1,0 +1,149 @@
+"""Collections of images (lists, Series, 1-D object arrays) become one array.
+
+Arrays and tables pass unchanged.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Set
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+_NUMBERS = "biufc"  # kinds of dtype
+_MOST_SHAPES = 5  # that a message lists
+_EXPECTED = "expected an array of images, or a list of arrays"
+_READ = "Read the image files first, e.g. with skimage.io.imread."
+
+
+def as_array(X: Any) -> Any:
+    """X as one array, if it is a collection of images; an array, table or tensor as it is.
+
+    Raises
+    ------
+    ValueError
+        If X is neither, or if its images do not all have the same shape.
+    """
+    if (isinstance(X, np.ndarray) and X.dtype.kind in _NUMBERS) or issparse(X):
+        return X
+    if _is_pillow(X):
+        raise ValueError(
+            f"X is one image ({_describe(X)}); expected several. Pass [X], a list of one image."
+        )
+    if _has_array(X):
+        images = _elements(X)
+        return X if images is None else _stack(images)
+    if isinstance(X, (str, bytes, Mapping, Set)) or not hasattr(X, "__getitem__"):
+        raise ValueError(f"X is {_describe(X)}; {_EXPECTED}. {_remedy(X)}")
+    return _stack(list(X))
+
+
+def _has_array(X: Any) -> bool:
+    """Whether NumPy can convert X as a whole: an array, a tensor, a DataFrame, a Series."""
+    return hasattr(X, "__array__") or hasattr(X, "__array_interface__")
+
+
+def _is_pillow(X: Any) -> bool:
+    return type(X).__module__.partition(".")[0] == "PIL"
+
+
+def _elements(X: Any) -> list[Any] | None:
+    """The images in a 1-D X, or in a table with one column of images; None for other arrays."""
+    shape: tuple[int, ...] = getattr(X, "shape", ())
+    if not (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)):
+        return None
+    values = np.asarray(X)
+    if values.dtype.kind in _NUMBERS:
+        return None
+    images = list(values.reshape(-1))
+    # A column of numbers or words is a table, which scikit-learn checks.
+    return images if len(shape) == 1 or (images and np.ndim(images[0])) else None
+
+
+def _stack(images: list[Any]) -> NDArray[Any]:
+    """One array of the images; a list of numbers or of rows becomes an array, too."""
+    try:
+        array = np.asarray(images)
+    except (TypeError, ValueError):  # of different shapes
+        return np.stack(_checked(images))
+    if array.ndim > 1 or array.dtype.kind in _NUMBERS or not images:
+        return array
+    return np.stack(_checked(images))
+
+
+def _checked(images: list[Any]) -> list[NDArray[Any]]:
+    """The images as arrays of the same shape, or an error that says what they are."""
+    arrays = [_image(position, image) for position, image in enumerate(images)]
+    shapes = Counter(array.shape for array in arrays)
+    if len(shapes) > 1:
+        _raise_shapes(shapes)
+    return arrays
+
+
+def _image(position: int, image: Any) -> NDArray[Any]:
+    """One image as an array, or an error that says what it is instead."""
+    what = _describe(image)
+    try:
+        array = np.asarray(image)
+        if array.ndim and array.dtype.kind in _NUMBERS:
+            return array
+    except (TypeError, ValueError):
+        what += ", which NumPy cannot convert to an array"
+    if isinstance(image, tuple):
+        remedy = "If X has pairs of an image and a label, pass the images as X, the labels as y."
+    else:
+        remedy = _READ if _is_path(image) else "Remove it, or replace it by an image."
+    raise ValueError(f"X[{position}] is {what}; expected an image. {remedy}")
+
+
+def _remedy(X: Any) -> str:
+    """What to do about an X that is not an array and not a sequence."""
+    if _is_path(X):
+        return _READ
+    if isinstance(X, Mapping):
+        return "Pass list(X.values()) if its values are the images."
+    return "Pass list(X)." if hasattr(X, "__iter__") else "Check what is passed as X."
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, (str, bytes)) or hasattr(value, "__fspath__")
+
+
+def _raise_shapes(shapes: Counter[tuple[int, ...]]) -> NoReturn:
+    """The error about images of different shapes."""
+    common = shapes.most_common()
+    listed = [f"{shape} {_times(count)}" for shape, count in common[:_MOST_SHAPES]]
+    if len(common) > _MOST_SHAPES:
+        listed.append(f"and {len(common) - _MOST_SHAPES} more")
+    most_common = common[0][0]
+    if all(len(shape) == 1 for shape in shapes):
+        remedy = "Give every row the same number of pixels."
+    elif len({shape[:2] for shape in shapes}) == 1:
+        remedy = "Convert them to the same channels, e.g. with skimage.color.rgb2gray."
+    else:
+        size = most_common[:2]
+        remedy = f"Resize them, e.g. with skimage.transform.resize(image, {size})."
+    raise ValueError(
+        f"X has images of {len(common)} different shapes: {', '.join(listed)}; expected images of "
+        f"one shape. {remedy}"
+    )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _describe(value: Any) -> str:
+    """A value in a message: its type and, if it is a number or a path, the value."""
+    if value is None:
+        return "None"
+    if _is_pillow(value):
+        return f"a Pillow image of {value.width} x {value.height} pixels"
+    name = type(value).__name__
+    if _is_path(value) or np.isscalar(value):
+        shown = repr(value if isinstance(value, bytes) or not _is_path(value) else str(value))
+        return f"the {name} {shown if len(shown) <= 60 else shown[:57] + '...'}"
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
