@@ -16,6 +16,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skcnn._images import ImageShape, is_positive_int
 
+_MOST_HISTOGRAMS = 1250  # of an image with automatic cells: 10,000 features by default
 _BATCH_IMAGES = 256  # at most; enough to make the cost of passing a batch on negligible
 _BATCH_VALUES = 2**20  # at most, pixels or features of a batch: limits the memory in use
 _PARALLEL_SECONDS = 1.0  # about the cost of starting worker processes
@@ -25,6 +26,7 @@ _PARALLEL_SECONDS = 1.0  # about the cost of starting worker processes
 class HOGSettings:
     """Settings of `skimage.feature.hog` for images of one shape."""
 
+    padding: tuple[int, int]  # pixels by which the image is enlarged, half of them on each side
     orientations: int
     cell: tuple[int, int]  # pixels
     block: tuple[int, int]  # cells
@@ -66,27 +68,70 @@ def resolve_settings(
         If a cell or a block is not one or two positive integers, or if the image is smaller than
         one block.
     """
-    height, width, _ = shape
+    size = shape[:2]
+    block = None  # "auto"
+    if not isinstance(cells_per_block, str):
+        block = _check_pair("cells_per_block", cells_per_block)
     if isinstance(pixels_per_cell, str):  # "auto"
-        side = min(max(2, min(height, width) // 7), height, width)
-        cell = (side, side)
+        cell = _automatic_cell(size, block)
+        padding = (-size[0] % cell[0], -size[1] % cell[1])  # whole cells cover the image
     else:
         cell = _check_pair("pixels_per_cell", pixels_per_cell)
-    n_cells = (height // cell[0], width // cell[1])
-    if isinstance(cells_per_block, str):  # "auto"
-        # at least 1: if not even one cell fits, the check below raises
-        block = (max(1, min(3, n_cells[0])), max(1, min(3, n_cells[1])))
-    else:
-        block = _check_pair("cells_per_block", cells_per_block)
-    n_blocks = (n_cells[0] - block[0] + 1, n_cells[1] - block[1] + 1)
+        padding = (0, 0)
+    n_cells = ((size[0] + padding[0]) // cell[0], (size[1] + padding[1]) // cell[1])
+    block = block or _automatic_block(n_cells)
+    n_blocks = _count_blocks(n_cells, block)
     if min(n_blocks) < 1:
         raise ValueError(
-            f"Images of {height} x {width} pixels (rows x columns) are smaller than one "
+            f"Images of {size[0]} x {size[1]} pixels (rows x columns) are smaller than one "
             f"block: {block[0]} x {block[1]} cells of {cell[0]} x {cell[1]} pixels need at least "
             f"{block[0] * cell[0]} x {block[1] * cell[1]} pixels. Reduce pixels_per_cell or "
             'cells_per_block, or set both to "auto".'
         )
-    return HOGSettings(int(orientations), cell, block, n_blocks, block_norm, transform_sqrt)
+    return HOGSettings(
+        padding, int(orientations), cell, block, n_blocks, block_norm, transform_sqrt
+    )
+
+
+def _automatic_cell(size: tuple[int, int], block: tuple[int, int] | None) -> tuple[int, int]:
+    """Rows and columns of a cell for images of `size`, as `HOGTransformer` describes them.
+
+    `block` is None for automatic blocks.
+    """
+    side = min(max(2, min(size) // 7), *size)
+
+    def fits(side: int) -> bool:
+        return _count_histograms(size, side, block) > 0
+
+    while _count_histograms(size, side, block) > _MOST_HISTOGRAMS and fits(side + 1):
+        side += 1
+    padding = _total_padding(size, side)
+    # More than half a cell along each axis is too much, if larger cells need less.
+    if padding > side and _total_padding(size, side + 1) < padding and fits(side + 1):
+        side += 1
+    return min(side, size[0]), min(side, size[1])
+
+
+def _total_padding(size: tuple[int, int], side: int) -> int:
+    """Rows and columns to add, so that whole cells cover the image."""
+    return sum(-length % min(side, length) for length in size)
+
+
+def _count_histograms(size: tuple[int, int], side: int, block: tuple[int, int] | None) -> int:
+    """Number of histograms in all blocks of an image; 0 if no block fits."""
+    n_cells = (-(-size[0] // side), -(-size[1] // side))
+    block = block or _automatic_block(n_cells)
+    rows, columns = _count_blocks(n_cells, block)
+    return max(0, rows) * max(0, columns) * block[0] * block[1]
+
+
+def _automatic_block(n_cells: tuple[int, int]) -> tuple[int, int]:
+    # at least 1: if not even one cell fits, the check of `resolve_settings` raises
+    return max(1, min(3, n_cells[0])), max(1, min(3, n_cells[1]))
+
+
+def _count_blocks(n_cells: tuple[int, int], block: tuple[int, int]) -> tuple[int, int]:
+    return n_cells[0] - block[0] + 1, n_cells[1] - block[1] + 1
 
 
 def _check_pair(name: str, value: int | Sequence[int]) -> tuple[int, int]:
@@ -134,6 +179,9 @@ def hog_features(images: NDArray, settings: HOGSettings) -> NDArray[np.float32]:
     """Features (n, n_features) of one batch of images (n, h, w, channels)."""
     from skimage.feature import hog  # imported here so that importing skcnn stays fast
 
+    if any(settings.padding):
+        rows, columns = ((count // 2, count - count // 2) for count in settings.padding)
+        images = np.pad(images, ((0, 0), rows, columns, (0, 0)), mode="edge")
     channel_axis = None if images.shape[-1] == 1 else -1
     if channel_axis is None:
         images = images[..., 0]

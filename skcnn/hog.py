@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Sequence
 from numbers import Integral
@@ -40,13 +41,16 @@ class HOGTransformer(TransformerMixin, BaseEstimator):
     image_shape : (h, w) or (h, w, channels), default=None
         Shape of the image in one row of a 2-D X. If None, the shape is taken from a 3-D or 4-D X.
         A 2-D X is read as square images if the number of features is a perfect square, and as
-        single rows of pixels, ``(1, n_features)``, otherwise.
+        single rows of pixels, ``(1, n_features)``, otherwise. If that is likely to be wrong, `fit`
+        issues an `ImageShapeWarning`.
     orientations : int, default=8
         Number of histogram bins, over 180 degrees of unsigned directions.
     pixels_per_cell : int, (int, int) or "auto", default="auto"
         Height and width of a cell in pixels; an int means a square. "auto" uses square cells,
-        about seven along the shorter side of the image and at least two pixels wide, but no
-        larger than the image: 4 for 28 x 28 images, 2 for 8 x 8.
+        about seven along the shorter side of the image and at least two pixels wide: 4 for
+        28 x 28 images, 2 for 8 x 8. In long images the cells are larger, so that there are at most
+        1,250 histograms in all blocks of an image (10,000 features with 8 orientations). Cells are
+        not larger than the image in either direction.
     cells_per_block : int, (int, int) or "auto", default="auto"
         Height and width of a block in cells; an int means a square. "auto" is 3 x 3, or as many
         cells as there are if the image has fewer.
@@ -79,10 +83,12 @@ class HOGTransformer(TransformerMixin, BaseEstimator):
     Notes
     -----
     The features equal those of `skimage.feature.hog` for each image in its own dtype, rounded to
-    float32. Pixels to the right of the last whole cell and below it are not used.
+    float32. With automatic cells, an image that they do not cover exactly is enlarged first: its
+    border pixels are repeated on all sides, as by ``numpy.pad(image, ..., mode="edge")``.
 
-    Explicit cells and blocks are used as given, and a block that does not fit into the image is
-    an error. "auto" fits any image: an image of one row of pixels has cells of one pixel in
+    Explicit cells and blocks are used as given: pixels to the right of the last whole cell and
+    below it are not used, and a block that does not fit into the image is an error. "auto" fits any
+    image: an image of one row of pixels has cells of one pixel in
     blocks of 1 x 3, which capture horizontal gradients only. `skimage.feature.hog` sets the
     gradient across a border pixel to zero. An image of one or two rows therefore has no vertical
     gradients, and all features of a 2 x 2 image are zero.
@@ -156,7 +162,8 @@ class HOGTransformer(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
-            Images as real numbers of any dtype.
+            Images as real numbers of any dtype. A list, a Series or a 1-D object array of images
+            of one shape is stacked.
         y : ignored
 
         Returns
@@ -167,10 +174,17 @@ class HOGTransformer(TransformerMixin, BaseEstimator):
         ------
         ValueError
             If a parameter is invalid, if X is not finite real images of `image_shape`, or if an
-            image is smaller than one block.
+            image is smaller than one block. The transformer then remains as it was.
+
+        Warns
+        -----
+        ImageShapeWarning
+            If `image_shape` is None and the shape of the images is likely to be guessed wrong.
         """
         self._validate_params()
-        _, self.image_shape_ = self._check_images(self, X, self.image_shape, reset=True)
+        checked = copy.copy(self)
+        _, checked.image_shape_ = self._check_images(checked, X, self.image_shape, reset=True)
+        self.__dict__ = checked.__dict__
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
