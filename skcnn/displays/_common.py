@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
+from skcnn._image_lists import as_array
 from skcnn._images import resolve_image_shape
+from skcnn._shape_guess import warn_if_unlikely
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,18 +120,44 @@ def find_fitted(estimator: BaseEstimator, attribute: str, display: str) -> BaseE
 def view_images(
     X: ArrayLike, image_shape: Sequence[int] | None, estimator: BaseEstimator | None = None
 ) -> NDArray:
-    """View X as images (n, h, w, channels).
+    """View X as images (n, h, w, channels); a collection of images is stacked.
 
-    The shape of the images in a 2-D X is `image_shape`. If that is None, it is the `image_shape_`
-    of the network in `estimator`. Without a network, it is inferred as everywhere in skcnn.
+    The shape of the images is `image_shape`. If that is None, it is the `image_shape_` of the
+    network or HOG in `estimator`, if X has such images. Otherwise it is inferred as everywhere in
+    skcnn, with an ImageShapeWarning if that is likely to be wrong.
     """
-    array = np.asarray(X)
-    if image_shape is None and array.ndim == 2 and estimator is not None:
-        try:
-            image_shape = find_fitted(estimator, "image_shape_", "").image_shape_
-        except AttributeError:
-            image_shape = None
-    return array.reshape(len(array), *resolve_image_shape(array.shape, image_shape))
+    array = np.asarray(as_array(X))
+    if array.dtype == object:
+        array = _as_numbers(array)
+    if image_shape is None and estimator is not None:
+        image_shape = _fitted_shape(array.shape, estimator)
+    shape = resolve_image_shape(array.shape, image_shape)
+    if image_shape is None:
+        warn_if_unlikely(array.shape, shape)
+    return array.reshape(len(array), *shape)
+
+
+def _as_numbers(array: NDArray) -> NDArray[np.float64]:
+    """Pixels that are objects, as in a DataFrame with columns of different types."""
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"X has values that are not numbers ({error}); expected pixels only. Leave out other "
+            "columns."
+        ) from error
+
+
+def _fitted_shape(x_shape: tuple[int, ...], estimator: BaseEstimator) -> Sequence[int] | None:
+    """The `image_shape_` in a fitted estimator, or None if the images of X have another shape."""
+    try:
+        shape = find_fitted(estimator, "image_shape_", "").image_shape_
+    except AttributeError:
+        return None
+    try:
+        return resolve_image_shape(x_shape, shape)
+    except ValueError:  # for example because a step before the network resizes the images
+        return None
 
 
 def show_image(

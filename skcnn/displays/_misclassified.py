@@ -140,7 +140,14 @@ class MisclassifiedDisplay:
         confidence = confidence_of(estimator, X)
         images = view_images(X, image_shape, estimator)
         return cls.from_predictions(
-            images, y, y_pred, confidence=confidence, ax=ax, max_images=max_images, columns=columns
+            images,
+            y,
+            y_pred,
+            confidence=confidence,
+            image_shape=images.shape[1:],
+            ax=ax,
+            max_images=max_images,
+            columns=columns,
         )
 
     @classmethod

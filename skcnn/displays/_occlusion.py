@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
+from skcnn._image_lists import as_array
 from skcnn._images import is_positive_int
 from skcnn._labels import check_labels, encode
 from skcnn.displays._common import DIVERGING, grid_axes, show_image, view_images
@@ -102,7 +103,8 @@ class OcclusionDisplay:
         estimator : fitted classifier
             Any classifier of images that has `response_method`.
         X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
-            The images to explain. Each becomes a column, so pass only a few.
+            The images to explain. Each becomes a column, so pass only a few. Of a DataFrame, the
+            estimator receives DataFrames with the same columns.
         y : array-like of shape (n,), default=None
             The class whose response is followed. None means the predicted class.
         image_shape : (h, w) or (h, w, channels), default=None
@@ -149,7 +151,7 @@ class OcclusionDisplay:
         >>> OcclusionDisplay.from_estimator(net, X[:2], y[:2]).axes_.shape
         (2, 2)
         """
-        given = np.asarray(X)
+        given = as_array(X)
         images = view_images(given, image_shape, estimator)
         height, width = images.shape[1:3]
         if patch_size is None:
@@ -161,7 +163,7 @@ class OcclusionDisplay:
 
         def respond(images: NDArray) -> NDArray:
             """Responses (n, n_classes) to images (n, h, w, channels), passed in the form of X."""
-            return _responses(estimator, method, images.reshape(len(images), *given.shape[1:]))
+            return _responses(estimator, method, _in_form_of(given, images))
 
         values = respond(images)
         classes = np.asarray(estimator.classes_)
@@ -258,6 +260,12 @@ def _responses(estimator: BaseEstimator, method: str, X: NDArray) -> NDArray:
     if values.ndim == 1:  # two classes: a positive value means the second
         values = np.column_stack([-values, values])
     return values
+
+
+def _in_form_of(X: Any, images: NDArray) -> Any:
+    """The images (n, h, w, channels) in the shape of X, with the columns of a DataFrame."""
+    rows = images.reshape(len(images), *np.shape(X)[1:])
+    return type(X)(rows, columns=X.columns) if hasattr(X, "iloc") else rows
 
 
 def _class_indices(y: ArrayLike, classes: NDArray, n_images: int) -> NDArray[np.intp]:
