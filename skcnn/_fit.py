@@ -93,7 +93,7 @@ def _start(work: Any, problem: Problem, layers: Sequence[Layer], train: NDArray[
     work.image_shape_ = problem.shape
     work.network_ = Network(layers, problem.shape)
     counts = np.zeros(len(problem.images))
-    counts[train] = 1 if problem.sample_weight is None else problem.sample_weight[train]
+    counts[train] = 1 if problem.weights is None else problem.weights[train]
     # Also without standardization, because this checks the size of the pixels.
     work.mean_, work.scale_ = mean_and_scale(problem.images, counts)
     if not work.standardize:
