@@ -40,7 +40,6 @@ class Problem:
     classes: NDArray[Any]
     labels: NDArray[np.intp]
     weights: NDArray[np.float64] | None  # sample weights times class weights
-    sample_weight: NDArray[np.float64] | None  # without class weights
     validation: ValidationImages | None
 
 
@@ -80,19 +79,18 @@ def check_problem(
     fitted = probe.classes_ if resume else None
     known = _check_classes(name, checked_y, classes, fitted, incremental)
     labels = encode(checked_y, known, "y")
-    own_weights = check_weights("sample_weight", sample_weight, len(images))
-    if not incremental:
-        own_weights = scaled(own_weights)
-    weights = times_class_weight(own_weights, probe.class_weight, labels, known)
+    weights = check_weights("sample_weight", sample_weight, len(images))
     if incremental:
+        weights = times_class_weight(weights, probe.class_weight, labels, known)
         check_unscaled(weights)
+    else:
+        weights = scaled(times_class_weight(scaled(weights), probe.class_weight, labels, known))
     return Problem(
         images,
         shape,
         known,
         labels,
         weights,
-        own_weights,
         None if validation is None else _check_validation(probe, validation, shape, known),
     )
 

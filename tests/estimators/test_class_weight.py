@@ -155,10 +155,12 @@ def test_weights_near_the_largest_float(three):
         for power in (1023, -1020):
             scaled = weights * 2.0**power
             assert outcome(small(**settings).fit(X, y, sample_weight=scaled)) == expected
+    settings = {"early_stopping": True, "validation_fraction": 0.5}
     large = {label: weight * 2.0**1022 for label, weight in THREE.items()}
-    assert outcome(
-        small(class_weight=large, early_stopping=True).fit(X, y, weights * 2.0**1023)
-    ) == (outcome(small(class_weight=THREE, early_stopping=True).fit(X, y, weights)))
+    for factor in (None, weights * 2.0**1023):
+        model = small(class_weight=large, **settings).fit(X, y, factor)
+        factor = None if factor is None else weights
+        assert outcome(model) == outcome(small(class_weight=THREE, **settings).fit(X, y, factor))
     with pytest.raises(ValueError, match="is up to inf; partial_fit uses the weights"):
         small(class_weight=large).partial_fit(
             X, y, classes=[0, 1, 2], sample_weight=weights * 1e308
