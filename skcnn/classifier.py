@@ -121,7 +121,10 @@ class ConvNetClassifier(
         Subtract the mean of all training pixels and divide by their standard deviation, so that
         the range of the pixels (0-255, 0-1, ...) does not matter. Computed in the first fit.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes; "balanced" uses weights inversely proportional to their frequency.
+        Weights of the classes, by label; classes that the dict does not have get 1. "balanced"
+        uses weights inversely proportional to the frequency of the classes. An image counts as
+        with a `sample_weight` multiplied by the weight of its class: in the loss, in `mean_` and
+        `scale_`, and in the accuracy of the images that `early_stopping` sets aside.
     tol : float, default=1e-4
         The least change that counts as an improvement; see `n_iter_no_change`.
     n_iter_no_change : int, default=10
@@ -341,11 +344,12 @@ class ConvNetClassifier(
             Images, of any real dtype. They are not copied. A list, a Series or a 1-D object array
             of images of one shape is stacked.
         y : array-like of shape (n,)
-            Labels.
+            Labels: str, bool or whole numbers.
         sample_weight : array-like of shape (n,), default=None
             Weights of the images. Only their ratios matter.
         X_val, y_val, sample_weight_val : like X, y and sample_weight, default=None
             Images on which the accuracy is measured after each epoch; see `early_stopping`.
+            `class_weight` does not apply to them.
 
         Returns
         -------
