@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
 from skcnn._monitoring import EpochLog, early_stopping, start_scores, validation_of
-from skcnn._notices import Notice, convergence_notices
+from skcnn._notices import Notice, no_better_than_frequencies, not_converged
 from skcnn._settings import FitSettings, layers_of, settings_of
 from skcnn._split import split
 from skcnn._validation import Problem, ValidationInput, check_problem
@@ -147,12 +147,14 @@ def _train(
     )
     trainer = Trainer(network, settings.step, data, state, threads)
     seen_before = state.n_seen
-    notices, complete = [], False
+    notices: list[Notice] = []
+    complete = interrupted = False
     try:
         complete = run_epochs(trainer, settings.epochs, train, log.after_epoch)
         if not np.isfinite(network.parameters).all():
             raise DivergedError("the weights are no longer finite")
     except KeyboardInterrupt:
+        interrupted = True
         notices.append(
             Notice(
                 f"Training was interrupted in epoch {log.epoch + 1} of {log.n_epochs}; the weights "
@@ -174,7 +176,12 @@ def _train(
     scores = (work.validation_scores_ or []) if best is None else [best]
     work.best_validation_score_ = max(filter(math.isfinite, scores), default=None)
     if complete:
-        notices += convergence_notices(settings)
+        notices += not_converged(settings)
+    if not (incremental or interrupted):
+        # With early stopping, the weights may be those of any epoch.
+        loss = work.loss_ if best is None else min(work.loss_curve_, default=math.inf)
+        latest = work.loss_curve_[len(work.loss_curve_) - log.epoch :]
+        notices += no_better_than_frequencies(loss, latest, trainer, train)
     return notices
 
 

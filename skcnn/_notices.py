@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from skcnn._settings import FitSettings
+from skcnn.engine.training.trainer import Trainer
+
+ENOUGH_STEPS = 100  # to judge the training by its loss
+RISE = 2.0  # a loss that has risen so much tells that the learning rate is too high
+ROUNDING = 1e-4  # of the loss
+LEAST_GAIN = 1e-4  # if more cannot be gained, one class has nearly all the weight
 
 
 class Notice(NamedTuple):
@@ -17,7 +25,7 @@ class Notice(NamedTuple):
     category: type[Warning]
 
 
-def convergence_notices(settings: FitSettings) -> list[Notice]:
+def not_converged(settings: FitSettings) -> list[Notice]:
     """A warning if the epochs were over before the watched training loss had converged."""
     stopping, n_epochs = settings.stopping, settings.epochs.n_epochs
     if stopping.watch != "loss" or stopping.n_iter_no_change == np.inf:
@@ -27,6 +35,37 @@ def convergence_notices(settings: FitSettings) -> list[Notice]:
             f"max_iter={n_epochs} epochs were done before the training loss stopped improving "
             f"by tol={stopping.tol:g} for n_iter_no_change={stopping.n_iter_no_change} epochs. "
             "Increase max_iter, or use learning_rate='one_cycle', which ends at max_iter.",
+            ConvergenceWarning,
+        )
+    ]
+
+
+def no_better_than_frequencies(
+    loss: float, loss_curve: Sequence[float], trainer: Trainer, train: NDArray[np.intp]
+) -> list[Notice]:
+    """A warning if the training loss is no lower than that of predicting the class frequencies.
+
+    `loss` is that of the weights that are kept; `loss_curve` has the epochs of this fit.
+    """
+    data, state = trainer.data, trainer.state
+    # In a short training, the loss is still a high one from the beginning.
+    has_risen = (
+        state.first_loss is not None and max(loss_curve, default=0.0) > RISE * state.first_loss
+    )
+    if len(loss_curve) < 2 or not (has_risen or state.step >= ENOUGH_STEPS):
+        return []
+    weights = None if data.weights is None else data.weights[train]
+    counts = np.bincount(data.labels[train], weights, len(data.targets))
+    targets = data.targets.astype(np.float64)
+    lowest, constant = trainer.settings.loss.references(targets, counts / counts.sum())
+    if loss < constant - ROUNDING * (constant - lowest) or constant - lowest < LEAST_GAIN:
+        return []
+    return [
+        Notice(
+            f"The training loss is {loss:.4g} after {len(loss_curve)} epochs; expected less than "
+            f"{constant:.4g}, the loss of predicting the frequencies of the classes for every "
+            "image. Lower learning_rate_init, alpha or dropout, increase max_iter, or check "
+            "whether the labels belong to the images.",
             ConvergenceWarning,
         )
     ]

@@ -360,6 +360,17 @@ class ConvNetClassifier(
         ValueError
             If X, y or a parameter is not as described, or if training diverges. The estimator
             then remains as it was before the call.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the training loss is at last no lower than that of predicting the frequencies of the
+            classes for every image (not after a single epoch, or after fewer than 100 steps unless
+            the loss has risen); or if `max_iter` epochs were done before the loss stopped
+            improving, see `n_iter_no_change`.
+        UserWarning
+            If training was interrupted, or if images that `early_stopping` sets aside may have
+            been trained on before.
         """
         if (X_val is None) != (y_val is None):
             given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")

@@ -8,6 +8,7 @@ from helpers import naive
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize
 
 from skcnn._architecture import build_layers
 from skcnn.engine.layers import BiasActivation, Conv2D, Dense, Flatten
@@ -71,6 +72,21 @@ def test_log_probabilities(loss, log_unnormalized, in_place):
     out = outputs if in_place else np.full_like(z, np.nan)
     loss.log_probabilities(outputs, out=out)
     assert_allclose(out, naive.log_softmax(log_unnormalized(z)), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("loss", "naive_loss"), LOSSES)
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_reference_losses(loss, naive_loss, smoothing):
+    """The outputs of least loss, for each class and for all images alike, found by minimization."""
+    targets = np.eye(4) * (1 - smoothing) + smoothing / 4
+    frequencies = np.array([0.5, 0.3, 0.2, 0.0])
+
+    def mean_loss(z):
+        return frequencies @ naive_loss(np.broadcast_to(z.reshape(-1, 4), (4, 4)), targets)
+
+    lowest, constant = loss.references(targets, frequencies)
+    for expected, n_outputs in ((lowest, 16), (constant, 4)):
+        assert minimize(mean_loss, np.zeros(n_outputs)).fun == pytest.approx(expected, abs=1e-4)
 
 
 def paper_network():

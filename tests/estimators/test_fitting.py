@@ -6,6 +6,7 @@ import pytest
 from helpers.quick import constant_rate, fast
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from skcnn import ConvNetClassifier
 from skcnn.engine.layers import Dense, Dropout
@@ -286,7 +287,7 @@ def test_automatic_dropout(images):
 def test_automatic_number_of_epochs(images):
     """At most 100 epochs, but at least 300 steps."""
     X, y = images
-    automatic = fast(max_iter="auto", n_filters=1, pool_regions=1)
+    automatic = fast(max_iter="auto", n_filters=4, pool_regions=2)
     assert automatic.fit(X, y).n_iter_ == 100
     assert automatic.fit(X[:60], y[:60]).n_iter_ == 300
     assert automatic.set_params(batch_size="auto").fit(X[:100], y[:100]).n_iter_ == 150
@@ -323,6 +324,7 @@ def test_standardize(images):
 def test_constant_images(images):
     """There is nothing to learn, but the probabilities are finite."""
     X, y = np.full((300, 8, 8), 7.0), images[1]
-    model = fast(max_iter=30).fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="predicting the frequencies of the classes"):
+        model = fast(max_iter=30).fit(X, y)
     assert len(np.unique(model.predict(X))) == 1
     assert np.isfinite(model.predict_proba(X)).all()

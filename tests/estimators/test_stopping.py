@@ -95,7 +95,8 @@ def test_stops_when_the_loss_no_longer_improves(images):
         fast(learning_rate="invscaling").fit(*images)
     assert caught[0].filename == __file__
     # one_cycle improves most at its end and is not stopped before
-    assert model.set_params(learning_rate="one_cycle").fit(*images).n_iter_ == 50
+    model.set_params(learning_rate="one_cycle", learning_rate_init=0.002, tol=1.0)
+    assert model.fit(*images).n_iter_ == 50
 
 
 @pytest.mark.parametrize("max_iter", [1, 50])

@@ -59,6 +59,8 @@ def run_epochs(
                 rate=settings.rate(state.step, clock.progress()),
                 momentum=settings.momentum(state.step),
             )
+            if state.first_loss is None:
+                state.first_loss = mean_loss
             clock.steps_done += 1
             state.step += 1
             state.n_seen += len(batch)

@@ -30,6 +30,12 @@ class Loss(Protocol):
     def log_probabilities(self, z: NDArray[Any], out: NDArray[Any]) -> None:
         """Write the logarithms of the class probabilities, (t, k), to `out`, which may be z."""
 
+    def references(self, targets: NDArray[Any], frequencies: NDArray[Any]) -> tuple[float, float]:
+        """The lowest mean loss: of outputs that fit each class, and that are the same for all.
+
+        targets: (k, k), where row c is the target of class c; frequencies: (k,), of the classes.
+        """
+
 
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy:
@@ -57,6 +63,10 @@ class SoftmaxCrossEntropy:
         np.subtract(dz, targets, out=dz)
         np.multiply(dz, weights, out=dz)
         return float(np.vdot(weights, each))
+
+    def references(self, targets: NDArray[Any], frequencies: NDArray[Any]) -> tuple[float, float]:
+        """Entropies: the mean of those of the targets, and that of the mean target."""
+        return float(frequencies @ _entropy(targets)), float(_entropy(frequencies @ targets))
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,18 @@ class SigmoidSquaredError:
         np.multiply(dz, z, out=dz)
         np.multiply(dz, weights, out=dz)
         return float(np.vdot(weights, each))
+
+    def references(self, targets: NDArray[Any], frequencies: NDArray[Any]) -> tuple[float, float]:
+        """Zero, and half the variance of the targets."""
+        mean = frequencies @ targets
+        return 0.0, 0.5 * float(frequencies @ np.vecdot(targets, targets) - mean @ mean)
+
+
+def _entropy(probabilities: NDArray[Any]) -> NDArray[Any]:
+    """Of each row."""
+    logarithms = np.log(np.where(probabilities > 0, probabilities, 1))
+    entropies: NDArray[Any] = -np.vecdot(probabilities, logarithms)
+    return entropies
 
 
 def _sigmoid(z: NDArray[Any]) -> None:

@@ -102,6 +102,8 @@ class TrainingState:
         Of the tiles' random streams; with the step and the tile, it identifies each stream.
     n_seen : int
         Images used so far.
+    first_loss : float or None
+        Mean loss of the first step, before it moved the parameters.
     """
 
     moments: list[NDArray[Any]]
@@ -109,6 +111,7 @@ class TrainingState:
     rng: np.random.Generator
     seed: int
     n_seen: int = 0
+    first_loss: float | None = None
 
     @classmethod
     def new(cls, network: Network, optimizer: Optimizer, rng: np.random.Generator) -> TrainingState:
