@@ -77,6 +77,9 @@ def find(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
     """Index in `classes` of each of a few checked labels; -1 if it is none of them."""
     if not comparable(labels, classes):
         return np.full(len(labels), -1)
+    if labels.dtype.kind in "mM":  # the hash of a date may depend on its resolution
+        finest = np.promote_types(labels.dtype, classes.dtype)
+        labels, classes = labels.astype(finest), classes.astype(finest)
     index = index_of(classes)
     return np.array([index.get(label, -1) for label in _hashable(labels)], dtype=np.intp)
 
@@ -107,7 +110,7 @@ def show(labels: NDArray[Any]) -> str:
 
 
 def _hashable(labels: NDArray[Any]) -> list[Any]:
-    # With tolist(), dates of different resolution would become different types.
+    # tolist() would make int of dates in nanoseconds.
     return list(labels) if labels.dtype.kind in "mM" else labels.tolist()
 
 
@@ -198,8 +201,8 @@ def _check_objects(array: NDArray[Any], name: str) -> None:
         if missing.any():
             first = type(array[missing.argmax()]).__name__
             _refuse_missing(name, _MISSING.get(first, "NaN"), missing.sum(), len(array))
-    examples = {_group(type(label)): label for label in array}
-    if len(examples) > 1:
+    if len(set(map(_group, types))) > 1:
+        examples = {_group(type(label)): label for label in array}
         both = [f"{label!r} ({type(label).__name__})" for label in examples.values()]
         raise ValueError(
             f"{name} mixes types, such as {' and '.join(both)}; expected labels of one type. "
@@ -247,13 +250,16 @@ def _check_dtype(array: NDArray[Any], name: str) -> None:
         group = _group(type(first))
         if kind == "O" and group == "str":
             return
-        remedy = {"str": f"{name}.astype(object)", "bytes": f"[label.decode() for label in {name}]"}
-        if group in ("bool", "int"):
-            remedy[group] = f"np.asarray({name}, dtype={group})"
+        convert = {
+            "str": f"{name}.astype(object)",
+            "bytes": f"[label.decode() for label in {name}]",
+            "bool": f"np.asarray({name}, dtype=bool)",
+            "int": f"np.asarray({name}, dtype=int)",
+        }.get(group, f"[str(label) for label in {name}]")
         raise ValueError(
             f"Unknown label type: {array.dtype}. {name} has labels such as {first!r:.80} "
-            f"({type(first).__name__}); expected an array of str, bool or integers. Convert it, "
-            f"for example with {remedy.get(group, f'[str(label) for label in {name}]')}."
+            f"({type(first).__name__}); expected an array of str, bool or integers of at most "
+            f"64 bits. Convert it, for example with {convert}."
         )
 
 

@@ -214,6 +214,7 @@ def test_validation_labels_that_are_no_classes(X, y, y_val, remedy):
         (TEXT, TEXT.astype(object)),
         (TEXT.astype(object), TEXT.tolist()),
         (TEXT, pd.Series(TEXT, dtype="category")),
+        (DATES, DATES.astype("datetime64[ns]")),
         (DIGITS + 2**60, (DIGITS + 2**60).astype("u8")),  # equal as floats
     ],
 )
