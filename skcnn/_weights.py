@@ -41,8 +41,8 @@ def check_weights(name: str, weights: ArrayLike | None, n: int) -> NDArray[np.fl
 def scaled(weights: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
     """Weights of which only the ratios matter, with a largest weight from 0.5 to 1.
 
-    Then neither their sum nor a product overflows. The factor is a power of two, so that nothing
-    is rounded.
+    Then neither their sum nor a product overflows. The factor is a power of two, so that they keep
+    all their digits.
     """
     if weights is None:
         return None
@@ -111,12 +111,13 @@ def _by_class(class_weight: dict[Any, Any], classes: NDArray[Any]) -> NDArray[np
     given = {key: _number(weight) for key, weight in class_weight.items()}
     index = index_of(classes)
     unknown = [key for key in given if key not in index]
+    twins = {str(label): label for label in index}
+    mistaken = [key for key in unknown if str(key) in twins]
     # A part of the images, as a fold of a cross-validation, may lack a class that has a weight.
-    if unknown and not all(label in given for label in index):
-        twins = {str(label): label for label in index}
+    if mistaken or (unknown and not all(label in given for label in index)):
         remedy = "Correct the keys, or give a weight for every class, too."
-        if str(unknown[0]) in twins:
-            remedy = f"Use the key {twins[str(unknown[0])]!r} instead of {unknown[0]!r}."
+        if mistaken:
+            remedy = f"Use the key {twins[str(mistaken[0])]!r} instead of {mistaken[0]!r}."
         raise ValueError(
             f"class_weight has the keys {unknown}; expected labels among the classes "
             f"{show(classes)}. {remedy}"

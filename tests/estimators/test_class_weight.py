@@ -108,6 +108,7 @@ def test_bool_labels(three):
          "among the classes ['0', '1', '2']. Use the key '0' instead of 0."),
         (["0", "1", "2"], {0: 1.0, "1": 2.0, "2": 1.0}, "has the keys [0]; expected"),
         (["ant", "bee", "cat"], {"bees": 2.0}, "['ant', 'bee', 'cat']. Correct the keys"),
+        ([0, 1, 2], THREE | {"0": 2.0}, "has the keys ['0']; expected"),
         ([0, 1, 2], {3: 2.0}, "class_weight has the keys [3]; expected labels among"),
         ([0, 1, 2], {(0, 1): 2.0}, "class_weight has the keys [(0, 1)]; expected labels among"),
         ([0, 1, 2], {None: 2.0}, "class_weight has the keys [None]; expected labels among"),
