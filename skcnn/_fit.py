@@ -17,12 +17,14 @@ from sklearn.utils import check_random_state
 
 from skcnn._monitoring import EpochLog, early_stopping, start_scores, validation_of
 from skcnn._notices import Notice, no_better_than_frequencies, not_converged
+from skcnn._pixel_range import warn_if_other_range
 from skcnn._settings import FitSettings, layers_of, settings_of
 from skcnn._split import split
+from skcnn._standardization import set_mean_and_scale
 from skcnn._validation import Problem, ValidationInput, check_problem
 from skcnn.engine.layer import Layer
 from skcnn.engine.network import Network
-from skcnn.engine.reader import ImageReader, mean_and_scale
+from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.training.loop import DivergedError, run_epochs
@@ -66,7 +68,10 @@ def fit_estimator(
     has_validation = problem.validation is not None or held_out is not None
     settings = settings_of(work, len(train), incremental=incremental, has_validation=has_validation)
     if not resume:
-        _start(work, problem, layers, train)
+        _start(work, problem, layers)
+    if problem.validation is not None:
+        warn_if_other_range(problem.images, problem.validation.images)
+    set_mean_and_scale(work, problem, train, incremental=incremental, resume=resume)
     _prepare_state(work, settings.step.optimizer, resume=resume, incremental=incremental)
     with single_threaded_blas(), Threads(settings.n_threads) as threads:
         notices += _train(work, problem, train, held_out, settings, threads, incremental)
@@ -87,17 +92,11 @@ def _check_same_network(layers: Sequence[Layer], network: Network) -> None:
     )
 
 
-def _start(work: Any, problem: Problem, layers: Sequence[Layer], train: NDArray[np.intp]) -> None:
+def _start(work: Any, problem: Problem, layers: Sequence[Layer]) -> None:
     """Set the fitted attributes as they are before the first step."""
     work.classes_ = problem.classes
     work.image_shape_ = problem.shape
     work.network_ = Network(layers, problem.shape)
-    counts = np.zeros(len(problem.images))
-    counts[train] = 1 if problem.weights is None else problem.weights[train]
-    # Also without standardization, because this checks the size of the pixels.
-    work.mean_, work.scale_ = mean_and_scale(problem.images, counts)
-    if not work.standardize:
-        work.mean_, work.scale_ = 0.0, 1.0
     work.n_iter_ = work.t_ = 0
     work.loss_curve_ = []
     work.validation_scores_ = None

@@ -115,11 +115,15 @@ class ConvNetClassifier(
     augment : {"shift", "affine", "elastic"}, callable or None, default=None
         Random distortions of the training images: see `skcnn.augment`, whose classes take other
         strengths. A callable ``(images, rng) -> images`` receives a few images at a time, of shape
-        ``(n, h, w, channels)``, in float32, with the pixel values of X. Several threads call it at
-        the same time, each with its own `numpy.random.Generator`.
+        ``(n, h, w, channels)``, in float32, with the pixel values of X (in float64 if float32
+        would round them too much: if `mean_` is more than 10,000 times `scale_`). Several threads
+        call it at the same time, each with its own `numpy.random.Generator`.
     standardize : bool, default=True
-        Subtract the mean of all training pixels and divide by their standard deviation, so that
-        the range of the pixels (0-255, 0-1, ...) does not matter. Computed in the first fit.
+        Subtract the mean of each channel of the training images and divide by its standard
+        deviation, so that the range of the pixels (0-255, 0-1, ...) does not matter. In
+        `partial_fit`, they are those of all images seen so far, as in
+        `StandardScaler.partial_fit`; a warm-started `fit` keeps those of the fit before. If False,
+        `partial_fit` leaves `mean_` and `scale_` as they are.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, by label; classes that the dict does not have get 1. "balanced"
         uses weights inversely proportional to the frequency of the classes. An image counts as
@@ -180,8 +184,9 @@ class ConvNetClassifier(
         The best validation accuracy.
     filters_ : ndarray of shape (n_filters, filter_size, filter_size, channels)
         Filters of the first layer.
-    mean_, scale_ : float
-        Mean that is subtracted from the pixels, and scale by which they are divided.
+    mean_, scale_ : ndarray of shape (channels,)
+        Mean of each channel, which is subtracted from the pixels, and its standard deviation, by
+        which they are divided: one for a constant channel. Zeros and ones without `standardize`.
 
     See Also
     --------
@@ -348,7 +353,8 @@ class ConvNetClassifier(
         sample_weight : array-like of shape (n,), default=None
             Weights of the images. Only their ratios matter.
         X_val, y_val, sample_weight_val : like X, y and sample_weight, default=None
-            Images on which the accuracy is measured after each epoch; see `early_stopping`.
+            Images on which the accuracy is measured after each epoch; see `early_stopping`. They
+            must be scaled like X. In a pipeline that scales X, see the example below.
             `class_weight` does not apply to them.
 
         Returns
@@ -369,8 +375,30 @@ class ConvNetClassifier(
             the loss has risen); or if `max_iter` epochs were done before the loss stopped
             improving, see `n_iter_no_change`.
         UserWarning
-            If training was interrupted, or if images that `early_stopping` sets aside may have
-            been trained on before.
+            If training was interrupted, if images that `early_stopping` sets aside may have been
+            trained on before, or if `X_val` has other pixel values than X, as when only one of
+            them has been scaled.
+
+        Examples
+        --------
+        A pipeline applies its other steps to X only. With scikit-learn's metadata routing and
+        `transform_input`, it also applies them to `X_val`:
+
+        >>> from sklearn import config_context
+        >>> from sklearn.pipeline import Pipeline
+        >>> from sklearn.preprocessing import MinMaxScaler
+        >>> from skcnn import ConvNetClassifier
+        >>> from skcnn.datasets import load_digits_images
+        >>> X, y = load_digits_images()
+        >>> X = X.reshape(-1, 64)
+        >>> with config_context(enable_metadata_routing=True):
+        ...     cnn = ConvNetClassifier(early_stopping=True, max_iter=8, random_state=0)
+        ...     cnn = cnn.set_fit_request(X_val=True, y_val=True)
+        ...     steps = [("scaler", MinMaxScaler()), ("cnn", cnn)]
+        ...     pipeline = Pipeline(steps, transform_input=["X_val"])
+        ...     pipeline = pipeline.fit(X[:1500], y[:1500], X_val=X[1500:], y_val=y[1500:])
+        >>> cnn.best_validation_score_ > 0.9
+        True
         """
         if (X_val is None) != (y_val is None):
             given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
@@ -397,7 +425,8 @@ class ConvNetClassifier(
     ) -> ConvNetClassifier:
         """Train for one pass over X, continuing from the current weights.
 
-        The state of the optimizer and of the random generator is continued, too. "one_cycle" needs
+        The state of the optimizer and of the random generator is continued, too; `mean_` and
+        `scale_` are updated with X before it is used (see `standardize`). "one_cycle" needs
         the total number of steps, so the rate is held at `learning_rate_init` instead; `max_iter`
         and `max_time` are ignored.
 
@@ -408,9 +437,9 @@ class ConvNetClassifier(
         classes : array-like of shape (n_classes,), default=None
             All labels that any call will have; required at the first call.
         sample_weight : array-like of shape (n,), default=None
-            Factors of each image's loss and gradient. They and `class_weight` are used without
-            rescaling, because a call cannot know the images of the other calls. (With "adam", a
-            factor common to all calls has no effect.)
+            Factors of each image's loss and gradient, and of its share in `mean_` and `scale_`.
+            They and `class_weight` are used without rescaling, because a call cannot know the
+            images of the other calls. (With "adam", a factor common to all calls has no effect.)
 
         Returns
         -------

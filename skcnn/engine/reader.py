@@ -6,15 +6,14 @@ one tile at a time and converted to the network's dtype.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-CHUNK_BYTES = 1 << 22
-LARGEST_PIXEL = 1e30  # far below float32's 3e38: the network multiplies and adds
+SMALLEST_SCALE = 1e-30  # smaller differences between pixels are not accurate in float32
+LARGEST_OFFSET = 1e4  # of the mean, in units of the scale: float32 rounds to 1/1000 of the scale
 
 
 class ImageReader:
@@ -24,19 +23,38 @@ class ImageReader:
     ----------
     images : ndarray of shape (n, h, w, channels)
         Never copied whole.
-    mean, scale : float
-        Each pixel becomes ``(pixel - mean) / scale``.
+    mean, scale : float or array-like of shape (channels,), default=0.0 and 1.0
+        Each pixel becomes ``(pixel - mean) / scale``, with the mean and the scale of its channel.
     """
 
-    def __init__(self, images: NDArray[Any], mean: float = 0.0, scale: float = 1.0) -> None:
+    def __init__(self, images: NDArray[Any], mean: ArrayLike = 0.0, scale: ArrayLike = 1.0) -> None:
         self.images = images
-        self.mean, self.scale = float(mean), float(scale)
+        means, scales = np.ravel(mean).tolist(), np.ravel(scale).tolist()
+        self._identity = not any(means) and set(scales) == {1.0}
+        self._tiny = min(scales) < SMALLEST_SCALE
+        far = any(abs(m) > LARGEST_OFFSET * s for m, s in zip(means, scales, strict=True))
+        # float32 would round these images too much before their mean is subtracted.
+        self._augment_in_float64 = (self._tiny or far) and images.dtype.itemsize > 2
+        self._mean = self._spread(means)
+        self._factor = self._spread([1 / s for s in scales])
         rows = images.reshape(len(images), -1) if images.flags.c_contiguous else None
         # np.take would copy anything else as a whole first.
         plain = images.dtype.isnative and images.dtype.kind in "biuf"
         self._rows = np.asarray(rows) if rows is not None and plain else None
         # float32 represents these exactly, so that they need not be subtracted in float64.
         self._small_integers = images.dtype.kind in "bu" and images.dtype.itemsize <= 2
+
+    def _spread(self, values: list[float]) -> float | NDArray[np.float64]:
+        """A number for all channels, or a row of pixels, (w, channels).
+
+        NumPy adds a row several times as fast as a single pixel, whose few channels are too short
+        for its inner loop.
+        """
+        if len(set(values)) == 1:
+            return values[0]
+        row = np.empty(self.images.shape[2:])
+        row[:] = values
+        return row
 
     def __len__(self) -> int:
         return len(self.images)
@@ -56,7 +74,8 @@ class ImageReader:
     ) -> None:
         """Write the standardized images of `indices` to `out`: (len(indices), h, w, channels).
 
-        `augment` receives the images before standardization, in the dtype of `out`.
+        `augment` receives the images before standardization, in the dtype of `out`; in float64
+        where that would round them too much.
         """
         if scratch is None or self._rows is None:
             raw = self.images[indices]
@@ -65,68 +84,21 @@ class ImageReader:
             np.take(self._rows, indices, axis=0, out=raw, mode="clip")  # "raise" would use a buffer
             raw = raw.reshape(out.shape)
         if augment is not None:
-            raw = augment(raw.astype(out.dtype, order="C"))
-            np.subtract(raw, self.mean, out=out)
-            np.multiply(out, 1 / self.scale, out=out)
-        elif self._small_integers:
-            np.subtract(raw, self.mean, out=out, dtype=out.dtype, casting="unsafe")
-            np.multiply(out, 1 / self.scale, out=out)
-        elif self.mean == 0 and self.scale == 1:
-            np.copyto(out, raw, casting="unsafe")
+            dtype = np.float64 if self._augment_in_float64 else out.dtype
+            raw = augment(raw.astype(dtype, order="C"))
+        if self._identity:
+            np.copyto(out, raw)
+        elif self._tiny:  # differences would vanish in float32
+            centred = np.subtract(raw, self._mean, dtype=np.float64)
+            np.multiply(centred, self._factor, out=out, casting="same_kind")
         else:
+            small = self._small_integers and augment is None
             # Otherwise float16 would be subtracted in float16.
-            wide = np.promote_types(raw.dtype, out.dtype)
-            np.subtract(raw, self.mean, out=out, dtype=wide, casting="unsafe")
-            np.multiply(out, 1 / self.scale, out=out)
+            wide = out.dtype if small else np.promote_types(raw.dtype, out.dtype)
+            np.subtract(raw, _in(self._mean, wide), out=out, dtype=wide, casting="same_kind")
+            np.multiply(out, _in(self._factor, out.dtype), out=out)
 
 
-def mean_and_scale(
-    images: NDArray[Any], weights: NDArray[Any] | None = None
-) -> tuple[float, float]:
-    """Mean and standard deviation of all pixels, in one pass over chunks.
-
-    The moments of the chunks are merged as in Chan, Golub & LeVeque (1979).
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, h, w, channels)
-    weights : ndarray of shape (n,) or None
-        How much each image counts.
-
-    Returns
-    -------
-    mean, scale : float
-        A standard deviation of zero (all pixels equal) becomes a scale of one.
-
-    Raises
-    ------
-    ValueError
-        If pixels are too large for the network's float32.
-    """
-    n, n_pixels = len(images), math.prod(images.shape[1:])
-    step = max(1, CHUNK_BYTES // max(1, 8 * n_pixels))
-    total = mean = squares = 0.0
-    if weights is not None:
-        weights = weights / weights.max()  # only their ratios matter, and large ones might overflow
-    for start in range(0, n, step):
-        chunk = np.asarray(images[start : start + step], dtype=np.float64).reshape(-1, n_pixels)
-        w = np.ones(len(chunk)) if weights is None else weights[start : start + step]
-        count = w.sum() * n_pixels
-        if count == 0:
-            continue
-        largest = max(chunk.max(), -chunk.min())
-        if largest > LARGEST_PIXEL:
-            raise ValueError(
-                f"X has pixels as large as {largest:g}; expected at most {LARGEST_PIXEL:g}, "
-                "because the network computes in float32. Divide X by a suitable number."
-            )
-        chunk_mean = w @ chunk.sum(axis=1) / count
-        chunk = chunk - chunk_mean
-        chunk_squares = w @ np.einsum("ij,ij->i", chunk, chunk)
-        shift = chunk_mean - mean
-        squares += chunk_squares + shift**2 * count * (total / (total + count))
-        total += count
-        mean += shift * count / total
-    scale = math.sqrt(squares / total) if total else 0.0
-    # Rounding alone leaves a small variance in constant images.
-    return float(mean), scale if scale > 1e-7 * max(abs(mean), 1e-30) else 1.0
+def _in(constant: float | NDArray[Any], dtype: DTypeLike) -> float | NDArray[Any]:
+    """A constant in the dtype of a calculation, which NumPy would otherwise convert in pieces."""
+    return constant.astype(dtype) if isinstance(constant, np.ndarray) else constant

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.quick import constant_rate, fast
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -298,27 +298,6 @@ def test_alpha_shrinks_the_weights(images):
         np.abs(fast(alpha=alpha, max_iter=20).fit(*images).filters_).mean() for alpha in (0, 1, 30)
     ]
     assert sizes[0] > sizes[1] > sizes[2]
-
-
-def test_standardize(images):
-    X, y = images
-    model = fast().fit(X, y)
-    assert model.mean_ == pytest.approx(X.mean())
-    assert model.scale_ == pytest.approx(X.astype(float).std())
-    moved = X * -37.5 + 1000
-    other = fast().fit(-moved, y)  # the scale does not matter
-    assert_allclose(other.predict_proba(-moved), model.predict_proba(X), atol=1e-3)
-    raw = fast(standardize=False).fit(X, y)
-    assert (raw.mean_, raw.scale_) == (0, 1)
-    by_hand = ((X - model.mean_) / model.scale_).astype(np.float32)
-    assert_allclose(
-        fast(standardize=False).fit(by_hand, y).predict_proba(by_hand),
-        model.predict_proba(X),
-        atol=1e-3,
-    )
-    # computed in the first fit and not changed by later images
-    model.partial_fit(X[:20] * 2, y[:20])
-    assert model.mean_ == pytest.approx(X.mean())
 
 
 def test_constant_images(images):

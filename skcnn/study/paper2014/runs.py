@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.svm import SVC
 
 from skcnn.classifier import ConvNetClassifier
-from skcnn.engine.reader import mean_and_scale
+from skcnn.engine.standardization import ChannelStatistics
 from skcnn.engine.training.schedules import one_cycle
 from skcnn.hog import HOGTransformer, make_hog_svc
 from skcnn.study.data import Images, nested_order, share_of
@@ -306,8 +306,9 @@ def _pixel_scaling(
         return lambda X: paper_pixels(X, white)
     counts = np.zeros(len(X_train))
     counts[order] = 1.0
-    mean, scale = mean_and_scale(X_train, counts)
-    return lambda X: (X.astype(np.float32) - np.float32(mean)) / np.float32(scale)
+    statistics = ChannelStatistics.of(X_train[..., np.newaxis], counts)
+    mean, scale = np.float32(statistics.mean[0]), np.float32(statistics.scale[0])
+    return lambda X: (X.astype(np.float32) - mean) / scale
 
 
 def _draw_with_replacement(order: NDArray, count: int, rng: np.random.Generator) -> NDArray:

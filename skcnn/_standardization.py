@@ -1,0 +1,37 @@
+"""The mean and the scale by which an estimator standardizes images."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skcnn._validation import Problem
+from skcnn.engine.standardization import ChannelStatistics
+
+
+def set_mean_and_scale(
+    work: Any, problem: Problem, train: NDArray[np.intp], *, incremental: bool, resume: bool
+) -> None:
+    """Set `mean_` and `scale_`: in `partial_fit`, those of all images seen so far.
+
+    With ``standardize=False``, the images count, but `mean_` and `scale_` stay as they are. Raises
+    ValueError if pixels are too large.
+    """
+    counts = np.zeros(len(problem.images))
+    counts[train] = 1 if problem.weights is None else problem.weights[train]
+    statistics = ChannelStatistics.of(problem.images, counts)
+    if not resume:
+        n_channels = problem.shape[2]
+        work.mean_, work.scale_ = np.zeros(n_channels), np.ones(n_channels)
+    elif not incremental:
+        return  # in a warm start, the weights have been trained with this mean and scale
+    if not incremental:  # only the ratios of the weights matter in `fit`
+        statistics = dataclasses.replace(statistics, weight=float(len(train)))
+    if resume:
+        statistics = work._statistics.merged(statistics)
+    work._statistics = statistics
+    if work.standardize:
+        work.mean_, work.scale_ = statistics.mean, statistics.scale
