@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Integral
-from typing import TypeAlias, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import assert_all_finite, check_array, validate_data
 
 from skcnn._image_lists import as_array
 from skcnn._shape_guess import warn_if_unlikely
@@ -175,12 +175,7 @@ def validate_images(
     if image_shape is not None and not reset:
         _check_several(X, tuple(getattr(batch, "shape", ())), tuple(image_shape))
     is_table = getattr(batch, "ndim", 2) <= 2
-    if is_table:
-        array = validate_data(estimator, batch, reset=reset, dtype="numeric")
-    else:  # which `validate_data` refuses
-        array = check_array(
-            batch, dtype="numeric", allow_nd=True, estimator=estimator, input_name="X"
-        )
+    array = _check_array(estimator, batch, is_table, reset)
     if is_table or reset:
         shape = resolve_image_shape(array.shape, image_shape)
     else:
@@ -191,6 +186,29 @@ def validate_images(
         estimator.n_features_in_ = math.prod(shape)
         vars(estimator).pop("feature_names_in_", None)  # only tables have names
     return array.reshape(len(array), *shape), shape
+
+
+def _check_array(estimator: BaseEstimator, X: Any, is_table: bool, reset: bool) -> NDArray:
+    """X as an array of finite numbers; the columns of a table are checked or, in `fit`, noted."""
+    is_plain = type(X) is np.ndarray and X.size > 0 and X.dtype.kind in "biuf"
+    if is_plain and (not is_table or (not reset and _has_known_columns(estimator, X))):
+        # What scikit-learn does for other input takes as long as predicting an image.
+        if X.dtype.kind == "f":
+            assert_all_finite(X, estimator_name=type(estimator).__name__, input_name="X")
+        return X
+    if is_table:
+        return validate_data(estimator, X, reset=reset, dtype="numeric")
+    # `validate_data` refuses more than two dimensions.
+    return check_array(X, dtype="numeric", allow_nd=True, estimator=estimator, input_name="X")
+
+
+def _has_known_columns(estimator: BaseEstimator, X: NDArray) -> bool:
+    """Whether X is a table with the columns seen in `fit`, which had no names."""
+    return (
+        X.ndim == 2
+        and X.shape[1] == estimator.n_features_in_
+        and not hasattr(estimator, "feature_names_in_")
+    )
 
 
 def _check_several(X: ArrayLike, x_shape: tuple[int, ...], fitted: tuple[int, ...]) -> None:

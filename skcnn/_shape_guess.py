@@ -7,9 +7,9 @@ import math
 from skcnn._warn import warn_caller
 from skcnn.exceptions import ImageShapeWarning
 
-# Narrower tables are rarely images larger than 5 x 5. scikit-learn's estimator checks, and many
-# tables of measurements, have up to 30 columns.
-SMALLEST_TABLE = 32
+# Narrower tables are rarely images: few have fewer than 8 x 8 pixels. scikit-learn's estimator
+# checks have up to 30 columns.
+SMALLEST_TABLE = 64
 _MOST_CHANNELS = 4  # of photographs: grey, with transparency, RGB, RGBA
 _SMALLEST_SIDE = 8
 _LONGEST = 4  # times as long as the other side
@@ -39,7 +39,10 @@ def _describe_table(x_shape: tuple[int, ...], shape: tuple[int, int, int]) -> st
     )
     likely = plausible_shapes(n_pixels)
     if likely:
-        message += f" If the images are higher, set image_shape, e.g. {_listed(likely)}."
+        message += (
+            " If the images are higher, set image_shape or reshape X, e.g. to images of "
+            f"{_listed(likely)}."
+        )
     colour = next((s for s in likely if len(s) == 3), None)
     if colour:
         height, width, channels = colour

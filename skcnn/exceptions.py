@@ -8,7 +8,7 @@ class ImageShapeWarning(UserWarning):
 
     `fit`, the first `partial_fit` and the displays issue it if `image_shape` is None and
 
-    - X is a table with 32 columns or more whose number is not a perfect square. Each row is then
+    - X is a table with 64 columns or more whose number is not a perfect square. Each row is then
       read as an image with a single row of pixels.
     - X of shape ``(n, h, w, channels)`` looks like ``(n, channels, h, w)``.
     - X of shape ``(n, h, w)`` looks like one image ``(h, w, channels)``.

@@ -15,8 +15,10 @@ from sklearn.model_selection import train_test_split
 from skcnn import datasets
 from skcnn._find_idx import NAMES, find_data_set
 from skcnn._idx import read_data_set
+from skcnn._image_lists import as_array
 from skcnn._images import resolve_image_shape
 from skcnn._labels import check_labels, check_same_length, comparable, find, kind_of, show
+from skcnn._shape_guess import warn_if_unlikely
 from skcnn.study.formatting import count
 
 TEST_SHARE = 1 / 3  # of scikit-learn's digits, which have no split of their own
@@ -192,12 +194,12 @@ def _from_arrays(data: Any) -> Images:
     """Four arrays that the caller passes, checked."""
     try:
         X_train, y_train, X_test, y_test = data
-        X_train, X_test = np.asarray(X_train), np.asarray(X_test)
     except (TypeError, ValueError):
         raise ValueError(
             f"data is a {type(data).__name__}; expected a name, a folder, or four arrays. Pass "
             "(X_train, y_train, X_test, y_test)."
         ) from None
+    X_train, X_test = np.asarray(as_array(X_train)), np.asarray(as_array(X_test))
     y_train, y_test = check_labels(y_train, "y_train"), check_labels(y_test, "y_test")
     train_shape, test_shape = (resolve_image_shape(X.shape) for X in (X_train, X_test))
     if train_shape != test_shape:
@@ -208,6 +210,7 @@ def _from_arrays(data: Any) -> Images:
     check_same_length(X_train, y_train, "X_train", "y_train")
     check_same_length(X_test, y_test, "X_test", "y_test")
     _check_known_labels(y_train, y_test)
+    warn_if_unlikely(X_train.shape, train_shape)
     shape = train_shape[:2] if train_shape[2] == 1 else train_shape
     return Images(
         "own images",
