@@ -39,7 +39,7 @@ def test_threads_run_every_task_once(n_threads, n_tasks):
 def test_short_tasks_run_once():
     """Taking the next index must be safe without the interpreter's lock, too."""
     with Threads(4) as threads:
-        for _ in range(100):
+        for _ in range(500):
             done = [[] for _ in range(4)]
             threads.run(lambda thread, index, done=done: done[thread].append(index), 200)
             assert sorted(itertools.chain(*done)) == list(range(200))
