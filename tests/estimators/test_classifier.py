@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import sklearn
 from helpers import naive
+from helpers.estimator_checks import parametrize_with_checks
 from helpers.quick import constant_rate, fast, peak_of
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -15,7 +16,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
 import skcnn._images
