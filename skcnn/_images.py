@@ -90,7 +90,7 @@ def resolve_image_shape(
     elif shape != _with_channels(x_shape[1:]):
         raise ValueError(
             f"image_shape={given} does not fit the images of X, which have shape {x_shape[1:]}. "
-            "Set image_shape=None to take the shape from X."
+            + _remedy(x_shape, shape, "Set image_shape=None to take the shape from X.")
         )
     return shape
 
@@ -108,6 +108,13 @@ def _check_image_shape(image_shape: Sequence[int]) -> tuple[int, ...]:
             "infer the shape from X."
         )
     return tuple(map(int, given))
+
+
+def _remedy(x_shape: tuple[int, ...], expected: tuple[int, ...], otherwise: str) -> str:
+    """What to do about an X whose images do not have the `expected` shape."""
+    if len(x_shape) == 4 and (*x_shape[2:], x_shape[1]) == expected:
+        return "Its channels come first: pass X.transpose(0, 2, 3, 1)."
+    return otherwise
 
 
 def _with_channels(shape: tuple[int, ...]) -> ImageShape:
@@ -233,12 +240,14 @@ def _check_fitted_shape(
     """The shape of the images in an X of shape `x_shape`, which must be the fitted one."""
     shape = resolve_image_shape(x_shape)
     if fitted is not None and shape != tuple(fitted):
-        one_image = len(x_shape) == 3 and x_shape[:2] == tuple(fitted)[:2]
+        remedy = "Resize the images, or fit the estimator on images of the new shape."
+        if len(x_shape) == 3 and x_shape[:2] == tuple(fitted)[:2]:
+            remedy += (
+                " If X is one image, convert it to the channels of the others and pass X[None]."
+            )
         raise ValueError(
             f"X has images of shape {shape}, but {type(estimator).__name__} was fitted on images "
-            f"of shape {tuple(fitted)} (height, width, channels). Resize the images, or fit "
-            "the estimator on images of the new shape."
-            + " If X is one image, convert it to the channels of the others and pass X[None]."
-            * one_image
+            f"of shape {tuple(fitted)} (height, width, channels). "
+            + _remedy(x_shape, tuple(fitted), remedy)
         )
     return shape

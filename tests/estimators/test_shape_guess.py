@@ -125,6 +125,21 @@ def test_channels_first(digits, name):
     assert HOGTransformer().fit(corrected).image_shape_ == (8, 8, 1)
 
 
+def test_channels_first_where_the_shape_is_known(digits):
+    X, y = digits[0][:100], digits[1][:100]
+    for use in (
+        fast(image_shape=(8, 8)).fit,
+        fast(max_iter=1).fit(X, y).score,
+        lambda X_val, y_val: fast().fit(X, y, X_val=X_val, y_val=y_val),
+    ):
+        with pytest.raises(
+            ValueError, match=r"channels come first: pass X.transpose\(0, 2, 3, 1\)"
+        ):
+            use(X[:, None], y)
+    with pytest.raises(ValueError, match="Set image_shape=None"):
+        fast(image_shape=(8, 8)).fit(X[:, :4], y)
+
+
 def test_every_form_of_X(wide):
     X, y = wide
     for form in (pd.DataFrame(X), X.tolist(), list(X), pd.Series(list(X))):
