@@ -26,6 +26,7 @@ from skcnn.engine.layer import Layer
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.blas import single_threaded_blas
+from skcnn.engine.runtime.floating_point import ignore_underflow
 from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.training.loop import DivergedError, run_epochs
 from skcnn.engine.training.optimizers import Optimizer
@@ -35,6 +36,7 @@ from skcnn.engine.training.trainer import Trainer
 CARRIED_ALONG = ("network_", "_state", "loss_curve_", "validation_scores_")
 
 
+@ignore_underflow  # also if np.seterr makes it an error
 def fit_estimator(
     estimator: Any,
     X: ArrayLike,
@@ -117,6 +119,7 @@ def _prepare_state(work: Any, optimizer: Optimizer, *, resume: bool, incremental
     work._state = TrainingState.new(work.network_, optimizer, rng)
 
 
+@np.errstate(all="ignore")  # a training that diverges is found by its loss and its weights
 def _train(
     work: Any,
     problem: Problem,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
 from skcnn._images import ImageShape, is_positive_int
+from skcnn.engine.runtime.floating_point import ignore_underflow
 
 _MOST_HISTOGRAMS = 1250  # of an image with automatic cells: 10,000 features by default
 _BATCH_IMAGES = 256  # at most; enough to make the cost of passing a batch on negligible
@@ -175,6 +176,7 @@ def iterate_features(
     )
 
 
+@ignore_underflow  # worker processes have settings of their own
 def hog_features(images: NDArray, settings: HOGSettings) -> NDArray[np.float32]:
     """Features (n, n_features) of one batch of images (n, h, w, channels)."""
     from skimage.feature import hog  # imported here so that importing skcnn stays fast

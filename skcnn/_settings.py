@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from skcnn._architecture import build_layers
 from skcnn._parallel import n_threads
+from skcnn._user_functions import UserFunction
 from skcnn.augment import AUGMENTATIONS
 from skcnn.engine.layer import Layer
 from skcnn.engine.training.losses import LOSSES
@@ -81,15 +83,12 @@ def settings_of(
     """
     batch_size = AUTO_BATCH if estimator.batch_size == "auto" else estimator.batch_size
     batch_size = n_images if estimator.solver == "gd" else min(n_images, batch_size)
-    augment: Augment | None = estimator.augment
-    if isinstance(estimator.augment, str):
-        augment = AUGMENTATIONS[estimator.augment]
     step = StepSettings(
         loss=LOSSES[estimator.output_activation],
         optimizer=_optimizer(estimator),
         batch_size=batch_size,
         l2=estimator.alpha,
-        augment=augment,
+        augment=_augment(estimator.augment),
     )
     epochs = EpochSettings(
         n_epochs=1 if incremental else _n_epochs(estimator.max_iter, n_images, batch_size),
@@ -130,6 +129,13 @@ def _n_epochs(max_iter: int | str, n_images: int, batch_size: int) -> int:
     return max(epochs, -(-AUTO_STEPS // -(-n_images // batch_size)))
 
 
+def _augment(setting: str | Augment | None) -> Augment | None:
+    if setting is None:
+        return None
+    function = AUGMENTATIONS[setting] if isinstance(setting, str) else setting
+    return UserFunction("augment", function, "images", "rng")
+
+
 def _rate(estimator: Any, incremental: bool) -> Callable[[int, float], float]:
     """``(step, progress) -> rate``"""
     setting, highest = estimator.learning_rate, estimator.learning_rate_init
@@ -137,7 +143,8 @@ def _rate(estimator: Any, incremental: bool) -> Callable[[int, float], float]:
         # The gradients of sigmoid and tanh are several times smaller than those of ReLU.
         highest = AUTO_RATES[estimator.solver][estimator.activation != "relu"]
     if callable(setting):
-        return lambda step, progress: setting(step)
+        function = UserFunction("learning_rate", setting, "step")
+        return lambda step, progress: function.number(step, 0, math.inf)
     if incremental and setting == "one_cycle":
         setting = "constant"
     schedule = SCHEDULES[setting]
@@ -146,5 +153,6 @@ def _rate(estimator: Any, incremental: bool) -> Callable[[int, float], float]:
 
 def _momentum(setting: float | Callable[[int], float]) -> Callable[[int], float]:
     if callable(setting):
-        return setting
+        function = UserFunction("momentum", setting, "step")
+        return lambda step: function.number(step, 0, 1)
     return lambda step: setting

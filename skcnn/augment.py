@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from skcnn.engine.runtime.floating_point import ignore_underflow
+
 __all__ = ["AUGMENTATIONS", "Affine", "Elastic", "Shift", "sample"]
 
 
@@ -42,6 +44,7 @@ class Shift:
 
     reach: float = 1 / 14
 
+    @ignore_underflow
     def __call__(self, images: NDArray, rng: np.random.Generator) -> NDArray:
         """Transform float32 images (n, h, w, channels)."""
         n, h, w, _ = images.shape
@@ -82,10 +85,12 @@ class Affine:
     scale: float = 0.1
     reach: float = 1 / 14
 
+    @ignore_underflow
     def __call__(self, images: NDArray, rng: np.random.Generator) -> NDArray:
         """Transform float32 images (n, h, w, channels)."""
         return sample(images, *self.coordinates(images.shape, rng))
 
+    @ignore_underflow
     def coordinates(
         self, shape: tuple[int, ...], rng: np.random.Generator
     ) -> tuple[NDArray, NDArray]:
@@ -152,6 +157,7 @@ class Elastic:
     smoothness: float = 1 / 6
     affine: Affine = Affine()
 
+    @ignore_underflow
     def __call__(self, images: NDArray, rng: np.random.Generator) -> NDArray:
         """Transform float32 images (n, h, w, channels)."""
         n, h, w, _ = images.shape
@@ -178,6 +184,7 @@ def _smoother(n: int, smoothness: float) -> NDArray:
     return (kernel * 12**0.25).astype(np.float32)  # the noise has variance 1/12
 
 
+@ignore_underflow
 def sample(images: NDArray, rows: NDArray, columns: NDArray) -> NDArray:
     """Sample images at given positions by bilinear interpolation.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from numbers import Integral, Real
 from typing import Any
@@ -25,11 +24,13 @@ from skcnn._images import validate_images
 from skcnn._notices import Notice
 from skcnn._parallel import n_threads
 from skcnn._validation import ValidationInput
+from skcnn._warn import warn_caller
 from skcnn.augment import AUGMENTATIONS
 from skcnn.engine.inference import features, outputs, useful_threads
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.blas import single_threaded_blas
+from skcnn.engine.runtime.floating_point import ignore_underflow
 from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.training.losses import LOSSES
 from skcnn.engine.training.schedules import SCHEDULES
@@ -116,8 +117,9 @@ class ConvNetClassifier(
         Random distortions of the training images: see `skcnn.augment`, whose classes take other
         strengths. A callable ``(images, rng) -> images`` receives a few images at a time, of shape
         ``(n, h, w, channels)``, in float32, with the pixel values of X (in float64 if float32
-        would round them too much: if `mean_` is more than 10,000 times `scale_`). Several threads
-        call it at the same time, each with its own `numpy.random.Generator`.
+        would round them too much: if `mean_` is more than 10,000 times `scale_`). It may change
+        them in place, and returns finite numbers in an array of this shape. Several threads call it
+        at the same time, each with its own `numpy.random.Generator`.
     standardize : bool, default=True
         Subtract the mean of each channel of the training images and divide by its standard
         deviation, so that the range of the pixels (0-255, 0-1, ...) does not matter. In
@@ -460,7 +462,7 @@ class ConvNetClassifier(
 
     def _warn(self, notices: list[Notice]) -> ConvNetClassifier:
         for notice in notices:  # in the line that called the decorated method
-            warnings.warn(notice.message, notice.category, stacklevel=4)
+            warn_caller(notice.message, notice.category)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -477,6 +479,7 @@ class ConvNetClassifier(
         best = self._outputs(X).argmax(axis=1)
         return self.classes_[best]
 
+    @ignore_underflow
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Predict the probabilities of the classes, in the order of `classes_`.
 
@@ -493,6 +496,7 @@ class ConvNetClassifier(
         logarithms = self.predict_log_proba(X)
         return np.exp(logarithms, out=logarithms)
 
+    @ignore_underflow
     def predict_log_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Predict the logarithms of the probabilities; see `predict_proba`.
 
@@ -526,6 +530,7 @@ class ConvNetClassifier(
         """Output of the last layer, before softmax or sigmoid: (n, n_classes)."""
         return self._run(X, outputs)
 
+    @ignore_underflow  # also if np.seterr makes it an error
     def _run(
         self, X: ArrayLike, compute: Callable[[Network, ImageReader, Threads], NDArray[Any]]
     ) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from skcnn.displays._common import DIVERGING, find_fitted, single_axes
+from skcnn.engine.runtime.floating_point import ignore_underflow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,6 +75,7 @@ class FilterDisplay:
         self.filters = filters
 
     @classmethod
+    @ignore_underflow
     def from_estimator(
         cls,
         estimator: BaseEstimator,
@@ -124,6 +126,7 @@ class FilterDisplay:
         display = cls(network.filters_)
         return display.plot(ax=ax, max_filters=max_filters, columns=columns, colorbar=colorbar)
 
+    @ignore_underflow
     def plot(
         self,
         ax: Axes | None = None,

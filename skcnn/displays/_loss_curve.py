@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from skcnn.displays._common import BLUE, VERMILION, find_fitted, grid_axes, plain_log_axis
+from skcnn.engine.runtime.floating_point import ignore_underflow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,6 +75,7 @@ class LossCurveDisplay:
         self.training_scores = _by_epoch(training_scores)
 
     @classmethod
+    @ignore_underflow
     def from_estimator(
         cls, estimator: BaseEstimator, *, ax: AxesLike | None = None, log_loss: bool = True
     ) -> Self:
@@ -120,6 +122,7 @@ class LossCurveDisplay:
         )
         return display.plot(ax=ax, log_loss=log_loss)
 
+    @ignore_underflow
     def plot(self, ax: AxesLike | None = None, *, log_loss: bool = True) -> Self:
         """Draw loss and error.
 

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_consistent_length
 from skcnn._labels import check_labels, comparable, find, kind_of, show
 from skcnn._warn import warn_caller
 from skcnn.displays._common import confidence_of, grid_axes, show_image, view_images
+from skcnn.engine.runtime.floating_point import ignore_underflow
 
 if TYPE_CHECKING:
     from skcnn.displays._common import AxesLike
@@ -71,6 +72,7 @@ class MisclassifiedDisplay:
         self.n_images = n_images
 
     @classmethod
+    @ignore_underflow
     def from_estimator(
         cls,
         estimator: BaseEstimator,
@@ -151,6 +153,7 @@ class MisclassifiedDisplay:
         )
 
     @classmethod
+    @ignore_underflow
     def from_predictions(
         cls,
         X: ArrayLike,
@@ -213,6 +216,7 @@ class MisclassifiedDisplay:
         )
         return display.plot(ax=ax, max_images=max_images, columns=columns)
 
+    @ignore_underflow
     def plot(
         self, ax: AxesLike | None = None, *, max_images: int = 25, columns: int | None = None
     ) -> Self:

@@ -13,6 +13,7 @@ from skcnn._image_lists import as_array
 from skcnn._images import is_positive_int
 from skcnn._labels import check_labels, encode
 from skcnn.displays._common import DIVERGING, grid_axes, show_image, view_images
+from skcnn.engine.runtime.floating_point import ignore_underflow
 
 if TYPE_CHECKING:
     from skcnn.displays._common import AxesLike
@@ -82,6 +83,7 @@ class OcclusionDisplay:
         self.response = response
 
     @classmethod
+    @ignore_underflow
     def from_estimator(
         cls,
         estimator: BaseEstimator,
@@ -179,6 +181,7 @@ class OcclusionDisplay:
         display = cls(images, np.stack(maps), classes[targets], response=_RESPONSES[method])
         return display.plot(ax=ax, relative=relative)
 
+    @ignore_underflow
     def plot(self, ax: AxesLike | None = None, *, relative: bool = False) -> Self:
         """Draw the images and, below them, their maps.
 

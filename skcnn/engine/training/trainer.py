@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from skcnn.engine.network import Network
 from skcnn.engine.runtime.threads import Threads
+from skcnn.engine.training.augmentation import check_augmented
 from skcnn.engine.training.optimizer_step import OptimizerStep
 from skcnn.engine.training.settings import StepSettings, TrainingData, TrainingState
 from skcnn.engine.workspace import Workspace
@@ -218,11 +219,4 @@ class Trainer:
 
     def _augmented(self, rng: np.random.Generator, images: NDArray[Any]) -> NDArray[Any]:
         assert self.settings.augment is not None
-        augmented = np.asarray(self.settings.augment(images, rng))
-        if augmented.shape != images.shape:
-            raise ValueError(
-                f"augment returned an array of shape {augmented.shape}; expected the shape of the "
-                f"images that it was given, {images.shape} (n, height, width, channels). Change "
-                "the augment function."
-            )
-        return augmented
+        return check_augmented(self.settings.augment(images, rng), images)

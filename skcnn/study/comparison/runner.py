@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from skcnn._paths import to_path
+from skcnn.engine.runtime.floating_point import ignore_underflow
 from skcnn.study.cli import add_common_arguments, run_command
 from skcnn.study.comparison.conclusions import brief, conclude
 from skcnn.study.comparison.contenders import CONTENDERS, Params, build
@@ -51,6 +52,7 @@ class Comparison:
     summary: str
 
 
+@ignore_underflow
 def run(
     data: Any = "digits",
     *,

@@ -1,0 +1,67 @@
+"""Functions that users pass as parameters: `augment`, `learning_rate`, `momentum`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+
+class UserFunction:
+    """A function passed as a parameter, which its errors name.
+
+    It is called under the settings of `numpy.seterr` with which it was wrapped. Those of the
+    training are not meant for it.
+
+    Parameters
+    ----------
+    parameter : str
+    function : callable
+    *arguments : str
+        Names of the arguments with which it will be called.
+
+    Raises
+    ------
+    ValueError
+        If it does not accept so many arguments.
+    """
+
+    def __init__(self, parameter: str, function: Callable[..., Any], *arguments: str) -> None:
+        self._parameter, self._function, self._arguments = parameter, function, arguments
+        self._errors = np.geterr()
+        try:
+            signature = inspect.signature(function)
+        except (TypeError, ValueError):  # some built-in functions have none
+            return
+        try:
+            signature.bind(*arguments)
+        except TypeError as error:
+            raise ValueError(
+                f"{parameter} is {function!r}, which has the signature {signature}; expected a "
+                f"function of {len(arguments)}: ({', '.join(arguments)}) ({error}). Change its "
+                "arguments."
+            ) from error
+
+    def __call__(self, *values: Any) -> Any:
+        try:
+            with np.errstate(**self._errors):
+                return self._function(*values)
+        except Exception as error:
+            error.add_note(f"The error comes from the function passed as {self._parameter}.")
+            raise
+
+    def number(self, value: Any, lowest: float, highest: float) -> float:
+        """The number that the function returns, unless it is outside the limits."""
+        result = self(value)
+        is_number = isinstance(result, Real) or (
+            isinstance(result, np.ndarray) and result.ndim == 0 and result.dtype.kind in "iuf"
+        )
+        if not is_number or result < lowest or result > highest:
+            raise ValueError(
+                f"{self._parameter} returned {result!r} for {self._arguments[0]} {value}; expected "
+                f"a number between {lowest:g} and {highest:g}. Change the function."
+            )
+        return float(result)

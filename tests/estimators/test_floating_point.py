@@ -1,0 +1,113 @@
+"""Users may turn floating-point errors into exceptions with `numpy.seterr`: nothing fails."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from helpers.quick import fast
+from numpy.testing import assert_array_equal
+
+from skcnn import HOGTransformer, displays, make_hog_svc
+from skcnn.augment import Affine, Elastic, Shift
+
+# With "warn", pytest makes an exception of the warning.
+MODES = ["raise", "warn"]
+SETTINGS = [
+    {"activation": "tanh", "learning_rate_init": 0.05},
+    {"activation": "sigmoid", "output_activation": "sigmoid", "pooling": "mean"},
+    {"early_stopping": True, "augment": "elastic", "hidden_layer_sizes": (8,), "dropout": 0.3},
+    {"solver": "sgd", "standardize": False, "augment": Affine()},
+    {"class_weight": "balanced", "label_smoothing": 0.0, "learning_rate_init": 0.05},
+]
+
+
+def all_images(images):
+    """Images whose processing underflows at different places, by name."""
+    X = images[0]
+    return {
+        "uint8": X,
+        "float32": (X * 1e-39).astype(np.float32),
+        "float64": X * 1e-300,
+        "subnormal": np.where(X > 8, X, 1e-310),
+        "colour": np.random.default_rng(0).random((len(X), 8, 8, 3)) * 1e-200,
+    }
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", ["uint8", "float32", "float64", "subnormal", "colour"])
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_fits_and_predictions(images, settings, kind, mode):
+    X, y = all_images(images)[kind], images[1]
+    weights = np.random.default_rng(0).random(len(y)) ** 30
+    reference = fast(n_jobs=2, **settings).fit(X, y, sample_weight=weights)
+    with np.errstate(all=mode):
+        before = np.geterr()
+        model = fast(n_jobs=2, **settings).fit(X, y, sample_weight=weights)
+        for n in (3, 300):
+            for method in ("predict", "predict_proba", "predict_log_proba", "transform"):
+                getattr(model, method)(X[:n])
+        model.score(X, y)
+        model.predict_proba(X * np.array(1e6, X.dtype) if X.dtype.kind == "f" else X)
+        model.set_params(early_stopping=False, class_weight=None)
+        model.partial_fit(X[:100], y[:100], sample_weight=weights[:100])
+        assert np.geterr() == before
+    reference.set_params(early_stopping=False, class_weight=None)
+    reference.partial_fit(X[:100], y[:100], sample_weight=weights[:100])
+    assert_array_equal(model.network_.parameters, reference.network_.parameters)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_diverging_training_is_a_value_error(images, mode, solver, n_jobs):
+    """Found by the loss; overflow by itself is neither an error nor a warning."""
+    with np.errstate(all=mode), pytest.raises(ValueError, match="Training diverged: the loss"):
+        fast(solver=solver, learning_rate_init=1e30, n_jobs=n_jobs).fit(*images)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", ["uint8", "float32", "float64", "colour"])
+def test_hog(images, kind, mode):
+    X, y = all_images(images)[kind], images[1]
+    with np.errstate(all=mode):
+        assert np.isfinite(HOGTransformer().fit_transform(X)).all()
+        make_hog_svc().fit(X[:100], y[:100]).predict(X)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_augmentations(mode):
+    images = np.full((4, 8, 8, 1), 1e-38, np.float32)
+    with np.errstate(all=mode):
+        for augment in (Shift(), Affine(), Elastic(), Elastic(smoothness=0.01)):
+            assert augment(images, np.random.default_rng(0)).shape == images.shape
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_displays(images, mode):
+    X, y = all_images(images)["float32"], images[1]
+    model = fast().fit(X, y)
+    with np.errstate(all=mode):
+        displays.FilterDisplay.from_estimator(model)
+        displays.LossCurveDisplay.from_estimator(model)
+        displays.MisclassifiedDisplay.from_estimator(model, X, y)
+        displays.OcclusionDisplay.from_estimator(model, X[:2], y[:2])
+    plt.close("all")
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_functions_of_the_user_keep_the_settings_of_the_user(images, n_jobs):
+    """Except for underflow."""
+    seen = []
+
+    def augment(batch, rng):
+        seen.append(np.geterr())
+        return batch
+
+    def rate(step):
+        seen.append(np.geterr())
+        return 0.01
+
+    with np.errstate(divide="raise", over="print", invalid="ignore"):
+        fast(augment=augment, learning_rate=rate, n_jobs=n_jobs).fit(*images)
+    expected = {"divide": "raise", "over": "print", "under": "ignore", "invalid": "ignore"}
+    assert len(seen) > 15
+    assert all(errors == expected for errors in seen)
