@@ -1,7 +1,13 @@
-"""Products are divided into sizes that BLAS reads without copying."""
+"""BLAS is held to one thread; products are divided into sizes that it reads without copying."""
+
+import functools
+import threading
+import types
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import threadpoolctl
 from helpers.engine import make_trainer, with_method
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,3 +65,102 @@ def test_divided_products_give_the_same_gradient(monkeypatch, method):
         gradients.append(start - network.parameters)
         assert any(divided) == bool(limit)
     assert_allclose(gradients[1], gradients[0], rtol=1e-10, atol=1e-13)
+
+
+def limits():
+    return {
+        library["num_threads"]
+        for library in threadpoolctl.threadpool_info()
+        if library["user_api"] == "blas"
+    }
+
+
+@pytest.mark.skipif(not limits(), reason="threadpoolctl finds no BLAS library")
+def test_blas_has_one_thread_until_the_last_context_exits():
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        outside = limits()
+        first, second = blas.single_threaded_blas(), blas.single_threaded_blas()
+        first.__enter__()
+        assert limits() == {1}
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert limits() == {1}
+        second.__exit__(None, None, None)
+        assert limits() == outside
+        with pytest.raises(ZeroDivisionError), blas.single_threaded_blas():
+            raise ZeroDivisionError
+        assert limits() == outside
+
+
+@pytest.mark.skipif(not limits(), reason="threadpoolctl finds no BLAS library")
+def test_the_limit_of_blas_is_known_while_it_is_held_to_one_thread():
+    for limit in (1, 2):
+        with threadpoolctl.threadpool_limits(limit, user_api="blas"):
+            assert blas.blas_threads() == max(limits())
+            with blas.single_threaded_blas():
+                assert blas.blas_threads() == limit
+
+
+@pytest.mark.skipif(not limits(), reason="threadpoolctl finds no BLAS library")
+def test_many_threads_hold_blas_to_one_thread():
+    """Whichever enters first and leaves last, BLAS has one thread in between, and two after."""
+    libraries = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
+    start, wrong = threading.Barrier(8), []
+
+    def hold_often():
+        start.wait(timeout=30)
+        for _ in range(200):
+            with blas.single_threaded_blas():
+                counts = {library.get_num_threads() for library in libraries}
+                if counts != {1} or blas.blas_threads() != 2:
+                    wrong.append(counts)
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        workers = [threading.Thread(target=hold_often) for _ in range(8)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert not wrong
+        assert max(limits()) == 2
+
+
+class FakeBLAS:
+    """A BLAS library as threadpoolctl shows it; like MKL, it may have a limit for each thread."""
+
+    internal_api = "mkl"
+
+    def __init__(self, *, per_thread):
+        self._limits = threading.local() if per_thread else types.SimpleNamespace()
+
+    def get_num_threads(self):
+        return getattr(self._limits, "limit", 4)
+
+    def set_num_threads(self, limit):
+        self._limits.limit = limit
+
+
+@pytest.mark.parametrize("per_thread", [False, True])
+def test_every_thread_has_one_thread_of_blas(monkeypatch, per_thread):
+    """Also if each thread has a limit of its own; every user gets its own limit back."""
+    library = FakeBLAS(per_thread=per_thread)
+    monkeypatch.setattr(blas, "_blas", lambda: types.SimpleNamespace(lib_controllers=[library]))
+    monkeypatch.setattr(blas, "_libraries", functools.cache(blas._libraries.__wrapped__))
+    all_run, used = threading.Barrier(3), []
+
+    def task(thread, index):
+        all_run.wait(timeout=30)
+        used.append(library.get_num_threads())
+
+    def compute():
+        with blas.single_threaded_blas(), Threads(3) as threads:
+            threads.run(task, 3)
+        return library.get_num_threads()
+
+    assert library.get_num_threads() == 4
+    assert compute() == 4
+    with blas.single_threaded_blas(), ThreadPoolExecutor(1) as pool:  # two users
+        all_run.reset()
+        assert pool.submit(compute).result(timeout=60) == (4 if per_thread else 1)
+    assert library.get_num_threads() == 4
+    assert used == [1] * 6

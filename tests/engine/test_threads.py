@@ -1,4 +1,4 @@
-"""`Threads` runs tasks; `single_threaded_blas` limits BLAS to one thread."""
+"""`Threads` runs tasks."""
 
 import _thread
 import contextlib
@@ -11,10 +11,7 @@ import weakref
 
 import numpy as np
 import pytest
-import threadpoolctl
 
-from skcnn.engine.runtime.blas import blas_threads as threads_outside
-from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.threads import Threads
 
 
@@ -230,61 +227,3 @@ def test_a_thread_that_does_not_start_is_not_waited_for(monkeypatch):
         threads.run(lambda thread, index: done.append(index), 10)
         assert sorted(done) == list(range(10))
     assert threading.active_count() == before
-
-
-def blas_threads():
-    return {
-        library["num_threads"]
-        for library in threadpoolctl.threadpool_info()
-        if library["user_api"] == "blas"
-    }
-
-
-@pytest.mark.skipif(not blas_threads(), reason="threadpoolctl finds no BLAS library")
-def test_blas_has_one_thread_until_the_last_context_exits():
-    with threadpoolctl.threadpool_limits(2, user_api="blas"):
-        outside = blas_threads()
-        first, second = single_threaded_blas(), single_threaded_blas()
-        first.__enter__()
-        assert blas_threads() == {1}
-        second.__enter__()
-        first.__exit__(None, None, None)
-        assert blas_threads() == {1}
-        second.__exit__(None, None, None)
-        assert blas_threads() == outside
-        with pytest.raises(ZeroDivisionError), single_threaded_blas():
-            raise ZeroDivisionError
-        assert blas_threads() == outside
-
-
-@pytest.mark.skipif(not blas_threads(), reason="threadpoolctl finds no BLAS library")
-def test_the_limit_of_blas_is_known_while_it_is_held_to_one_thread():
-    for limit in (1, 2):
-        with threadpoolctl.threadpool_limits(limit, user_api="blas"):
-            assert threads_outside() == max(blas_threads())
-            with single_threaded_blas():
-                assert threads_outside() == limit
-
-
-@pytest.mark.skipif(not blas_threads(), reason="threadpoolctl finds no BLAS library")
-def test_many_threads_hold_blas_to_one_thread():
-    """Whichever enters first and leaves last, BLAS has one thread in between, and two after."""
-    libraries = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
-    start, wrong = threading.Barrier(8), []
-
-    def hold_often():
-        start.wait(timeout=30)
-        for _ in range(200):
-            with single_threaded_blas():
-                counts = {library.get_num_threads() for library in libraries}
-                if counts != {1} or threads_outside() != 2:
-                    wrong.append(counts)
-
-    with threadpoolctl.threadpool_limits(2, user_api="blas"):
-        workers = [threading.Thread(target=hold_often) for _ in range(8)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        assert not wrong
-        assert max(blas_threads()) == 2

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import threadpoolctl
 
@@ -27,44 +29,74 @@ _holders = 0
 _before: list[int | None] = []  # None: the library does not tell
 
 
-def _thread_counts() -> list[int | None]:
-    return [library.get_num_threads() for library in _blas().lib_controllers]
+def _limits(libraries: Sequence[Any]) -> list[int | None]:
+    return [library.get_num_threads() for library in libraries]
 
 
-def _set_blas_threads(counts: Sequence[int | None]) -> None:
-    for library, count in zip(_blas().lib_controllers, counts, strict=True):
+def _set_limits(libraries: Sequence[Any], limits: Iterable[int | None]) -> None:
+    for library, limit in zip(libraries, limits, strict=False):
         # Newer versions of threadpoolctl let only the thread that first set a limit set another, to
         # avoid conflicts. There are none here: only the first and the last holder set a limit.
-        getattr(library, "_real_set_num_threads", library.set_num_threads)(count)
+        getattr(library, "_real_set_num_threads", library.set_num_threads)(limit)
+
+
+@functools.cache
+def _libraries() -> tuple[list[Any], list[Any]]:
+    """The libraries that have one limit for the process, and those with a limit for each thread."""
+    of_process: list[Any] = []
+    of_threads: list[Any] = []
+    for library in _blas().lib_controllers:
+        (of_threads if _has_limit_for_each_thread(library) else of_process).append(library)
+    return of_process, of_threads
+
+
+def _has_limit_for_each_thread(library: Any) -> bool:
+    """Whether a limit that one thread sets does not hold for another: MKL, OpenMP."""
+    if library.internal_api == "openblas" and library.threading_layer != "openmp":
+        return False  # known; to try it might start threads of OpenBLAS
+    before = _limits([library])
+    other = threading.Thread(target=_set_limits, args=([library], [2 if before == [1] else 1]))
+    other.start()
+    other.join()
+    if _limits([library]) == before:
+        return True
+    _set_limits([library], before)
+    return False
 
 
 @contextlib.contextmanager
 def single_threaded_blas() -> Iterator[None]:
     """Hold BLAS to one thread until the last of several concurrent holders leaves.
 
-    The thread count belongs to the whole process. If each fit restored it by itself, the first one
-    to end would let the products of the others run on other kernels.
+    The limit of most libraries belongs to the whole process. If each fit restored it by itself, the
+    first one to end would let the products of the others run on other kernels. Where each thread
+    has its own limit, every thread that computes must be a holder.
     """
     global _holders, _before
     with _holders_lock:
+        of_process, of_threads = _libraries()
         if _holders == 0:
-            _before = _thread_counts()
-            _set_blas_threads([1] * len(_before))
+            _before = _limits(of_process)
+            _set_limits(of_process, itertools.repeat(1))
         _holders += 1
+    own_before = _limits(of_threads)
+    _set_limits(of_threads, itertools.repeat(1))
     try:
         yield
     finally:
+        _set_limits(of_threads, own_before)
         with _holders_lock:
             _holders -= 1
             if _holders == 0:
-                _set_blas_threads(_before)
+                _set_limits(of_process, _before)
 
 
 def blas_threads() -> int | None:
     """How many threads BLAS may use outside `single_threaded_blas`; None if this is unknown."""
     with _holders_lock:  # so that the limit is not read while it changes
-        counts = _before if _holders else _thread_counts()
-    return max((count for count in counts if count is not None), default=None)
+        of_process, of_threads = _libraries()
+        limits = (_before if _holders else _limits(of_process)) + _limits(of_threads)
+    return max((limit for limit in limits if limit is not None), default=None)
 
 
 @functools.cache

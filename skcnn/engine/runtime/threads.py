@@ -7,6 +7,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from skcnn.engine.runtime.blas import single_threaded_blas
+
 Task = Callable[[int, int], None]
 
 
@@ -19,8 +21,8 @@ class Threads:
     not depend on it. Every task runs in the caller's context, for example under its
     ``np.errstate``.
 
-    The other threads start when they are first needed and end with the ``with`` block. Only one
-    call of `run` may be active at a time.
+    The other threads start when they are first needed and end with the ``with`` block; until then
+    they hold BLAS to one thread. Only one call of `run` may be active at a time.
 
     Examples
     --------
@@ -155,6 +157,7 @@ class _Helper:
         self._go.release()
         self._thread.join()
 
+    @single_threaded_blas()
     def _loop(self, thread: int) -> None:
         while True:
             self._go.acquire()
