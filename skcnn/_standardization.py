@@ -34,4 +34,4 @@ def set_mean_and_scale(
         statistics = work._statistics.merged(statistics)
     work._statistics = statistics
     if work.standardize:
-        work.mean_, work.scale_ = statistics.mean, statistics.scale
+        work.mean_, work.scale_ = statistics.mean.copy(), statistics.scale

@@ -22,7 +22,7 @@ def photos():
     return np.clip(images, 0, 255).astype(np.uint8)
 
 
-@pytest.fixture(params=["digits", "photos"])
+@pytest.fixture(scope="module", params=["digits", "photos"])
 def pixels(request, digits):
     """Images in 0..255, floats, in random order."""
     images = digits[0][:400, ..., None] / 16 * 255 if request.param == "digits" else photos()
@@ -71,6 +71,17 @@ def test_no_warning_about_fewer_darker_or_brighter_images(pixels, scaling, n_val
                 warn_if_other_range(scaled[:200], scaled[rng.integers(200, 400, n_val)])
             n_warnings += len(caught)
         assert n_warnings <= 1
+
+
+def test_the_more_validation_images_the_surer():
+    """A single image of low contrast is no sign of another scaling; a hundred are one."""
+    rng = np.random.default_rng(0)
+    contrast = np.exp(rng.uniform(0, 4, (300, 1, 1, 1)))
+    images = 100 + contrast * rng.standard_normal((300, 8, 8, 1))
+    X, faint = images[:200], 100 + (images[200:] - 100) / 16
+    warn_if_other_range(X, faint[np.argsort(contrast[200:].ravel())][-30:-29])
+    with pytest.warns(UserWarning, match="X_val has pixels"):
+        warn_if_other_range(X, faint)
 
 
 def test_images_of_any_size(digits):
