@@ -75,7 +75,13 @@ def limits():
     }
 
 
-@pytest.mark.skipif(not limits(), reason="threadpoolctl finds no BLAS library")
+needs_limit_of_process = pytest.mark.skipif(
+    not blas._libraries()[0] or bool(blas._libraries()[1]),
+    reason="needs a BLAS library with one limit for the process, and no other",
+)
+
+
+@needs_limit_of_process
 def test_blas_has_one_thread_until_the_last_context_exits():
     with threadpoolctl.threadpool_limits(2, user_api="blas"):
         outside = limits()
@@ -92,7 +98,7 @@ def test_blas_has_one_thread_until_the_last_context_exits():
         assert limits() == outside
 
 
-@pytest.mark.skipif(not limits(), reason="threadpoolctl finds no BLAS library")
+@needs_limit_of_process
 def test_the_limit_of_blas_is_known_while_it_is_held_to_one_thread():
     for limit in (1, 2):
         with threadpoolctl.threadpool_limits(limit, user_api="blas"):
@@ -101,7 +107,7 @@ def test_the_limit_of_blas_is_known_while_it_is_held_to_one_thread():
                 assert blas.blas_threads() == limit
 
 
-@pytest.mark.skipif(not limits(), reason="threadpoolctl finds no BLAS library")
+@needs_limit_of_process
 def test_many_threads_hold_blas_to_one_thread():
     """Whichever enters first and leaves last, BLAS has one thread in between, and two after."""
     libraries = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
