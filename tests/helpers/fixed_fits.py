@@ -1,8 +1,8 @@
 """A fixed set of fits whose results must stay the same, bit for bit, when code is restructured.
 
 ``python tests/helpers/fixed_fits.py`` prints two hashes of each fit as JSON, one of the weights and
-one of probabilities and features: `fixed_fits.json` is its output. Rounding depends on the versions of NumPy and its
-BLAS library and on the BLAS kernel, so the file records these, too.
+one of probabilities and features: `fixed_fits.json` is its output. Rounding depends on the versions
+of NumPy and its BLAS library and on the BLAS kernel, so the file records these, too.
 """
 
 import hashlib
