@@ -107,7 +107,7 @@ def _draw(
         train, held_out = train_test_split(
             usable, test_size=fraction, stratify=own_labels, random_state=seed
         )
-        if len(np.unique(labels[train])) == len(present):
+        if np.count_nonzero(np.bincount(labels[train])) == len(present):
             return train, held_out
     # train_test_split cannot do it, or leaves no image of a rare class to train on.
     rng = np.random.default_rng(seed)

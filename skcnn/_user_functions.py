@@ -8,6 +8,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from sklearn.utils._param_validation import InvalidParameterError
 
 
 class UserFunction:
@@ -25,7 +26,7 @@ class UserFunction:
 
     Raises
     ------
-    ValueError
+    InvalidParameterError
         If it does not accept so many arguments.
     """
 
@@ -39,7 +40,7 @@ class UserFunction:
         try:
             signature.bind(*arguments)
         except TypeError as error:
-            raise ValueError(
+            raise InvalidParameterError(  # a ValueError and a TypeError
                 f"{parameter} is {function!r}, which has the signature {signature}; expected a "
                 f"function of {len(arguments)}: ({', '.join(arguments)}) ({error}). Change its "
                 "arguments."
