@@ -190,6 +190,7 @@ def test_after_ctrl_c_at_any_time_no_task_runs(ctrl_c):
         running.discard(thread)
 
     with Threads(3) as threads:
+        threads.run(task, 3)  # starts the threads, which Ctrl-C could make fail
         for microseconds in range(0, 3000, 50):
             timer = threading.Timer(microseconds / 1e6, ctrl_c)
             with contextlib.suppress(KeyboardInterrupt):
