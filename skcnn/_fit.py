@@ -179,7 +179,7 @@ def _train(
     work.best_validation_score_ = max(filter(math.isfinite, scores), default=None)
     if complete:
         notices += not_converged(settings)
-    if not (incremental or interrupted):
+    if not interrupted:
         # With early stopping, the weights may be those of any epoch.
         loss = work.loss_ if best is None else min(work.loss_curve_, default=math.inf)
         latest = work.loss_curve_[len(work.loss_curve_) - log.epoch :]

@@ -45,7 +45,8 @@ def no_better_than_frequencies(
 ) -> list[Notice]:
     """A warning if the training loss is no lower than that of predicting the class frequencies.
 
-    `loss` is that of the weights that are kept; `loss_curve` has the epochs of this fit.
+    `loss` is that of the weights that are kept; `loss_curve` has the epochs of this fit. A single
+    epoch, as in `partial_fit`, is not judged.
     """
     data, state = trainer.data, trainer.state
     # In a short training, the loss is still a high one from the beginning.

@@ -18,7 +18,6 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skcnn._hog_features import HOGSettings, iterate_features, resolve_settings
 from skcnn._images import ImageShape, validate_images
-from skcnn.engine.runtime.floating_point import ignore_underflow
 
 if TYPE_CHECKING:
     from joblib import Memory
@@ -157,7 +156,6 @@ class HOGTransformer(TransformerMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    @ignore_underflow
     def fit(self, X: ArrayLike, y: object = None) -> HOGTransformer:
         """Check the parameters and X, and store the shape of an image.
 
@@ -189,7 +187,6 @@ class HOGTransformer(TransformerMixin, BaseEstimator):
         self.__dict__ = checked.__dict__
         return self
 
-    @ignore_underflow
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Compute the HOG features of each image.
 

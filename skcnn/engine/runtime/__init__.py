@@ -1,1 +1,1 @@
-"""What the engine runs on: threads, the BLAS library, bit masks. Nothing here knows of networks."""
+"""Threads, BLAS, bit masks, floating-point errors. Nothing here knows of networks."""

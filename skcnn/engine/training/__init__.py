@@ -4,5 +4,6 @@
 - `loop`: epochs, the order of the images, the clock
 - `trainer`: one step, with its tiles spread over threads
 - `optimizer_step`: from the tiles' gradients to the next parameters
+- `augmentation`: the check of what `augment` returns
 - `optimizers`, `schedules`, `losses`, `early_stopping`
 """
