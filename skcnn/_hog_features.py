@@ -14,7 +14,7 @@ from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
-from skcnn._images import ImageShape, is_positive_int
+from skcnn._input.images import ImageShape, is_positive_int
 from skcnn.engine.runtime.floating_point import ignore_underflow
 
 _MOST_HISTOGRAMS = 1250  # of an image with automatic cells: 10,000 features by default

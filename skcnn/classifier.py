@@ -19,11 +19,11 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skcnn._fit import fit_estimator
-from skcnn._images import validate_images
-from skcnn._notices import Notice
+from skcnn._fitting.fit import fit_estimator
+from skcnn._fitting.notices import Notice
+from skcnn._input.images import validate_images
+from skcnn._input.validation import ValidationInput
 from skcnn._parallel import n_threads
-from skcnn._validation import ValidationInput
 from skcnn._warn import warn_caller
 from skcnn.augment import AUGMENTATIONS
 from skcnn.engine.inference import features, outputs, useful_threads

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn._find_idx import NAMES, find_data_set
-from skcnn._idx import read_data_set, read_idx
-from skcnn._paths import to_path
+from skcnn._files.find_idx import NAMES, find_data_set
+from skcnn._files.idx import read_data_set, read_idx
+from skcnn._files.paths import to_path
 
 __all__ = ["load_digits_images", "load_idx", "load_mnist"]
 

@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skcnn._hog_features import HOGSettings, iterate_features, resolve_settings
-from skcnn._images import ImageShape, validate_images
+from skcnn._input.images import ImageShape, validate_images
 
 if TYPE_CHECKING:
     from joblib import Memory

@@ -23,8 +23,8 @@ from networks import build
 from sklearn.neural_network import MLPClassifier
 
 from skcnn import ConvNetClassifier, make_hog_svc
+from skcnn._fitting.settings import AUTO_BATCH, AUTO_RATES
 from skcnn._parallel import n_threads
-from skcnn._settings import AUTO_BATCH, AUTO_RATES
 from skcnn.datasets import load_mnist
 from skcnn.engine.training.schedules import one_cycle
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skcnn import ConvNetClassifier
-from skcnn._architecture import build_layers
+from skcnn._fitting.architecture import build_layers
 from skcnn.engine.layer import Layer
 from skcnn.engine.network import Network
 

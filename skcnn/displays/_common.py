@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from skcnn._image_lists import as_array
-from skcnn._images import resolve_image_shape
-from skcnn._shape_guess import warn_if_unlikely
+from skcnn._input.image_lists import as_array
+from skcnn._input.images import resolve_image_shape
+from skcnn._input.shape_guess import warn_if_unlikely
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_consistent_length
 
-from skcnn._labels import check_labels, comparable, find, kind_of, show
+from skcnn._input.labels import check_labels, comparable, find, kind_of, show
 from skcnn._warn import warn_caller
 from skcnn.displays._common import confidence_of, grid_axes, show_image, view_images
 from skcnn.engine.runtime.floating_point import ignore_underflow

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from skcnn._image_lists import as_array
-from skcnn._images import is_positive_int
-from skcnn._labels import check_labels, encode
+from skcnn._input.image_lists import as_array
+from skcnn._input.images import is_positive_int
+from skcnn._input.labels import check_labels, encode
 from skcnn.displays._common import DIVERGING, grid_axes, show_image, view_images
 from skcnn.engine.runtime.floating_point import ignore_underflow
 

@@ -13,8 +13,8 @@ From fit(X) to the matrix product
 ::
 
     ConvNetClassifier.fit                            skcnn/classifier.py
-    1  fit_estimator                                 skcnn/_fit.py
-    2  _train                                        skcnn/_fit.py
+    1  fit_estimator                                 skcnn/_fitting/fit.py
+    2  _train                                        skcnn/_fitting/fit.py
     3  run_epochs                                    training/loop.py
     4  Trainer.step                                  training/trainer.py
     5  Trainer._run_tile  (on a thread of `Threads`) training/trainer.py

@@ -13,7 +13,7 @@ from typing import Any
 
 import joblib
 
-from skcnn._paths import to_path
+from skcnn._files.paths import to_path
 
 
 @dataclass(frozen=True, kw_only=True)

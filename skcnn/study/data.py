@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import train_test_split
 
 from skcnn import datasets
-from skcnn._find_idx import NAMES, find_data_set
-from skcnn._idx import read_data_set
-from skcnn._image_lists import as_array
-from skcnn._images import resolve_image_shape
-from skcnn._labels import check_labels, check_same_length, comparable, find, kind_of, show
-from skcnn._shape_guess import warn_if_unlikely
+from skcnn._files.find_idx import NAMES, find_data_set
+from skcnn._files.idx import read_data_set
+from skcnn._input.image_lists import as_array
+from skcnn._input.images import resolve_image_shape
+from skcnn._input.labels import check_labels, check_same_length, comparable, find, kind_of, show
+from skcnn._input.shape_guess import warn_if_unlikely
 from skcnn.study.formatting import count
 
 TEST_SHARE = 1 / 3  # of scikit-learn's digits, which have no split of their own

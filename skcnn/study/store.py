@@ -19,7 +19,7 @@ import joblib
 import numpy as np
 from joblib import Parallel, delayed
 
-from skcnn._paths import make_folder
+from skcnn._files.paths import make_folder
 from skcnn.displays._common import pyplot
 from skcnn.study.cli import StudySettings
 from skcnn.study.data import Images

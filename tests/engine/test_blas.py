@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from skcnn._architecture import build_layers
+from skcnn._fitting.architecture import build_layers
 from skcnn.engine.network import Network
 from skcnn.engine.runtime import blas
 from skcnn.engine.runtime.threads import Threads

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from skcnn._architecture import build_layers
+from skcnn._fitting.architecture import build_layers
 from skcnn.engine.layers import (
     BiasActivation,
     Conv2D,

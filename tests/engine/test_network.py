@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 
-from skcnn._architecture import build_layers
+from skcnn._fitting.architecture import build_layers
 from skcnn.engine.layers import BiasActivation, Conv2D, Dense, Flatten
 from skcnn.engine.network import Network
 from skcnn.engine.training.losses import SigmoidSquaredError, SoftmaxCrossEntropy

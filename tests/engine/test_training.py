@@ -6,7 +6,7 @@ from helpers.engine import make_trainer, with_method
 from helpers.quick import peak_of
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skcnn._architecture import build_layers
+from skcnn._fitting.architecture import build_layers
 from skcnn.engine.inference import predict
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
 from sklearn.utils.fixes import parse_version
 
-import skcnn._images
+import skcnn._input.images
 from skcnn import ConvNetClassifier
 from skcnn._parallel import n_threads
 
@@ -73,8 +73,8 @@ def test_estimator_checks_with_color_images(estimator, check, monkeypatch):
         channels = next((c for c in (3, 2) if x_shape[1] % c == 0), x_shape[1])
         return 1, x_shape[1] // channels, channels
 
-    resolve = skcnn._images.resolve_image_shape
-    monkeypatch.setattr(skcnn._images, "resolve_image_shape", color_shape)
+    resolve = skcnn._input.images.resolve_image_shape
+    monkeypatch.setattr(skcnn._input.images, "resolve_image_shape", color_shape)
     check(estimator)
 
 

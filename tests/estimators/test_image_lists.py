@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from sklearn.model_selection import GridSearchCV
 
 from skcnn import HOGTransformer, make_hog_svc
-from skcnn._image_lists import as_array
+from skcnn._input.image_lists import as_array
 
 COLLECTIONS = {
     "list": list,

@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator
 
-from skcnn._images import resolve_image_shape, validate_images
+from skcnn._input.images import resolve_image_shape, validate_images
 
 sides = st.integers(1, 6)
 

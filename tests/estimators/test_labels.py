@@ -20,7 +20,7 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skcnn._labels import check_labels, encode, find
+from skcnn._input.labels import check_labels, encode, find
 
 pd = pytest.importorskip("pandas")
 

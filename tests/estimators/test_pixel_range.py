@@ -9,7 +9,7 @@ from sklearn import config_context
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skcnn._pixel_range import warn_if_other_range
+from skcnn._input.pixel_range import warn_if_other_range
 
 
 def photos():

@@ -17,8 +17,8 @@ from sklearn.svm import SVC
 
 import skcnn
 from skcnn import HOGTransformer, ImageShapeWarning, make_hog_svc
-from skcnn._images import resolve_image_shape
-from skcnn._shape_guess import plausible_shapes, warn_if_unlikely
+from skcnn._input.images import resolve_image_shape
+from skcnn._input.shape_guess import plausible_shapes, warn_if_unlikely
 from skcnn.study.data import load_images
 
 # Shapes of X and what the warning about them must say.

@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.utils import shuffle
 
-from skcnn._split import _draw
+from skcnn._fitting.split import _draw
 
 
 class Recorder:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from skcnn._paths import to_path
+from skcnn._files.paths import to_path
 from skcnn.engine.runtime.floating_point import ignore_underflow
 from skcnn.study.cli import add_common_arguments, run_command
 from skcnn.study.comparison.conclusions import brief, conclude

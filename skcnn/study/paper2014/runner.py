@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from skcnn._paths import to_path
+from skcnn._files.paths import to_path
 from skcnn.engine.runtime.floating_point import ignore_underflow
 from skcnn.study.cli import add_common_arguments, run_command
 from skcnn.study.data import Images, load_images, nested_order

@@ -18,8 +18,8 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import assert_all_finite, check_array, validate_data
 
-from skcnn._image_lists import as_array
-from skcnn._shape_guess import warn_if_unlikely
+from skcnn._input.image_lists import as_array
+from skcnn._input.shape_guess import warn_if_unlikely
 
 ImageShape: TypeAlias = tuple[int, int, int]
 
@@ -55,7 +55,7 @@ def resolve_image_shape(
 
     Examples
     --------
-    >>> from skcnn._images import resolve_image_shape
+    >>> from skcnn._input.images import resolve_image_shape
     >>> resolve_image_shape((1797, 64))
     (8, 8, 1)
     >>> resolve_image_shape((100, 3072), (32, 32, 3))
@@ -168,7 +168,7 @@ def validate_images(
     --------
     >>> import numpy as np
     >>> from sklearn.base import BaseEstimator
-    >>> from skcnn._images import validate_images
+    >>> from skcnn._input.images import validate_images
     >>> images, shape = validate_images(BaseEstimator(), np.zeros((10, 64)), reset=True)
     >>> images.shape, shape
     ((10, 8, 8, 1), (8, 8, 1))

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from skcnn._monitoring import EpochLog, early_stopping, start_scores, validation_of
-from skcnn._notices import Notice, no_better_than_frequencies, not_converged
-from skcnn._pixel_range import warn_if_other_range
-from skcnn._settings import FitSettings, layers_of, settings_of
-from skcnn._split import split
-from skcnn._standardization import set_mean_and_scale
-from skcnn._validation import Problem, ValidationInput, check_problem
+from skcnn._fitting.monitoring import EpochLog, early_stopping, start_scores, validation_of
+from skcnn._fitting.notices import Notice, no_better_than_frequencies, not_converged
+from skcnn._fitting.settings import FitSettings, layers_of, settings_of
+from skcnn._fitting.split import split
+from skcnn._fitting.standardization import set_mean_and_scale
+from skcnn._input.pixel_range import warn_if_other_range
+from skcnn._input.validation import Problem, ValidationInput, check_problem
 from skcnn.engine.layer import Layer
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from skcnn._settings import FitSettings
+from skcnn._fitting.settings import FitSettings
 from skcnn.engine.training.trainer import Trainer
 
 ENOUGH_STEPS = 100  # to judge the training by its loss

@@ -78,7 +78,7 @@ def build_layers(
 
     Examples
     --------
-    >>> from skcnn._architecture import build_layers
+    >>> from skcnn._fitting.architecture import build_layers
     >>> layers = build_layers(
     ...     (28, 28, 1), 10, n_filters=64, filter_size=13, padding="valid", pool_size=2,
     ...     pool_regions=2, pooling="mean", hidden_layer_sizes=(10,), activation="sigmoid",

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from skcnn._architecture import build_layers
+from skcnn._fitting.architecture import build_layers
+from skcnn._fitting.user_functions import UserFunction
 from skcnn._parallel import n_threads
-from skcnn._user_functions import UserFunction
 from skcnn.augment import AUGMENTATIONS
 from skcnn.engine.layer import Layer
 from skcnn.engine.training.losses import LOSSES

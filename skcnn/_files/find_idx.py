@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from skcnn._paths import describe_contents, to_path, unreadable
+from skcnn._files.paths import describe_contents, to_path, unreadable
 
 # Names like train-images-idx3-ubyte.gz, emnist-letters-test-labels-idx1-ubyte,
 # qmnist-train-labels-idx2-int and T10K-Images.idx3-ubyte

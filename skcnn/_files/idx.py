@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn._paths import describe_contents, unreadable
+from skcnn._files.paths import describe_contents, unreadable
 
 # Data types of IDX files by their third byte (http://yann.lecun.com/exdb/mnist, "file format")
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

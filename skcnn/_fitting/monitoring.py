@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn._settings import FitSettings
-from skcnn._validation import Problem
+from skcnn._fitting.settings import FitSettings
+from skcnn._input.validation import Problem
 from skcnn.engine.inference import outputs
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from skcnn._notices import Notice
-from skcnn._validation import Problem
+from skcnn._fitting.notices import Notice
+from skcnn._input.validation import Problem
 
 Indices = NDArray[np.intp]
 

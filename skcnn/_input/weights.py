@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skcnn._labels import index_of, show
+from skcnn._input.labels import index_of, show
 
 LARGEST_WEIGHT = 1e6  # of an image in partial_fit
 

@@ -1,0 +1,1 @@
+"""Files: paths as users write them, and data sets in IDX files."""

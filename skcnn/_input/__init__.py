@@ -1,0 +1,1 @@
+"""What users pass as X, y and weights: checks, and the arrays that the engine takes."""
