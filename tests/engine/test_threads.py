@@ -4,6 +4,7 @@ import _thread
 import contextlib
 import gc
 import itertools
+import queue
 import signal
 import threading
 import time
@@ -182,24 +183,31 @@ def test_ctrl_c_as_the_last_task_ends(ctrl_c):
 
 
 def test_after_ctrl_c_at_any_time_no_task_runs(ctrl_c):
-    running = set()
+    running, delays = set(), queue.SimpleQueue()
+
+    def interrupt_after_delays():
+        while (microseconds := delays.get()) is not None:
+            time.sleep(microseconds / 1e6)
+            ctrl_c()
 
     def task(thread, index):
         running.add(thread)
         time.sleep(0.0001)
         running.discard(thread)
 
+    interrupter = threading.Thread(target=interrupt_after_delays)
+    interrupter.start()
     with Threads(3) as threads:
-        threads.run(task, 3)  # starts the threads, which Ctrl-C could make fail
+        threads.run(task, 3)  # Python's own code for starting a thread does not bear Ctrl-C
         for microseconds in range(0, 3000, 50):
-            timer = threading.Timer(microseconds / 1e6, ctrl_c)
             with contextlib.suppress(KeyboardInterrupt):
-                timer.start()
+                delays.put(microseconds)
                 while True:
                     threads.run(task, 4)
             assert running <= {0}  # the calling thread, if its task was interrupted
             running.clear()
-            timer.join()
+    delays.put(None)
+    interrupter.join()
 
 
 def test_threads_start_when_they_are_needed_and_end_with_the_with_block():
