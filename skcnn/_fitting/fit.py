@@ -77,8 +77,8 @@ def fit_estimator(
     _prepare_state(work, settings.step.optimizer, resume=resume, incremental=incremental)
     with single_threaded_blas(), Threads(settings.n_threads) as threads:
         notices += _train(work, problem, train, held_out, settings, threads, incremental)
-    vars(estimator).clear()
-    vars(estimator).update(vars(work))
+    # In one step: neither Ctrl-C nor another thread finds an estimator without weights.
+    estimator.__dict__ = vars(work)
     return notices
 
 

@@ -135,6 +135,25 @@ def test_streams(data, fitted, rounds):
             assert result == expected[name], name
 
 
+def test_an_estimator_is_always_fitted_while_it_is_fitted_again(data, rounds):
+    """Another thread finds the weights before or after the call, never none."""
+    X, y = data
+    model = clone(MODELS["random"]).set_params(max_iter=1).fit(X, y)
+    for _ in rounds:
+        done = threading.Event()
+
+        def fit_again(done=done):
+            for _ in range(20):
+                model.fit(X[:20], y[:20])
+            done.set()
+
+        def predict_meanwhile(done=done):
+            while not done.is_set():
+                assert np.isfinite(model.predict_proba(X[:1])).all()
+
+        at_once(fit_again, predict_meanwhile, predict_meanwhile)
+
+
 def test_fits_in_threads_of_joblib(data, fitted, rounds):
     """As in a grid search with the threading backend, where ``n_jobs=None`` means one thread."""
     models = [clone(model).set_params(n_jobs=None) for model in MODELS.values()]
