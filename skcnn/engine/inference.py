@@ -25,12 +25,18 @@ from skcnn.engine.workspace import Workspace
 
 FEW_IMAGES = 64  # up to this number, results do not depend on the other images in any bit
 FEW_NUMBERS = 2**18  # float32 numbers in the widest layer of a tile of few images: 1 MiB
+MOST_KEPT = 2**19  # numbers in the widest layer of a tile that is kept for the next call: 2 MiB
 LEAST_FLOPS = 1e7  # for each thread; starting one takes as long as this
+
+
+def widest_layer(network: Network) -> int:
+    """Most numbers between two layers, for one image."""
+    return max(math.prod(shape) for shape in network.shapes)
 
 
 def largest_tile(network: Network, *, few: bool) -> int:
     """Most images in a tile; prediction keeps less memory for each image than training."""
-    widest = max(math.prod(shape) for shape in network.shapes)
+    widest = widest_layer(network)
     if few:
         return min(max(1, FEW_NUMBERS // widest), 32)
     if network.flops >= 5e5:
@@ -65,7 +71,7 @@ class Predictor:
     """
 
     def __init__(self, network: Network, n_images: int, *, separate_images: bool) -> None:
-        self.network, self.n_images, self.separate_images = network, n_images, separate_images
+        self.n_images, self.separate_images = n_images, separate_images
         self._parameters, self._derive = network.prepare(training=False)
         self._spaces: dict[int, Workspace] = {}
 
@@ -74,11 +80,15 @@ class Predictor:
         for call in self._derive:
             call()
 
-    def workspace(self, thread: int) -> Workspace:
-        """The workspace of a thread; each thread asks for its own only."""
+    def workspace(self, network: Network, thread: int) -> Workspace:
+        """The workspace of a thread; each thread asks for its own only.
+
+        `network` is that of the constructor. It holds idle predictors, so a reference from here
+        would be a cycle, and its memory would not be freed at once.
+        """
         if thread not in self._spaces:
             self._spaces[thread] = Workspace(
-                self.network,
+                network,
                 self.n_images,
                 self._parameters,
                 separate_images=self.separate_images,
@@ -143,7 +153,7 @@ def predict(
     def run_tile(thread: int, index: int) -> None:
         if thread not in scratches:
             scratches[thread] = reader.scratch(tile)
-        space = predictor.workspace(thread)
+        space = predictor.workspace(network, thread)
         rows = slice(index * tile, min((index + 1) * tile, n))
         numbers = np.minimum(np.arange(index * tile, (index + 1) * tile), n - 1)
         reader.read(
@@ -153,5 +163,6 @@ def predict(
         write(rows, space)
 
     threads.run(run_tile, -(-n // tile))
-    if few:  # those for many images would take too much memory in a large ensemble
+    # The others would take too much memory in an ensemble; for them, laying out takes little time.
+    if few and tile * widest_layer(network) <= MOST_KEPT:
         network.idle_predictors.give(tile, predictor)

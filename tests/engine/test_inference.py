@@ -1,8 +1,10 @@
 """Prediction: no bit of few images depends on other images; memory is kept for the next call."""
 
 import copy
+import gc
 import pickle
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -124,6 +126,26 @@ def test_memory_is_kept_for_few_images_only(images):
     for n in range(1, 30):
         run(network, images[:n], 2)
     assert len(network.for_separate_images().idle_predictors) == KEPT_PREDICTORS
+
+
+def test_memory_of_large_images_is_not_kept():
+    network = Network([Conv2D(32, 3), MaxPool2D(8), Flatten(), Dense(10)], (160, 160, 1))
+    run(network, np.zeros((2, 160, 160, 1), np.float32))
+    assert len(network.for_separate_images().idle_predictors) == 0
+
+
+@pytest.mark.parametrize("name", ["winograd", "max"])
+def test_a_network_is_freed_at_once(images, name):
+    """The memory that it keeps does not refer to it."""
+    network = new(name)
+    gc.disable()
+    try:
+        run(network, images[:3])
+        freed = [weakref.ref(network), weakref.ref(network.for_separate_images())]
+        del network
+        assert [ref() for ref in freed] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_kept_memory_is_used_again(images):
