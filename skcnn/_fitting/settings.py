@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -144,7 +143,7 @@ def _rate(estimator: Any, incremental: bool) -> Callable[[int, float], float]:
         highest = AUTO_RATES[estimator.solver][estimator.activation != "relu"]
     if callable(setting):
         function = UserFunction("learning_rate", setting, "step")
-        return lambda step, progress: function.number(step, 0, math.inf)
+        return lambda step, progress: function.number(step)
     if incremental and setting == "one_cycle":
         setting = "constant"
     schedule = SCHEDULES[setting]
@@ -154,5 +153,5 @@ def _rate(estimator: Any, incremental: bool) -> Callable[[int, float], float]:
 def _momentum(setting: float | Callable[[int], float]) -> Callable[[int], float]:
     if callable(setting):
         function = UserFunction("momentum", setting, "step")
-        return lambda step: function.number(step, 0, 1)
+        return lambda step: function.number(step, highest=1)
     return lambda step: setting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from numbers import Real
 from typing import Any
@@ -54,15 +55,16 @@ class UserFunction:
             error.add_note(f"The error comes from the function passed as {self._parameter}.")
             raise
 
-    def number(self, value: Any, lowest: float, highest: float) -> float:
-        """The number that the function returns, unless it is outside the limits."""
+    def number(self, value: Any, highest: float = math.inf) -> float:
+        """The number that the function returns, finite and from 0 to `highest`."""
         result = self(value)
         is_number = isinstance(result, Real) or (
             isinstance(result, np.ndarray) and result.ndim == 0 and result.dtype.kind in "iuf"
         )
-        if not is_number or result < lowest or result > highest:
+        if not is_number or not 0 <= result <= highest or math.isinf(result):
+            limits = f"from 0 to {highest:g}" if math.isfinite(highest) else "of at least 0"
             raise ValueError(
                 f"{self._parameter} returned {result!r} for {self._arguments[0]} {value}; expected "
-                f"a number between {lowest:g} and {highest:g}. Change the function."
+                f"a finite number {limits}. Change the function."
             )
         return float(result)

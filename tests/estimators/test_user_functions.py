@@ -25,6 +25,7 @@ BAD_AUGMENT = [
     (with_one(np.nan), "augment returned NaN"),
     (with_one(np.inf), "augment returned pixels from 0 to inf"),
     (with_one(-np.inf), "augment returned pixels from -inf to"),
+    (lambda images, rng: np.full(images.shape, np.inf, "f2"), "returned pixels from inf to"),
     (with_one(1e300), r"augment returned pixels from 0 to 1e\+300"),
     (lambda images, rng: images.astype(str), "augment returned an array of dtype <U"),
     (lambda images, rng: images * 1j, "augment returned an array of dtype complex"),
@@ -119,17 +120,20 @@ def test_functions_with_other_arguments(images, parameter, function, message):
 
 
 @pytest.mark.parametrize("parameter", ["learning_rate", "momentum"])
-@pytest.mark.parametrize("value", [None, "0.1", 0.1j, np.array([0.1, 0.2]), -0.1, [0.1]])
+@pytest.mark.parametrize(
+    "value",
+    [None, "0.1", 0.1j, np.array([0.1, 0.2]), -0.1, [0.1], np.nan, np.inf, np.array(np.nan)],
+)
 def test_what_schedules_must_not_return(images, parameter, value):
     model = fast(solver="sgd", **{parameter: lambda step: 0.1 if step < 7 else value})
-    message = f"{parameter} returned .* for step 7; expected a number between 0 and"
+    message = f"{parameter} returned .* for step 7; expected a finite number"
     with pytest.raises(ValueError, match=message):
         model.fit(*images)
     assert set(vars(model)) == set(model.get_params())
 
 
 def test_a_momentum_above_one(images):
-    with pytest.raises(ValueError, match=r"momentum returned 1\.5 for step 0; expected .* 0 and 1"):
+    with pytest.raises(ValueError, match=r"momentum returned 1\.5 for step 0; .* from 0 to 1\."):
         fast(solver="sgd", momentum=lambda step: 1.5).fit(*images)
 
 

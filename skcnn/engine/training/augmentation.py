@@ -35,7 +35,7 @@ def check_augmented(result: object, images: NDArray[Any]) -> NDArray[Any]:
         raise ValueError(f"augment returned an array of shape {augmented.shape}; {expected}")
     if augmented.dtype.kind not in "biuf":
         raise ValueError(f"augment returned an array of dtype {augmented.dtype}; {expected}")
-    low, high = augmented.min(), augmented.max()
+    low, high = float(augmented.min()), float(augmented.max())  # float16 cannot hold the limits
     if not (low >= -LARGEST_PIXEL and high <= LARGEST_PIXEL):  # also if they are NaN
         found = "NaN" if np.isnan(low) else f"pixels from {low:g} to {high:g}"
         raise ValueError(f"augment returned {found}; {expected}")
