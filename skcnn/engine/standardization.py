@@ -22,7 +22,7 @@ class ChannelStatistics:
     ----------
     weight : float
         Sum of the weights of the images.
-    mean, variance, lowest, highest : ndarray of float64 of shape (channels,)
+    mean, variance : ndarray of float64 of shape (channels,)
         Images of weight zero do not count.
 
     Examples
@@ -42,8 +42,6 @@ class ChannelStatistics:
     weight: float
     mean: NDArray[np.float64]
     variance: NDArray[np.float64]
-    lowest: NDArray[np.float64]
-    highest: NDArray[np.float64]
 
     @classmethod
     def of(cls, images: NDArray[Any], weights: NDArray[Any] | None = None) -> ChannelStatistics:
@@ -91,8 +89,6 @@ class ChannelStatistics:
             weight=total / n_pixels * heaviest,
             mean=np.where(constant, lowest, mean),
             variance=np.where(constant, 0.0, squares / total),
-            lowest=lowest,
-            highest=highest,
         )
 
     def merged(self, other: ChannelStatistics) -> ChannelStatistics:
@@ -105,8 +101,6 @@ class ChannelStatistics:
             weight=weight,
             mean=self.mean + share * shift,
             variance=within + share * (1 - share) * shift**2,
-            lowest=np.minimum(self.lowest, other.lowest),
-            highest=np.maximum(self.highest, other.highest),
         )
 
     @property
