@@ -8,7 +8,7 @@ import pytest
 from helpers.quick import peak_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from skcnn.engine.standardization import ChannelStatistics
 
