@@ -9,14 +9,20 @@ import copy
 import itertools
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from skcnn._fitting.monitoring import EpochLog, early_stopping, start_scores, validation_of
-from skcnn._fitting.notices import Notice, no_better_than_frequencies, not_converged
+from skcnn._fitting.monitoring import EpochLog, early_stopping, validation_of
+from skcnn._fitting.notices import (
+    Notice,
+    interrupted,
+    no_better_than_frequencies,
+    not_converged,
+)
 from skcnn._fitting.settings import FitSettings, layers_of, settings_of
 from skcnn._fitting.split import split
 from skcnn._fitting.standardization import set_mean_and_scale
@@ -133,12 +139,11 @@ def _train(
     network, state = work.network_, work._state
     reader = ImageReader(problem.images, work.mean_, work.scale_)
     validation = validation_of(work, problem, held_out, reader)
-    score = None
-    if validation is not None:
-        score = start_scores(work, validation, network, threads)
+    score = None if validation is None else partial(validation.accuracy, network, threads)
     stopping = early_stopping(settings, network)
+    keep_best = stopping is not None and stopping.keep_best
     log = EpochLog(work, settings, score, stopping)
-    if stopping is not None and stopping.keep_best and score is not None and work.n_iter_:
+    if stopping is not None and score is not None and keep_best and work.n_iter_:
         stopping.remember(score())  # in a warm start, the weights so far may be the best
     data = TrainingData(
         reader,
@@ -149,41 +154,29 @@ def _train(
     )
     trainer = Trainer(network, settings.step, data, state, threads)
     seen_before = state.n_seen
-    notices: list[Notice] = []
-    complete = interrupted = False
     try:
         complete = run_epochs(trainer, settings.epochs, train, log.after_epoch)
         if not np.isfinite(network.parameters).all():
             raise DivergedError("the weights are no longer finite")
     except KeyboardInterrupt:
-        interrupted = True
-        notices.append(
-            Notice(
-                f"Training was interrupted in epoch {log.epoch + 1} of {log.n_epochs}; the weights "
-                "learned so far are kept.",
-                UserWarning,
-            )
-        )
+        notices = [interrupted(log.epoch + 1, log.n_epochs)]
     except DivergedError as error:
         raise ValueError(
             f"Training diverged: {error}. Lower learning_rate_init (or what learning_rate "
             "returns), or check the data for extreme values."
         ) from error
+    else:
+        notices = not_converged(settings) if complete else []
+        curve = work.loss_curve_
+        loss = min(curve) if keep_best else curve[-1]  # the best weights may be of any epoch
+        notices += no_better_than_frequencies(loss, curve[-log.epoch :], trainer, train)
     if stopping is not None:
         stopping.restore_best()
     work.n_iter_ += log.epoch
     work.t_ += state.n_seen - seen_before
     work.loss_ = work.loss_curve_[-1] if work.loss_curve_ else math.inf
-    best = stopping.best if stopping is not None and stopping.keep_best else None
-    scores = (work.validation_scores_ or []) if best is None else [best]
-    work.best_validation_score_ = max(filter(math.isfinite, scores), default=None)
-    if complete:
-        notices += not_converged(settings)
-    if not interrupted:
-        # With early stopping, the weights may be those of any epoch.
-        loss = work.loss_ if best is None else min(work.loss_curve_, default=math.inf)
-        latest = work.loss_curve_[len(work.loss_curve_) - log.epoch :]
-        notices += no_better_than_frequencies(loss, latest, trainer, train)
+    scores = [stopping.best] if stopping is not None and keep_best else work.validation_scores_
+    work.best_validation_score_ = max(filter(math.isfinite, scores or []), default=None)
     return notices
 
 

@@ -58,7 +58,11 @@ class EpochLog:
         stopping: EarlyStopping | None,
     ) -> None:
         self.loss_curve: list[float] = work.loss_curve_
-        self.scores: list[float] | None = work.validation_scores_
+        self.scores: list[float] | None = None
+        if score is not None:
+            scores = work.validation_scores_ or []
+            missing = len(work.loss_curve_) - len(scores)  # epochs without validation images
+            self.scores = work.validation_scores_ = scores + [math.nan] * missing
         self.settings, self.score, self.stopping = settings, score, stopping
         self.n_epochs = settings.epochs.n_epochs
         self.epoch = 0
@@ -88,16 +92,6 @@ class EpochLog:
     def _print(self, line: str) -> None:
         if self.settings.verbose:
             print(line, flush=True)
-
-
-def start_scores(
-    work: Any, validation: Validation, network: Network, threads: Threads
-) -> Callable[[], float]:
-    """Make `validation_scores_` as long as `loss_curve_`; returns what measures the next score."""
-    scores = work.validation_scores_ or []
-    missing = len(work.loss_curve_) - len(scores)  # epochs without validation images
-    work.validation_scores_ = scores + [math.nan] * missing
-    return lambda: validation.accuracy(network, threads)
 
 
 def early_stopping(settings: FitSettings, network: Network) -> EarlyStopping | None:

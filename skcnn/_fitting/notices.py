@@ -1,4 +1,4 @@
-"""Warnings that training gives rise to; the public methods issue them."""
+"""Warnings about a training, which the public methods issue."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from skcnn._fitting.settings import FitSettings
 from skcnn.engine.training.trainer import Trainer
 
 ENOUGH_STEPS = 100  # to judge the training by its loss
-RISE = 2.0  # a loss that has risen so much tells that the learning rate is too high
+RISE = 2.0  # if the loss has risen by this factor, the learning rate is too high
 ROUNDING = 1e-4  # of the loss
-LEAST_GAIN = 1e-4  # if more cannot be gained, one class has nearly all the weight
+LEAST_GAIN = 1e-4  # if less can be gained, one class has nearly all the weight
 
 
 class Notice(NamedTuple):
@@ -23,6 +23,15 @@ class Notice(NamedTuple):
 
     message: str
     category: type[Warning]
+
+
+def interrupted(epoch: int, n_epochs: int) -> Notice:
+    """The warning about Ctrl-C in an epoch."""
+    return Notice(
+        f"Training was interrupted in epoch {epoch} of {n_epochs}; the weights learned so far are "
+        "kept.",
+        UserWarning,
+    )
 
 
 def not_converged(settings: FitSettings) -> list[Notice]:
@@ -50,9 +59,7 @@ def no_better_than_frequencies(
     """
     data, state = trainer.data, trainer.state
     # In a short training, the loss is still a high one from the beginning.
-    has_risen = (
-        state.first_loss is not None and max(loss_curve, default=0.0) > RISE * state.first_loss
-    )
+    has_risen = state.first_loss is not None and max(loss_curve) > RISE * state.first_loss
     if len(loss_curve) < 2 or not (has_risen or state.step >= ENOUGH_STEPS):
         return []
     weights = None if data.weights is None else data.weights[train]
