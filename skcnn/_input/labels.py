@@ -165,32 +165,26 @@ def _flatten(array: NDArray[Any], y: Any, name: str) -> NDArray[Any]:
         largest = f"{name}.idxmax(axis=1)"
     else:
         largest = f"{name}.argmax(axis=1)" if hasattr(y, "argmax") else f"np.argmax({name}, axis=1)"
-    kind = _kind_of_rows(array)
-    if kind == "one-hot":
-        raise ValueError(
-            f"{found} and a single 1 in each row (one-hot); {expected}. Use {largest}."
-        )
-    if kind == "probabilities":
-        raise ValueError(
-            f"{found} and rows that sum to 1 (probabilities); {expected}. Use {largest}."
-        )
+    if rows := _describe_rows(array):
+        raise ValueError(f"{found} and {rows}; {expected}. Use {largest}.")
     raise ValueError(
         f"{found}; {expected}. An image can have only one label; fit a classifier for each column, "
         "for example with sklearn.multioutput.MultiOutputClassifier."
     )
 
 
-def _kind_of_rows(array: NDArray[Any]) -> str:
-    """Whether the rows of a 2-D array are "one-hot", "probabilities" or "other"."""
+def _describe_rows(array: NDArray[Any]) -> str:
+    """What the rows of a 2-D array have in common if their largest values tell the classes."""
     try:
         numbers = array.astype(np.float64)
     except (TypeError, ValueError):
-        return "other"
-    if not (np.isfinite(numbers).all() and (numbers >= 0).all()):
-        return "other"
-    if not np.allclose(numbers.sum(axis=1), 1, atol=1e-3):
-        return "other"
-    return "one-hot" if np.isin(numbers, (0, 1)).all() else "probabilities"
+        return ""
+    # A comparison with NaN is False.
+    if not ((numbers >= 0).all() and np.allclose(numbers.sum(axis=1), 1, atol=1e-3)):
+        return ""
+    if np.isin(numbers, (0, 1)).all():
+        return "a single 1 in each row (one-hot)"
+    return "rows that sum to 1 (probabilities)"
 
 
 def _check_objects(array: NDArray[Any], name: str) -> None:

@@ -111,13 +111,13 @@ def _by_class(class_weight: dict[Any, Any], classes: NDArray[Any]) -> NDArray[np
     given = {key: _number(weight) for key, weight in class_weight.items()}
     index = index_of(classes)
     unknown = [key for key in given if key not in index]
-    twins = {str(label): label for label in index}
-    mistaken = [key for key in unknown if str(key) in twins]
+    by_text = {str(label): label for label in index}
+    mistaken = [key for key in unknown if str(key) in by_text]  # as "0" for 0
     # A part of the images, as a fold of a cross-validation, may lack a class that has a weight.
     if mistaken or (unknown and not all(label in given for label in index)):
         remedy = "Correct the keys, or give a weight for every class, too."
         if mistaken:
-            remedy = f"Use the key {twins[str(mistaken[0])]!r} instead of {mistaken[0]!r}."
+            remedy = f"Use the key {by_text[str(mistaken[0])]!r} instead of {mistaken[0]!r}."
         raise ValueError(
             f"class_weight has the keys {unknown}; expected labels among the classes "
             f"{show(classes)}. {remedy}"
