@@ -372,7 +372,7 @@ class ConvNetClassifier(
         Warns
         -----
         ConvergenceWarning
-            If the training loss is at last no lower than that of predicting the frequencies of the
+            If the final training loss is no lower than that of predicting the frequencies of the
             classes for every image (not after a single epoch, or after fewer than 100 steps unless
             the loss has risen); or if `max_iter` epochs were done before the loss stopped
             improving, see `n_iter_no_change`.

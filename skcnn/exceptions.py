@@ -1,4 +1,4 @@
-"""Warnings that skcnn issues, beside those of `sklearn.exceptions`."""
+"""Warnings that skcnn issues, in addition to those of `sklearn.exceptions`."""
 
 __all__ = ["ImageShapeWarning"]
 

@@ -198,7 +198,7 @@ def test_after_ctrl_c_at_any_time_no_task_runs(ctrl_c):
     interrupter = threading.Thread(target=interrupt_after_delays)
     interrupter.start()
     with Threads(3) as threads:
-        threads.run(task, 3)  # Python's own code for starting a thread does not bear Ctrl-C
+        threads.run(task, 3)  # Ctrl-C while Python starts a thread is not tested
         for microseconds in range(0, 3000, 50):
             with contextlib.suppress(KeyboardInterrupt):
                 delays.put(microseconds)

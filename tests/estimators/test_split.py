@@ -48,7 +48,7 @@ SEEDS = {"int": 3, "None": None, "RandomState": np.random.RandomState(3)}
 
 @pytest.mark.parametrize("kind", SEEDS)
 def test_warm_starts_set_the_same_images_aside(kind):
-    """Whatever the random state, and if another one, other weights or a pickle come between."""
+    """For any random state, and after changed parameters, other weights or pickling."""
     X, y = numbered()
     model, recorder = recording(random_state=SEEDS[kind])
     model.fit(X, y)
@@ -84,7 +84,7 @@ def test_images_that_are_added_between_warm_starts_are_split_too():
 
 @pytest.mark.parametrize("random_state", [0, None])
 def test_the_validation_accuracy_of_random_labels_stays_near_chance(random_state):
-    """The network learns its training images by heart; the others stay unknown to it."""
+    """The network memorizes its training images, but never sees the others."""
     rng = np.random.default_rng(0)
     X, y = rng.random((200, 8, 8)), rng.integers(0, 10, 200)
     model = fast(

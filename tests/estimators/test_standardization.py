@@ -64,7 +64,7 @@ def test_each_channel_has_a_mean_and_a_scale(two_channels):
 
 @pytest.mark.parametrize("other", ["noise in 0..255", "2,000", "noise about 1e9"])
 def test_channels_of_different_range(digits, other):
-    """Digits in 0..1 beside a channel without information."""
+    """Digits in 0..1, and a second channel without information."""
     X, y = digits[0] / 16, digits[1]
     noise = np.random.default_rng(0).uniform(0, 255, X.shape)
     second = {"noise in 0..255": noise, "2,000": np.full(X.shape, 2000.0)}.get(other, noise + 1e9)
@@ -192,7 +192,7 @@ def test_a_warm_start_keeps_mean_and_scale(images):
 
 
 def test_standardize_can_be_changed_in_a_stream(images):
-    """Without it, `mean_` and `scale_` stay as they are, and images count nevertheless."""
+    """Without it, `mean_` and `scale_` stay as they are, but the images count later."""
     X, y = images
     model = fast(standardize=False).partial_fit(X[:100], y[:100], classes=DIGITS)
     assert (model.mean_, model.scale_) == (0, 1)

@@ -1,4 +1,4 @@
-"""NumPy's settings for floating-point errors, which must not decide whether a call succeeds."""
+"""Floating-point errors: no setting of `np.seterr` makes a call of skcnn fail by underflow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def ignore_underflow(function: Callable[P, T]) -> Callable[P, T]:
-    """Round numbers that are too small to zero in calls of `function`, whatever `np.seterr` says.
+    """Ignore underflow in calls of `function`, for any setting of `np.seterr`.
 
     The wrapper is a function of this package, unlike that of ``np.errstate``: warnings that point
     to the first line outside of it find the line of the user.

@@ -1,4 +1,4 @@
-"""`Pool`: things that are costly to make, kept for the next user; safe for several threads."""
+"""`Pool`: objects that are expensive to create, kept for reuse; safe for several threads."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Pool(Generic[Item]):
         return None
 
     def give(self, key: Hashable, item: Item) -> None:
-        """Keep an item that nobody uses any more; if the pool is full, drop the oldest one."""
+        """Keep an item that is no longer in use; if the pool is full, drop the oldest one."""
         with self._lock:
             self._idle.append((key, item))
 

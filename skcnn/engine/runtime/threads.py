@@ -74,7 +74,7 @@ class Threads:
 
 
 class _Batch:
-    """The tasks of one call of `Threads.run`, and what has become of them."""
+    """The tasks of one call of `Threads.run`, and their exceptions."""
 
     def __init__(self, task: Task, n_tasks: int, n_helpers: int) -> None:
         self._task = task
