@@ -20,40 +20,11 @@ from pathlib import Path
 import joblib
 import matplotlib.pyplot as plt
 import numpy as np
-from skimage.color import gray2rgb, rgb2gray, rgba2rgb
-from skimage.io import imread, imsave
-from skimage.transform import resize
+from skimage.io import imsave
 from sklearn.model_selection import train_test_split
 
 from skcnn import ConvNetClassifier
-from skcnn.datasets import load_digits_images
-
-ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
-
-
-def read_image(path, size, colour):
-    """Read an image file as an array (size, size) or (size, size, 3), from 0 to 1."""
-    image = imread(path)
-    if image.ndim == 3 and image.shape[2] == 4:
-        image = rgba2rgb(image)
-    if colour and image.ndim == 2:
-        image = gray2rgb(image)
-    elif not colour and image.ndim == 3:
-        image = rgb2gray(image)
-    image = image / 255 if image.dtype == np.uint8 else image
-    return resize(image, (size, size), anti_aliasing=True).astype(np.float32)
-
-
-def load_folder(folder, size, colour):
-    """Read images (n, size, size[, 3]) and class names (n,) from one subfolder per class."""
-    paths = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in ENDINGS)
-    if len({path.parent for path in paths}) < 2:
-        raise SystemExit(
-            f"{folder} has fewer than two subfolders with images; expected one per class. "
-            "Put the image files of each class into a subfolder named after it."
-        )
-    X = np.stack([read_image(path, size, colour) for path in paths])
-    return X, np.array([path.parent.name for path in paths])
+from skcnn.datasets import load_digits_images, load_image_folder
 
 
 def make_example(folder, count):
@@ -79,12 +50,14 @@ options = parser.parse_args()
 options.out = options.out.expanduser()
 options.out.mkdir(parents=True, exist_ok=True)
 
-if options.folder is None:
-    with tempfile.TemporaryDirectory() as folder:
-        make_example(Path(folder), 200 if options.quick else 1000)
-        X, y = load_folder(Path(folder), options.size, options.colour)
-else:
-    X, y = load_folder(options.folder.expanduser(), options.size, options.colour)
+with tempfile.TemporaryDirectory() as temporary:
+    if options.folder is None:
+        make_example(Path(temporary), 200 if options.quick else 1000)
+    X, y = load_image_folder(
+        options.folder or temporary,
+        image_shape=(options.size, options.size),
+        grayscale=not options.colour,
+    )
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 
 network = ConvNetClassifier(max_iter=15 if options.quick else "auto", random_state=0)
@@ -99,7 +72,7 @@ for ax in axes.flat:
     ax.set_axis_off()
 for ax, image, label, row in zip(axes.flat, X_test, y_test, probabilities, strict=False):
     predicted = network.classes_[row.argmax()]
-    ax.imshow(image, cmap="gray", vmin=0, vmax=1)
+    ax.imshow(image, cmap="gray", vmin=0, vmax=255)
     ax.set_title(
         f"true {label}\npredicted {predicted}, {row.max():.0%}",
         fontsize=9,

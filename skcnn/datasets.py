@@ -1,4 +1,4 @@
-"""Image data sets: scikit-learn's digits, files in the IDX format, MNIST."""
+"""Image data sets: scikit-learn's digits, files in the IDX format, MNIST, folders of images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from skcnn._files.find_idx import NAMES, find_data_set
 from skcnn._files.idx import read_data_set, read_idx
 from skcnn._files.paths import to_path
 
-__all__ = ["load_digits_images", "load_idx", "load_mnist"]
+__all__ = ["load_digits_images", "load_idx", "load_image_folder", "load_mnist"]
 
 _MNIST_FILES = (  # name, MD5 of the published .gz file
     ("train-images-idx3-ubyte", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
@@ -90,6 +90,105 @@ def load_idx(path: str | os.PathLike[str]) -> NDArray:
     array([5, 0, 4], dtype=uint8)
     """
     return read_idx(to_path(path, "path"))
+
+
+def load_image_folder(
+    path: str | os.PathLike[str],
+    image_shape: Sequence[int] | None = None,
+    grayscale: bool = False,
+) -> tuple[NDArray[np.uint8], NDArray[np.str_]]:
+    """Load image files from a folder with one subfolder per class.
+
+    A folder with the files ``animals/cat/felix.jpg``, ``animals/cat/tom.png`` and
+    ``animals/dog/pluto.png`` has the classes "cat" and "dog".
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder; ``~`` stands for the home directory.
+    image_shape : (height, width) or (height, width, channels), default=None
+        Size in pixels to which images of other sizes are resized; their proportions are not kept.
+        The number of channels, if given, must be 1 with `grayscale` and 3 otherwise. So
+        `image_shape_` of a fitted estimator can be passed. If None, all images must have the same
+        size.
+    grayscale : bool, default=False
+        If True, load grey images; otherwise, RGB images. Images of the other kind are converted.
+        The grey value is 0.299 R + 0.587 G + 0.114 B.
+
+    Returns
+    -------
+    X : ndarray of uint8 of shape (n, height, width, 3) or, with `grayscale`, (n, height, width)
+        The images, with values from 0 to 255.
+    y : ndarray of str of shape (n,)
+        The names of their subfolders. Images are sorted by class, and within a class by the name
+        of the file.
+
+    Raises
+    ------
+    FileNotFoundError, NotADirectoryError
+        If there is no folder `path`.
+    PermissionError
+        If the folder or one of its subfolders cannot be read.
+    ValueError
+        If there are no subfolders, or some without images; if files are damaged or cannot be
+        read, all of which the message names; if the images differ in size and `image_shape` is
+        None, in which case the message lists the sizes; if `image_shape` is not valid.
+    TypeError
+        If `path` is not a path or `grayscale` not a bool.
+    MemoryError
+        If the array of all images does not fit into memory.
+
+    Warns
+    -----
+    UserWarning
+        If class folders have files with other endings, or subfolders, or if there are images
+        outside the class folders. None of them is read.
+
+    See Also
+    --------
+    sklearn.datasets.load_files : Text files from a folder with one subfolder per class.
+
+    Notes
+    -----
+    Files with the endings ``.bmp``, ``.gif``, ``.jfif``, ``.jpeg``, ``.jpg``, ``.pbm``, ``.pgm``,
+    ``.png``, ``.ppm``, ``.tif``, ``.tiff`` and ``.webp``, in upper or lower case, are read. Their
+    formats are recognized by the content. Links are followed. Subfolders of class folders are not
+    read. Hidden files and folders, whose names begin with a dot, and those that operating systems
+    create (``Thumbs.db``, ``desktop.ini``, ``__MACOSX``) are ignored.
+
+    - Images are turned upright if their EXIF data state how the camera was held.
+    - Transparent parts are put on a white background.
+    - Of 16 bits per channel, the upper 8 are used. Pixels of 32 bits are refused.
+    - Animations and TIFF files with several pages are refused.
+    - Colour profiles are ignored.
+    - Images are resized with bilinear interpolation, in which, to prevent aliasing, the filter
+      covers all pixels of an image that is reduced. Large JPEG images are first decoded at a half,
+      a quarter or an eighth of their size, but at least twice `image_shape`.
+
+    Images are decoded one at a time into the array that is returned. If this takes more than a few
+    seconds, a line in the terminal shows how many images have been read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from skimage.io import imsave
+    >>> from skcnn.datasets import load_image_folder
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name, shape in [("cat/1.png", (30, 40)), ("dog/1.png", (60, 50))]:
+    ...         path = Path(folder) / name
+    ...         path.parent.mkdir()
+    ...         imsave(path, np.full(shape, 200, np.uint8), check_contrast=False)
+    ...     X, y = load_image_folder(folder, image_shape=(32, 32))
+    >>> X.shape, X.dtype
+    ((2, 32, 32, 3), dtype('uint8'))
+    >>> y.tolist()
+    ['cat', 'dog']
+    """
+    from skcnn._files.image_folder import read_image_folder  # Pillow is needed only here
+
+    return read_image_folder(path, image_shape, grayscale)
 
 
 def load_mnist(

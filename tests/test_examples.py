@@ -68,7 +68,7 @@ def test_image_folder_reads_a_folder_in_colour(tmp_path, monkeypatch, capsys):
 
 
 def test_image_folder_without_classes(tmp_path, monkeypatch):
-    with pytest.raises(SystemExit, match="fewer than two subfolders with images"):
+    with pytest.raises(ValueError, match="which has no subfolders"):
         run_example("image_folder", monkeypatch, tmp_path)
 
 

@@ -1,1 +1,1 @@
-"""Files: paths as users write them, and data sets in IDX files."""
+"""Files: paths as users write them, data sets in IDX files, and folders of image files."""
