@@ -88,10 +88,10 @@ class HOGTransformer(TransformerMixin, BaseEstimator):
 
     Explicit cells and blocks are used as given: pixels to the right of the last whole cell and
     below it are not used, and a block that does not fit into the image is an error. "auto" fits any
-    image: an image of one row of pixels has cells of one pixel in
-    blocks of 1 x 3, which capture horizontal gradients only. `skimage.feature.hog` sets the
-    gradient across a border pixel to zero. An image of one or two rows therefore has no vertical
-    gradients, and all features of a 2 x 2 image are zero.
+    image: an image of one row of pixels has cells of one pixel in blocks of 1 x 3, which capture
+    horizontal gradients only. `skimage.feature.hog` sets the gradient across a border pixel to
+    zero. An image of one or two rows therefore has no vertical gradients, and all features of a
+    2 x 2 image are zero.
 
     The defaults have the lowest validation error of an RBF SVC over cells of 1 to 7 pixels,
     blocks of 1 to 4 cells and 6 to 12 orientations. They were chosen with 5,000 MNIST training

@@ -179,14 +179,15 @@ def validate_images(
             f"{type(X).__name__} of shape {np.shape(X)}. Pass X.toarray()."
         )
     batch = as_array(X)
-    if image_shape is not None and not reset:
-        _check_several(X, tuple(getattr(batch, "shape", ())), tuple(image_shape))
+    fitted = None if reset or image_shape is None else tuple(image_shape)
+    if fitted:
+        _check_several(X, tuple(getattr(batch, "shape", ())), fitted)
     is_table = getattr(batch, "ndim", 2) <= 2
     array = _check_array(estimator, batch, is_table, reset)
-    if is_table or reset:
-        shape = resolve_image_shape(array.shape, image_shape)
+    if fitted and not is_table:
+        shape = _check_fitted_shape(estimator, array.shape, fitted)
     else:
-        shape = _check_fitted_shape(estimator, array.shape, image_shape)
+        shape = resolve_image_shape(array.shape, image_shape)
     if reset and image_shape is None:
         warn_if_unlikely(array.shape, shape)
     if reset and not is_table:
@@ -235,19 +236,18 @@ def _check_several(X: ArrayLike, x_shape: tuple[int, ...], fitted: tuple[int, ..
 
 
 def _check_fitted_shape(
-    estimator: BaseEstimator, x_shape: tuple[int, ...], fitted: Sequence[int] | None
+    estimator: BaseEstimator, x_shape: tuple[int, ...], fitted: tuple[int, ...]
 ) -> ImageShape:
     """The shape of the images in an X of shape `x_shape`, which must be the fitted one."""
     shape = resolve_image_shape(x_shape)
-    if fitted is not None and shape != tuple(fitted):
+    if shape != fitted:
         remedy = "Resize the images, or fit the estimator on images of the new shape."
-        if len(x_shape) == 3 and x_shape[:2] == tuple(fitted)[:2]:
+        if len(x_shape) == 3 and x_shape[:2] == fitted[:2]:
             remedy += (
                 " If X is one image, convert it to the channels of the others and pass X[None]."
             )
         raise ValueError(
             f"X has images of shape {shape}, but {type(estimator).__name__} was fitted on images "
-            f"of shape {tuple(fitted)} (height, width, channels). "
-            + _remedy(x_shape, tuple(fitted), remedy)
+            f"of shape {fitted} (height, width, channels). " + _remedy(x_shape, fitted, remedy)
         )
     return shape
