@@ -112,7 +112,7 @@ def find_data_set(value: Any, name: str, expected: str) -> IdxDataSet:
 
 
 def _without_repetitions(data_sets: Iterable[IdxDataSet]) -> list[IdxDataSet]:
-    """Data sets, each once if links lead to it on several ways."""
+    """Each data set once, even if links lead to it by several paths."""
     return list({(found.folder.resolve(), found.prefix): found for found in data_sets}.values())
 
 

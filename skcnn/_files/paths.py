@@ -11,7 +11,7 @@ _MOST_NAMES = 12  # that a message lists
 
 
 def to_path(value: Any, name: str) -> Path:
-    """The path `value` with ``~`` expanded; TypeError or ValueError if the setting is no path."""
+    """The path `value` with ``~`` expanded; TypeError or ValueError if it is not a path."""
     text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
     if not isinstance(text, str):
         raise TypeError(

@@ -15,8 +15,8 @@ from sklearn.utils._param_validation import InvalidParameterError
 class UserFunction:
     """A function passed as a parameter, which its errors name.
 
-    It is called under the settings of `numpy.seterr` with which it was wrapped. Those of the
-    training are not meant for it.
+    It is called under the settings of `numpy.seterr` with which it was wrapped, not under those of
+    the training.
 
     Parameters
     ----------

@@ -220,7 +220,7 @@ def _is_missing(label: object) -> bool:
 
 
 def _check_dtype(array: NDArray[Any], name: str) -> None:
-    """Refuse what an array of one type can hold and a label cannot be, as scikit-learn does."""
+    """Refuse dtypes and values that cannot be labels, as scikit-learn does."""
     kind = array.dtype.kind
     if kind in "fmM" and np.isnan(array).any():
         what = "NaN" if kind == "f" else "NaT"

@@ -52,7 +52,7 @@ def _describe(sample: Sample) -> str:
 
 def _other_contrast(train: Sample, val: Sample) -> bool:
     """The median contrast of the validation images is far from that of the training images."""
-    # About where the median of so many training images can lie: the fewer, the wider.
+    # The median of as many training images is likely to lie between these; the fewer, the wider.
     around = 0.45 / np.sqrt(len(val))
     low, high = np.quantile(train.std(axis=1), (0.5 - around, 0.5 + around))
     typical = np.median(val.std(axis=1))

@@ -39,10 +39,10 @@ def check_weights(name: str, weights: ArrayLike | None, n: int) -> NDArray[np.fl
 
 
 def scaled(weights: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
-    """Weights of which only the ratios matter, with a largest weight from 0.5 to 1.
+    """Scale weights of which only the ratios matter, so that the largest is from 0.5 to 1.
 
-    Then neither their sum nor a product overflows. The factor is a power of two, so that they keep
-    all their digits.
+    Then neither their sum nor a product overflows. The factor is a power of two, so that no digits
+    are lost.
     """
     if weights is None:
         return None
@@ -133,7 +133,7 @@ def _by_class(class_weight: dict[Any, Any], classes: NDArray[Any]) -> NDArray[np
 
 
 def _number(weight: object) -> float:
-    """As a float; NaN if it is no number."""
+    """The weight as a float; NaN if it is not a number."""
     try:
         return float(weight) if isinstance(weight, Real) else math.nan
     except OverflowError:

@@ -120,7 +120,7 @@ class MisclassifiedDisplay:
         Warns
         -----
         UserWarning
-            If `y` has some labels that are no classes of the estimator.
+            If some labels of `y` are not classes of the estimator.
 
         Examples
         --------
@@ -262,7 +262,7 @@ class MisclassifiedDisplay:
 
 
 def _check_known(y: NDArray, classes: NDArray) -> None:
-    """Refuse true labels none of which is a class; warn of some that are none."""
+    """Refuse labels none of which is a class; warn if only some are classes."""
     labels = np.unique(y)
     unknown = labels[find(labels, classes) < 0]
     if not len(unknown):

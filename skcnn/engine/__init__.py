@@ -36,7 +36,7 @@ The modules
 - `standardization`: mean and scale of each channel, for all images or running
 - `training`: settings, loop, trainer, optimizer step, optimizers, schedules, losses, early stopping
 - `inference`: prediction
-- `runtime`: threads, BLAS, bit masks, calls, a pool
+- `runtime`: threads, BLAS, floating-point errors, bit masks, calls, a pool
 - `testing`: `check_layer`
 
 Glossary

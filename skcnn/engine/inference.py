@@ -30,12 +30,12 @@ LEAST_FLOPS = 1e7  # for each thread; starting one takes as long as this
 
 
 def widest_layer(network: Network) -> int:
-    """Most numbers between two layers, for one image."""
+    """The largest number of values between two layers, for one image."""
     return max(math.prod(shape) for shape in network.shapes)
 
 
 def largest_tile(network: Network, *, few: bool) -> int:
-    """Most images in a tile; prediction keeps less memory for each image than training."""
+    """The largest number of images in a tile; prediction needs less memory than training."""
     widest = widest_layer(network)
     if few:
         return min(max(1, FEW_NUMBERS // widest), 32)

@@ -26,7 +26,7 @@ def _blas() -> threadpoolctl.ThreadpoolController:
 
 _holders_lock = threading.Lock()
 _holders = 0
-_before: list[int | None] = []  # None: the library does not tell
+_before: list[int | None] = []  # None: unknown
 
 
 def _limits(libraries: Sequence[Any]) -> list[int | None]:
