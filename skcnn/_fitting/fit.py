@@ -83,8 +83,10 @@ def fit_estimator(
     _prepare_state(work, settings.step.optimizer, resume=resume, incremental=incremental)
     with single_threaded_blas(), Threads(settings.n_threads) as threads:
         notices += _train(work, problem, train, held_out, settings, threads, incremental)
-    # In one step: neither Ctrl-C nor another thread finds an estimator without weights.
-    estimator.__dict__ = vars(work)
+    # In this order, neither Ctrl-C nor another thread ever finds an estimator without weights.
+    vars(estimator).update(vars(work))
+    for name in vars(estimator).keys() - vars(work).keys():
+        delattr(estimator, name)
     return notices
 
 

@@ -45,7 +45,7 @@ def _frequent_switches():
     sys.setswitchinterval(before)
 
 
-@pytest.fixture(params=[3, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.fixture(params=[3, pytest.param(20, marks=pytest.mark.slow)])
 def rounds(request):
     """How often a test repeats its work."""
     return range(request.param)
