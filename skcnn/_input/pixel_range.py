@@ -13,6 +13,7 @@ from skcnn.engine.standardization import check_pixel_size
 
 SAMPLE_IMAGES, SAMPLE_VALUES = 200, 2**13  # images, and about the values of each
 TOLERANCE = 4.0  # ratio of contrasts; images may be darker or brighter
+LEAST_RATIO = 2.0  # of the standard deviations of all pixels, besides
 MANY_NEGATIVE, FEW_NEGATIVE = 0.2, 0.05  # shares of the pixels
 
 Sample = NDArray[np.float64]  # (images, values): some pixels of some images
@@ -56,7 +57,10 @@ def _other_contrast(train: Sample, val: Sample) -> bool:
     around = 0.45 / np.sqrt(len(val))
     low, high = np.quantile(train.std(axis=1), (0.5 - around, 0.5 + around))
     typical = np.median(val.std(axis=1))
-    return bool(typical < low / TOLERANCE or typical > high * TOLERANCE)
+    # If half of the images are blank, the median may be that of a blank image by chance.
+    lower = typical < low / TOLERANCE and val.std() < train.std() / LEAST_RATIO
+    higher = typical > high * TOLERANCE and val.std() > train.std() * LEAST_RATIO
+    return bool(lower or higher)
 
 
 def _other_level(train: Sample, val: Sample) -> bool:

@@ -84,6 +84,19 @@ def test_the_number_of_validation_images_counts():
         warn_if_other_range(X, faint)
 
 
+@pytest.mark.parametrize(("n", "n_val"), [(300, 50), (30, 10)])
+def test_no_warning_if_many_images_are_blank(digits, n, n_val):
+    """Then the median image is blank in only one of X and X_val, by chance."""
+    rng = np.random.default_rng(0)
+    blank = rng.random((len(digits[0]), 1, 1)) < 0.5
+    images = np.where(blank, 0, digits[0])[..., None]
+    for _ in range(50):
+        chosen = rng.permutation(len(images))
+        warn_if_other_range(images[chosen[:n]], images[chosen[n : n + n_val]])
+    with pytest.warns(UserWarning, match="X_val has pixels"):
+        warn_if_other_range(digits[0][:, :, :, None] / 16, images[: 2 * n_val])
+
+
 def test_images_of_any_size(digits):
     """Large images are sampled; a blank image and a single pixel are images, too."""
     large = np.kron(digits[0][:3, ..., None], np.ones((1, 100, 90, 1)))
