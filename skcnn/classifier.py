@@ -20,11 +20,9 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skcnn._fitting.fit import fit_estimator
-from skcnn._fitting.notices import Notice
 from skcnn._input.images import validate_images
 from skcnn._input.validation import ValidationInput
 from skcnn._parallel import n_threads
-from skcnn._warn import warn_caller
 from skcnn.augment import AUGMENTATIONS
 from skcnn.engine.inference import features, outputs, useful_threads
 from skcnn.engine.network import Network
@@ -412,10 +410,10 @@ class ConvNetClassifier(
             raise ValueError(
                 "sample_weight_val was given without X_val and y_val. Pass all three, or none."
             )
-        notices = fit_estimator(
+        fit_estimator(
             self, X, y, incremental=False, sample_weight=sample_weight, validation=validation
         )
-        return self._warn(notices)
+        return self
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -455,14 +453,7 @@ class ConvNetClassifier(
         """
         if hasattr(self, "network_"):
             self._validate_params()  # the decorator validates in the first call only
-        notices = fit_estimator(
-            self, X, y, incremental=True, classes=classes, sample_weight=sample_weight
-        )
-        return self._warn(notices)
-
-    def _warn(self, notices: list[Notice]) -> ConvNetClassifier:
-        for notice in notices:  # in the line that called the decorated method
-            warn_caller(notice.message, notice.category)
+        fit_estimator(self, X, y, incremental=True, classes=classes, sample_weight=sample_weight)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:

@@ -28,6 +28,7 @@ from skcnn._fitting.split import split
 from skcnn._fitting.standardization import set_mean_and_scale
 from skcnn._input.pixel_range import warn_if_other_range
 from skcnn._input.validation import Problem, ValidationInput, check_problem
+from skcnn._warn import warn_caller
 from skcnn.engine.layer import Layer
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader
@@ -52,8 +53,8 @@ def fit_estimator(
     classes: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     validation: ValidationInput | None = None,
-) -> list[Notice]:
-    """Fit a `ConvNetClassifier`; with `incremental`, as `partial_fit`. Returns the warnings."""
+) -> None:
+    """Fit a `ConvNetClassifier`; with `incremental`, as `partial_fit`."""
     resume = hasattr(estimator, "network_") and (incremental or estimator.warm_start)
     work = copy.copy(estimator)
     if resume:
@@ -72,7 +73,7 @@ def fit_estimator(
     layers = layers_of(work, problem.shape, len(problem.classes))
     if resume:
         _check_same_network(layers, work.network_)
-    train, held_out, notices = split(work, problem, resume=resume)
+    train, held_out = split(work, problem, resume=resume)
     has_validation = problem.validation is not None or held_out is not None
     settings = settings_of(work, len(train), incremental=incremental, has_validation=has_validation)
     if not resume:
@@ -82,12 +83,13 @@ def fit_estimator(
     set_mean_and_scale(work, problem, train, incremental=incremental, resume=resume)
     _prepare_state(work, settings.step.optimizer, resume=resume, incremental=incremental)
     with single_threaded_blas(), Threads(settings.n_threads) as threads:
-        notices += _train(work, problem, train, held_out, settings, threads, incremental)
+        notices = _train(work, problem, train, held_out, settings, threads, incremental)
     # In this order, neither Ctrl-C nor another thread ever finds an estimator without weights.
     vars(estimator).update(vars(work))
     for name in vars(estimator).keys() - vars(work).keys():
         delattr(estimator, name)
-    return notices
+    for notice in notices:  # if warnings are errors, the estimator has been fitted
+        warn_caller(notice.message, notice.category)
 
 
 def _check_same_network(layers: Sequence[Layer], network: Network) -> None:

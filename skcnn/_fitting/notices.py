@@ -1,4 +1,4 @@
-"""Warnings about a training, which the public methods issue."""
+"""Warnings about a training, issued when the estimator has its results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEAST_GAIN = 1e-4  # if less can be gained, one class has nearly all the weight
 
 
 class Notice(NamedTuple):
-    """A warning for the user, to be issued by the public method."""
+    """A warning for the user."""
 
     message: str
     category: type[Warning]

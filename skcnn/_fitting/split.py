@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from skcnn._fitting.notices import Notice
 from skcnn._input.validation import Problem
+from skcnn._warn import warn_caller
 
 Indices = NDArray[np.intp]
 
@@ -52,21 +52,18 @@ class Split:
         return np.unpackbits(self.held_out, count=self.n_images).astype(bool)
 
 
-def split(
-    work: Any, problem: Problem, *, resume: bool
-) -> tuple[Indices, Indices | None, list[Notice]]:
-    """Indices of the images to train on and of those set aside for early stopping; warnings."""
+def split(work: Any, problem: Problem, *, resume: bool) -> tuple[Indices, Indices | None]:
+    """Indices of the images to train on and of those set aside for early stopping."""
     usable = np.arange(len(problem.images))
     if problem.weights is not None:
         usable = np.flatnonzero(problem.weights)  # images of weight zero do not count
     before: Split | None = work._split if resume else None
     work._split = None
     if not work.early_stopping or problem.validation is not None:
-        return usable, None, []
+        return usable, None
     seed = _seed(work.random_state) if before is None else before.seed
     fraction, labels = work.validation_fraction, problem.labels
     train, held_out = _draw(usable, labels, fraction, seed)
-    notices = []
     if before is not None and before.matches(labels):
         mask = _extended(before, usable, labels, fraction)
         if not np.array_equal(np.sort(held_out), usable[mask[usable]]):
@@ -76,7 +73,7 @@ def split(
         mask = np.zeros(len(labels), bool)
         mask[held_out] = True
         if resume:
-            notices = [_may_have_been_trained_on(before)]
+            _warn_of_trained_images(before)
     if not (len(train) and len(held_out)):
         raise ValueError(
             f"early_stopping=True could not set aside validation_fraction={fraction} of "
@@ -84,7 +81,7 @@ def split(
             "image of each class to train on. Give more images, or X_val and y_val."
         )
     work._split = Split.of(seed, labels, mask)
-    return train, held_out, notices
+    return train, held_out
 
 
 def _seed(random_state: Any) -> int:
@@ -144,13 +141,13 @@ def _extended(
     return mask
 
 
-def _may_have_been_trained_on(before: Split | None) -> Notice:
+def _warn_of_trained_images(before: Split | None) -> None:
     reason = (
         "an earlier fit or partial_fit set none aside"
         if before is None
         else "y differs from that of the fit before"
     )
-    return Notice(
+    warn_caller(
         "The images that early_stopping=True sets aside may be images that the network has been "
         f"trained on, because {reason}; the validation accuracy may then be too high. Pass X_val "
         "and y_val, or set warm_start=False to start over.",

@@ -109,7 +109,10 @@ def test_a_warning_if_validation_images_may_have_been_trained_on(images):
     X, y = images
     settings = {"warm_start": True, "max_iter": 1}
     model = fast(**settings).fit(X, y)
-    model.set_params(early_stopping=True)
+    before = pickle.dumps(model.set_params(early_stopping=True))
+    with pytest.raises(UserWarning, match="set none aside"):  # as an error, it comes in time
+        model.fit(X, y)
+    assert pickle.dumps(model) == before
     with pytest.warns(UserWarning, match="an earlier fit or partial_fit set none aside") as caught:
         model.fit(X, y)
     assert caught[0].filename == __file__
