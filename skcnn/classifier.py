@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skcnn._fitting.fit import fit_estimator
 from skcnn._input.images import validate_images
-from skcnn._input.validation import ValidationInput
+from skcnn._input.problem import ValidationInput
 from skcnn._parallel import n_threads
 from skcnn.augment import AUGMENTATIONS
 from skcnn.engine.inference import features, outputs, useful_threads

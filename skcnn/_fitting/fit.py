@@ -27,7 +27,7 @@ from skcnn._fitting.settings import FitSettings, layers_of, settings_of
 from skcnn._fitting.split import split
 from skcnn._fitting.standardization import set_mean_and_scale
 from skcnn._input.pixel_range import warn_if_other_range
-from skcnn._input.validation import Problem, ValidationInput, check_problem
+from skcnn._input.problem import Problem, ValidationInput, check_problem
 from skcnn._warn import warn_caller
 from skcnn.engine.layer import Layer
 from skcnn.engine.network import Network

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skcnn._fitting.settings import FitSettings
-from skcnn._input.validation import Problem
+from skcnn._input.problem import Problem
 from skcnn.engine.inference import outputs
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from skcnn._input.validation import Problem
+from skcnn._input.problem import Problem
 from skcnn._warn import warn_caller
 
 Indices = NDArray[np.intp]

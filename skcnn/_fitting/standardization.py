@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn._input.validation import Problem
+from skcnn._input.problem import Problem
 from skcnn.engine.standardization import ChannelStatistics
 
 

@@ -122,10 +122,16 @@ def _raise_shapes(shapes: Counter[tuple[int, ...]]) -> NoReturn:
     if all(len(shape) == 1 for shape in shapes):
         remedy = "Give every row the same number of pixels."
     elif len({shape[:2] for shape in shapes}) == 1:
-        remedy = "Convert them to the same channels, e.g. with skimage.color.rgb2gray."
+        # Both keep the range of the pixels, which rgb2gray would change to 0..1.
+        remedy = "Convert them to the same channels: skimage.color.gray2rgb(image) makes RGB of a "
+        remedy += "grey image, image[..., :3] of an RGBA image."
+        if all(shape[2:] in ((), (1,)) for shape in shapes):
+            remedy = "Reshape them: image[..., None] adds an axis of channels."
     else:
         size = most_common[:2]
-        remedy = f"Resize them, e.g. with skimage.transform.resize(image, {size})."
+        remedy = (
+            f"Resize them, e.g. with skimage.transform.resize(image, {size}, preserve_range=True)."
+        )
     raise ValueError(
         f"X has images of {len(common)} different shapes: {', '.join(listed)}; expected images of "
         f"one shape. {remedy}"
