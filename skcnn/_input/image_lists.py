@@ -122,9 +122,11 @@ def _raise_shapes(shapes: Counter[tuple[int, ...]]) -> NoReturn:
     if all(len(shape) == 1 for shape in shapes):
         remedy = "Give every row the same number of pixels."
     elif len({shape[:2] for shape in shapes}) == 1:
-        # Both keep the range of the pixels, which rgb2gray would change to 0..1.
-        remedy = "Convert them to the same channels: skimage.color.gray2rgb(image) makes RGB of a "
-        remedy += "grey image, image[..., :3] of an RGBA image."
+        # Both keep the range of the pixels; skimage.color.rgb2gray would change it to 0..1.
+        remedy = (
+            "Convert them to the same channels: image[..., :3].mean(axis=-1) makes a grey image of "
+            "RGB or RGBA, and skimage.color.gray2rgb(image) makes RGB of a grey image."
+        )
         if all(shape[2:] in ((), (1,)) for shape in shapes):
             remedy = "Reshape them: image[..., None] adds an axis of channels."
     else:

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
+from skimage.color import gray2rgb
+from skimage.transform import resize
 from sklearn.model_selection import GridSearchCV
 
 from skcnn import HOGTransformer, make_hog_svc
@@ -107,7 +109,7 @@ def test_pillow_images(images, network):
         network.predict(pictures[0])
     with pytest.raises(ValueError, match=r"one image .*Pass \[X\]"):
         HOGTransformer().fit(pictures[0])
-    with pytest.raises(ValueError, match=r"shapes: \(8, 8\) 3 times, \(8, 8, 3\) once.*rgb2gray"):
+    with pytest.raises(ValueError, match=r"shapes: \(8, 8\) 3 times, \(8, 8, 3\) once.*gray2rgb"):
         network.predict([*pictures, pictures[0].convert("RGB")])
 
 
@@ -117,9 +119,10 @@ INVALID = [
         [ZEROS, np.zeros((9, 8)), ZEROS],
         r"2 different shapes: \(8, 8\) 2 times, \(9, 8\) once; expected .* one shape\. Resize them",
     ),
-    ([ZEROS, np.zeros((8, 9))], r"skimage.transform.resize\(image, \(8, 8\)\)"),
+    ([ZEROS, np.zeros((8, 9))], r"resize\(image, \(8, 8\), preserve_range=True\)"),
     ([np.zeros((8, i)) for i in range(1, 9)], r"8 different shapes: .*\(8, 5\) once, and 3 more;"),
-    ([ZEROS, np.zeros((8, 8, 3))], "same channels, e.g. with skimage.color.rgb2gray"),
+    ([ZEROS, np.zeros((8, 8, 3))], r"same channels: image.*skimage.color.gray2rgb\(image\)"),
+    ([ZEROS, np.zeros((8, 8, 1))], r"Reshape them: image\[\.\.\., None\]"),
     ([[1, 2, 3], [1, 2]], r"\(3,\) once, \(2,\) once; .*the same number of pixels"),
     ([ZEROS, None], r"X\[1\] is None; expected an image\. Remove it"),
     (pd.Series([ZEROS, np.nan]), r"X\[1\] is the float nan; expected an image"),
@@ -141,6 +144,20 @@ INVALID = [
     ([], "Expected 2D array, got 1D array"),
     ([1.0, 2.0], "Expected 2D array, got 1D array"),
 ]
+
+
+def test_the_remedies_for_other_shapes_keep_the_range_of_the_pixels(images, network):
+    """As the messages say them."""
+    X = 15 * images[0][:4]
+    large = [np.kron(image, np.ones((2, 2), np.uint8)) for image in X]
+    resized = [resize(image, (8, 8), preserve_range=True) for image in large]
+    assert np.abs(np.stack(resized) - X).mean() < 10
+    colour = [gray2rgb(image) for image in X]
+    assert_array_equal(np.stack(colour), X[..., None].repeat(3, axis=-1))
+    assert_array_equal(np.stack([image[..., :3].mean(axis=-1) for image in colour]), X)
+    with pytest.raises(ValueError, match="2 different shapes"):
+        network.predict([X[0], large[1]])
+    network.predict([X[0], resized[1], colour[2][..., :3].mean(axis=-1)])
 
 
 @pytest.mark.parametrize(("X", "message"), INVALID)
