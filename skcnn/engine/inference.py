@@ -11,7 +11,6 @@ keeps laid-out predictors for the next call.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -29,20 +28,14 @@ MOST_KEPT = 2**19  # numbers in the widest layer of a tile that is kept for the 
 LEAST_FLOPS = 1e7  # for each thread; starting one takes as long as this
 
 
-def widest_layer(network: Network) -> int:
-    """The largest number of values between two layers, for one image."""
-    return max(math.prod(shape) for shape in network.shapes)
-
-
 def largest_tile(network: Network, *, few: bool) -> int:
     """The largest number of images in a tile; prediction needs less memory than training."""
-    widest = widest_layer(network)
     if few:
-        return min(max(1, FEW_NUMBERS // widest), 32)
+        return min(max(1, FEW_NUMBERS // network.widest), 32)
     if network.flops >= 5e5:
         return 32
     # If an image costs little, as many as fit into 2 MiB of float32 in the widest layer.
-    return min(max(32, 2**19 // widest), 256)
+    return min(max(32, 2**19 // network.widest), 256)
 
 
 def tile_size(n_images: int, largest: int) -> int:
@@ -164,5 +157,5 @@ def predict(
 
     threads.run(run_tile, -(-n // tile))
     # The others would take too much memory in an ensemble; for them, laying out takes little time.
-    if few and tile * widest_layer(network) <= MOST_KEPT:
+    if few and tile * network.widest <= MOST_KEPT:
         network.idle_predictors.give(tile, predictor)

@@ -52,6 +52,8 @@ class Network:
         One for each layer.
     shapes : list of tuple
         Input shape, then the output shape of each layer.
+    widest : int
+        Largest number of values between two layers, for one image.
     flops : int
         Multiplications and additions of the forward matrix products for one image, counting every
         convolution as a direct sum.
@@ -98,6 +100,7 @@ class Network:
             self.shapes.append(plan.out_shape)
         find_boundaries(self.plans, self.shapes, training=True)  # raises if layers do not fit
         self.kernels: list[Kernel] = [plan.kernel for plan in self.plans]
+        self.widest = max(map(math.prod, self.shapes))
         self.flops = sum(plan.flops for plan in self.plans)
         self._lay_out()
         self._use(np.zeros(self.n_parameters + self.n_state, self.dtype))
