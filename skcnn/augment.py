@@ -85,7 +85,6 @@ class Affine:
     scale: float = 0.1
     reach: float = 1 / 14
 
-    @ignore_underflow
     def __call__(self, images: NDArray, rng: np.random.Generator) -> NDArray:
         """Transform float32 images (n, h, w, channels)."""
         return sample(images, *self.coordinates(images.shape, rng))
