@@ -34,6 +34,8 @@ def as_array(X: Any) -> Any:
             f"X is one image ({_describe(X)}); expected several. Pass [X], a list of one image."
         )
     if _has_array(X):
+        if not hasattr(X, "shape"):
+            return as_array(np.asarray(X))
         images = _elements(X)
         return X if images is None else _stack(images)
     if isinstance(X, (str, bytes, Mapping, Set)) or not hasattr(X, "__getitem__"):
@@ -57,7 +59,8 @@ def _elements(X: Any) -> list[Any] | None:
         return None
     values = np.asarray(X)
     if values.dtype.kind in _NUMBERS:
-        return None
+        # A Series of polars is 1-D, also if its elements are arrays.
+        return list(values) if values.ndim > len(shape) else None
     images = list(values.reshape(-1))
     # A column of numbers or words is a table, which scikit-learn checks.
     return images if len(shape) == 1 or (images and np.ndim(images[0])) else None
@@ -69,9 +72,20 @@ def _stack(images: list[Any]) -> NDArray[Any]:
         array = np.asarray(images)
     except (TypeError, ValueError):  # of different shapes
         return np.stack(_checked(images))
-    if array.ndim > 1 or array.dtype.kind in _NUMBERS or not images:
+    if not images or array.dtype.kind in _NUMBERS or (array.ndim > 1 and not _is_nested(array)):
         return array
     return np.stack(_checked(images))
+
+
+def _is_nested(array: NDArray[Any]) -> bool:
+    """Whether an array has arrays or lists as elements, as in tables read from Parquet files."""
+    return array.dtype == object and array.ndim * array.size > 0 and np.ndim(array.flat[0]) > 0
+
+
+def _unnested(image: Any) -> NDArray[Any]:
+    """The image as an array; its rows may be arrays in an object array."""
+    array = np.asarray(image)
+    return np.stack([_unnested(row) for row in array]) if _is_nested(array) else array
 
 
 def _checked(images: list[Any]) -> list[NDArray[Any]]:
@@ -87,7 +101,7 @@ def _image(position: int, image: Any) -> NDArray[Any]:
     """One image as an array, or an error that says what it is instead."""
     what = _describe(image)
     try:
-        array = np.asarray(image)
+        array = _unnested(image)
         if array.ndim and array.dtype.kind in _NUMBERS:
             return array
     except (TypeError, ValueError):

@@ -228,7 +228,8 @@ def _check_several(X: ArrayLike, x_shape: tuple[int, ...], fitted: tuple[int, ..
         3: x_shape == fitted and _with_channels(x_shape[1:]) != fitted,
     }
     if one_image.get(len(x_shape)):
-        batch = "X[None]" if hasattr(X, "shape") and not hasattr(X, "iloc") else "[X]"
+        # Tables and Series of pandas and polars cannot be indexed with None.
+        batch = "X[None]" if hasattr(X, "ndim") and not hasattr(X, "iloc") else "[X]"
         raise ValueError(
             f"X has the shape {x_shape} of one image; expected several images. Reshape your data: "
             f"pass {batch}."

@@ -268,7 +268,9 @@ def _responses(estimator: BaseEstimator, method: str, X: NDArray) -> NDArray:
 def _in_form_of(X: Any, images: NDArray) -> Any:
     """The images (n, h, w, channels) in the shape of X, with the columns of a DataFrame."""
     rows = images.reshape(len(images), *np.shape(X)[1:])
-    return type(X)(rows, columns=X.columns) if hasattr(X, "iloc") else rows
+    if hasattr(X, "iloc"):
+        return type(X)(rows, columns=X.columns)
+    return type(X)(rows, schema=X.columns) if hasattr(X, "schema") else rows  # polars
 
 
 def _class_indices(y: ArrayLike, classes: NDArray, n_images: int) -> NDArray[np.intp]:

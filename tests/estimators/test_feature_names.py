@@ -12,6 +12,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC
 
 from skcnn import HOGTransformer, make_hog_svc
+from skcnn.displays._occlusion import _in_form_of
 
 NAMES = [f"pixel{i}" for i in range(64)]
 
@@ -137,3 +138,17 @@ def test_displays_take_frames_of_several_dtypes_and_collections(displays, images
     words = frame[:2].astype(object).assign(pixel3="dark")
     with pytest.raises(ValueError, match=r"not numbers .*'dark'.*expected pixels only"):
         displays.OcclusionDisplay.from_estimator(network, words)
+
+
+def test_frames_of_polars_keep_their_columns(images):
+    """`OcclusionDisplay` passes a frame on as it received it."""
+
+    class Frame:
+        def __init__(self, rows, schema):
+            self.rows, self.columns = rows, schema
+            self.schema, self.shape = schema, rows.shape
+
+    rows = images[0][:2].reshape(2, 64)
+    frame = _in_form_of(Frame(rows, NAMES), rows.reshape(2, 8, 8, 1))
+    assert frame.columns == NAMES
+    assert_array_equal(frame.rows, rows)

@@ -30,7 +30,35 @@ COLLECTIONS = {
     "list of lists of rows": lambda X: [list(image) for image in X],
     "memoryviews": lambda X: [memoryview(image) for image in X],
     "objects": lambda X: X.astype(object),
+    "Series of arrays of rows": lambda X: pd.Series([_rows(image) for image in X]),
+    "Series of polars": lambda X: OneDimensional(X),
+    "array interface": lambda X: Interface(X),
 }
+
+
+def _rows(image):
+    """An object array of the rows of an image, as tables have it that are read from files."""
+    rows = np.empty(len(image), dtype=object)
+    rows[:] = list(image)
+    return rows
+
+
+class OneDimensional:
+    """A collection of shape (n,) that NumPy converts to an array of images."""
+
+    def __init__(self, images):
+        self.images, self.shape = images, images.shape[:1]
+
+    def __array__(self, dtype=None, copy=None):
+        return self.images
+
+
+class Interface:
+    """Images that only NumPy's array interface describes."""
+
+    def __init__(self, images):
+        self.__array_interface__ = images.__array_interface__
+        self.images = images
 
 
 class ArrayLike:
