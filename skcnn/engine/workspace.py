@@ -173,7 +173,7 @@ class Workspace:
         Memory for what layers with state observe in a tile, by layer.
     factors : list of namespaces or None
         For layers whose gradient is one product over the mini-batch, the arrays ``x`` and ``dy`` of
-        the whole mini-batch, into whose rows `rows` the tile's are copied.
+        the whole mini-batch, into which the tile's are copied.
     rng : Generator or None
         The random stream, for layers that draw from it.
     separate_images : bool
@@ -186,8 +186,8 @@ class Workspace:
         To be filled before `forward`.
     output, doutput : ndarray of shape (n_images, ...)
         Output of the last layer; its gradient, to be filled before `backward` (training only).
-    rows : slice
-        The tile's rows in `factors`.
+    place : namespace
+        ``place.rows``, a slice, are the tile's rows in `factors`.
     memories : list of namespaces, one for each layer
     forward_calls, backward_calls : list of lists of calls, one for each layer
     """
@@ -206,7 +206,8 @@ class Workspace:
     ) -> None:
         training = gradients is not None
         at = find_boundaries(network.plans, network.shapes, training)
-        self.rows = slice(0, n_images)
+        # The calls refer to this, not to the workspace: its memory is freed without a cycle.
+        self.place = Namespace(rows=slice(0, n_images))
         views = _lay_out(network, n_images, at, training)
         seen = {b: _views_of(b, views, training) for b in dict.fromkeys(at)}
         self.memories = [
@@ -238,14 +239,10 @@ class Workspace:
                 calls = _bound(kernel, "backward", i, p, m, gradients[i])
                 layer_factors = None if factors is None else factors[i]
                 if layer_factors is not None:
-                    calls = [partial(self._copy_factors, layer_factors, m.x, m.dy), *calls]
+                    calls = [partial(_copy_factors, self.place, layer_factors, m.x, m.dy), *calls]
                 self.backward_calls.append(calls)
         self._forward = [call for calls in self.forward_calls for call in calls]
         self._backward = [call for calls in reversed(self.backward_calls) for call in calls]
-
-    def _copy_factors(self, factors: Namespace, x: NDArray[Any], dy: NDArray[Any]) -> None:
-        np.copyto(factors.x[self.rows], x)
-        np.copyto(factors.dy[self.rows], dy)
 
     def forward(self) -> None:
         """From `input` to `output`."""
@@ -264,6 +261,11 @@ class Workspace:
         except Exception as error:
             _add_place(error, call, "backward", self.backward_calls)
             raise
+
+
+def _copy_factors(place: Namespace, factors: Namespace, x: NDArray[Any], dy: NDArray[Any]) -> None:
+    np.copyto(factors.x[place.rows], x)
+    np.copyto(factors.dy[place.rows], dy)
 
 
 def _add_place(error: Exception, call: Call, direction: str, by_layer: list[Calls]) -> None:

@@ -1,5 +1,7 @@
 """How ConvNetClassifier trains: `fit`, `partial_fit`, warm start, parameters."""
 
+import gc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skcnn import ConvNetClassifier
 from skcnn.engine.layers import Dense, Dropout
+from skcnn.engine.workspace import Workspace
 
 # --- training -------------------------------------------------------------------------------------
 
@@ -298,6 +301,23 @@ def test_alpha_shrinks_the_weights(images):
         np.abs(fast(alpha=alpha, max_iter=20).fit(*images).filters_).mean() for alpha in (0, 1, 30)
     ]
     assert sizes[0] > sizes[1] > sizes[2]
+
+
+def test_memory_is_freed_at_once(images):
+    """That of a fit and of a prediction of many images, without the garbage collector."""
+
+    def count():
+        return sum(isinstance(found, Workspace) for found in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = count()
+        model = fast(n_jobs=2).fit(*images)
+        model.predict(images[0])
+        assert count() == before
+    finally:
+        gc.enable()
 
 
 def test_constant_images(images):

@@ -185,7 +185,7 @@ class Trainer:
             workspace.output, buffers.targets, buffers.weights, workspace.doutput
         )
         self.tile_losses[tile] = loss * batch_size
-        workspace.rows = rows
+        workspace.place.rows = rows
         workspace.backward()
         np.copyto(self.tile_gradients[tile], buffers.gradient)
         if self.network.has_state:
