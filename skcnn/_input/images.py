@@ -110,6 +110,11 @@ def _check_image_shape(image_shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(map(int, given))
 
 
+def as_image_shape(image_shape: Sequence[int]) -> ImageShape:
+    """The user's setting as (height, width, channels)."""
+    return _with_channels(_check_image_shape(image_shape))
+
+
 def _remedy(x_shape: tuple[int, ...], expected: tuple[int, ...], otherwise: str) -> str:
     """What to do about an X whose images do not have the `expected` shape."""
     if len(x_shape) == 4 and (*x_shape[2:], x_shape[1]) == expected:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skcnn._input.images import ImageShape, validate_images
+from skcnn._input.images import ImageShape, as_image_shape, validate_images
 from skcnn._input.labels import check_labels, check_same_length, comparable, encode, show
 from skcnn._input.weights import check_unscaled, check_weights, scaled, times_class_weight
 from skcnn._warn import warn_caller
@@ -68,6 +68,8 @@ def check_problem(
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
     _check_settings(probe, incremental)
+    if resume and probe.image_shape is not None:
+        _check_same_shape(probe)
     images, shape = validate_images(
         probe,
         X,
@@ -112,6 +114,16 @@ def _check_settings(probe: Any, incremental: bool) -> None:
         raise ValueError(
             f"augment is the class {probe.augment.__name__}; expected an instance of it. Use "
             f"augment={probe.augment.__name__}()."
+        )
+
+
+def _check_same_shape(probe: Any) -> None:
+    """The parameter must not differ from the shape of the images seen so far."""
+    if as_image_shape(probe.image_shape) != probe.image_shape_:
+        raise ValueError(
+            f"image_shape is {probe.image_shape}, but the network was fitted on images of shape "
+            f"{probe.image_shape_} (height, width, channels); expected this shape or None. Set "
+            "image_shape=None, or start over: set warm_start=False or make a new estimator."
         )
 
 

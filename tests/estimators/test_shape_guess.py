@@ -162,6 +162,23 @@ def test_only_the_call_that_learns_the_shape_warns(wide):
         HOGTransformer().transform(X)  # without fit
 
 
+@pytest.mark.filterwarnings("ignore::skcnn.ImageShapeWarning")
+def test_what_the_warning_says_is_an_error_if_it_comes_too_late(wide):
+    """A network that continues keeps the shape; an `image_shape` set meanwhile has no effect."""
+    X, y = wide
+    network = fast(max_iter=1, warm_start=True).fit(X, y)
+    for image_shape in (1, 128), (1, 128, 1), None:
+        network.set_params(image_shape=image_shape).partial_fit(X, y)
+        network.fit(X, y)
+    weights = network.network_.parameters.copy()
+    network.set_params(image_shape=(8, 16))
+    for continue_ in (network.fit, network.partial_fit):
+        with pytest.raises(ValueError, match=r"\(8, 16\), but .*shape \(1, 128, 1\).*start over"):
+            continue_(X, y)
+    assert np.array_equal(network.network_.parameters, weights)
+    assert network.set_params(warm_start=False).fit(X, y).image_shape_ == (8, 16, 1)
+
+
 def test_the_fits_of_a_cross_validation_warn_alike(wide):
     X, y = wide
     with pytest.warns(ImageShapeWarning) as caught:
