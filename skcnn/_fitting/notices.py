@@ -68,12 +68,13 @@ def no_better_than_frequencies(
     lowest, constant = trainer.settings.loss.references(targets, counts / counts.sum())
     if loss < constant - ROUNDING * (constant - lowest) or constant - lowest < LEAST_GAIN:
         return []
+    rate = f"{'Lower' if has_risen else 'Change'} learning_rate_init"
     return [
         Notice(
             f"The training loss is {loss:.4g} after {len(loss_curve)} epochs; expected less than "
             f"{constant:.4g}, the loss of predicting the frequencies of the classes for every "
-            "image. Lower learning_rate_init, alpha or dropout, increase max_iter, or check "
-            "whether the labels belong to the images.",
+            f"image. {rate}, lower alpha or dropout, increase max_iter, or check whether the "
+            "images of X differ and whether the labels belong to them.",
             ConvergenceWarning,
         )
     ]

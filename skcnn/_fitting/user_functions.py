@@ -43,7 +43,7 @@ class UserFunction:
         except TypeError as error:
             raise InvalidParameterError(  # a ValueError and a TypeError
                 f"{parameter} is {function!r}, which has the signature {signature}; expected a "
-                f"function of {len(arguments)}: ({', '.join(arguments)}) ({error}). Change its "
+                f"function of the arguments ({', '.join(arguments)}): {error}. Change its "
                 "arguments."
             ) from error
 

@@ -107,8 +107,9 @@ def _check_settings(probe: Any, incremental: bool) -> None:
     if incremental and isinstance(probe.class_weight, str):
         raise ValueError(
             f"class_weight={probe.class_weight!r} needs all labels at once and cannot be used with "
-            "partial_fit. Pass the weights as a dict, from "
-            "sklearn.utils.compute_class_weight('balanced', classes=classes, y=y)."
+            "partial_fit. Pass the weights as a dict, for example dict(zip(classes, "
+            "compute_class_weight('balanced', classes=classes, y=y))) with an array of classes and "
+            "sklearn.utils.compute_class_weight."
         )
     if isinstance(probe.augment, type):
         raise ValueError(

@@ -32,14 +32,19 @@ def test_too_high_learning_rate(images, settings, max_iter):
     with pytest.warns(ConvergenceWarning, match=MESSAGE) as caught:
         model = fast(max_iter=max_iter, **settings).fit(*images)
     assert caught[0].filename == __file__
+    assert "Lower learning_rate_init" in str(caught[0].message)
     assert model.score(*images) < 0.5
+
+
+def test_too_low_learning_rate(images):
+    with pytest.warns(ConvergenceWarning, match=f"{MESSAGE}.* Change learning_rate_init"):
+        fast(max_iter=25, learning_rate_init=1e-9).fit(*images)
 
 
 @pytest.mark.parametrize(
     "settings",
     [
         {"learning_rate_init": 10, "output_activation": "sigmoid"},
-        {"learning_rate_init": 1e-9},
         {"learning_rate_init": 10, "max_time": 1000},
     ],
 )
