@@ -78,7 +78,8 @@ def _describe_channels_first(x_shape: tuple[int, ...], shape: tuple[int, int, in
     first, second, last = shape
     few = first <= _MOST_CHANNELS
     squares = first < second == last
-    if min(second, last) < _SMALLEST_SIDE or not (few or squares):
+    signals = first == 1 and second > _LONGEST * last  # of length `second`, as X[:, None] makes them
+    if min(second, last) < _SMALLEST_SIDE or signals or not (few or squares):
         return ""
     return (
         f"X of shape (n, {first}, {second}, {last}) was read as images of {first} x {second} "

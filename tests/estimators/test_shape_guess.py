@@ -33,6 +33,7 @@ UNLIKELY = [
     ((40, 1, 28, 28), r"1 channel and images of 28 x 28 pixels, pass X.transpose\(0, 2, 3, 1\)"),
     ((40, 3, 32, 48), r"3 channels and images of 32 x 48 .*set image_shape=\(3, 32, 48\)"),
     ((40, 4, 9, 8), r"X\.transpose"),
+    ((40, 1, 20, 200), r"X\.transpose"),
     ((40, 13, 64, 64), r"13 channels and images of 64 x 64"),
     ((480, 640, 3), r"grey images of 640 x 3 .*one image with 3 channels, pass X\[None\]"),
 ]
@@ -46,6 +47,7 @@ LIKELY = [
     (40, 28, 28, 3),
     (40, 3, 32, 3),
     (40, 1, 64, 4),  # one row with four channels
+    (40, 1, 128, 9),  # signals with nine channels
     (40, 8, 8, 100),
     (40, 4, 4, 64),  # outputs of a pooling layer
     (40, 7, 7, 64),
