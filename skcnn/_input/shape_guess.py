@@ -78,7 +78,7 @@ def _describe_channels_first(x_shape: tuple[int, ...], shape: tuple[int, int, in
     first, second, last = shape
     few = first <= _MOST_CHANNELS
     squares = first < second == last
-    signals = first == 1 and second > _LONGEST * last  # of length `second`, as X[:, None] makes them
+    signals = first == 1 and second > _LONGEST * last  # of length `second`
     if min(second, last) < _SMALLEST_SIDE or signals or not (few or squares):
         return ""
     return (
