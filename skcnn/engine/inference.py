@@ -25,7 +25,7 @@ from skcnn.engine.workspace import Workspace
 FEW_IMAGES = 64  # up to this number, results do not depend on the other images in any bit
 FEW_NUMBERS = 2**18  # float32 numbers in the widest layer of a tile of few images: 1 MiB
 MOST_KEPT = 2**19  # numbers in the widest layer of a tile that is kept for the next call: 2 MiB
-LEAST_FLOPS = 1e7  # for each thread; starting one takes as long as this
+LEAST_FLOPS = 3e7  # for each thread: about 0.4 ms; a second thread costs as much
 
 
 def largest_tile(network: Network, *, few: bool) -> int:

@@ -6,6 +6,7 @@ filter (its taps), c input channels, k filters.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -73,7 +74,8 @@ class Run:
         return slice(self.lo * depth, self.hi * depth)
 
 
-def find_runs(n_positions: int, n_elements: int, size: int, before: int) -> list[Run]:
+@functools.cache
+def find_runs(n_positions: int, n_elements: int, size: int, before: int) -> tuple[Run, ...]:
     """Divide the positions into runs that meet the same taps; the middle is one long run."""
     found: list[Run] = []
     for position in range(n_positions):
@@ -83,7 +85,7 @@ def find_runs(n_positions: int, n_elements: int, size: int, before: int) -> list
             found[-1] = Run(found[-1].first, position + 1, lo, hi, before)
         else:
             found.append(Run(position, position + 1, lo, hi, before))
-    return found
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class Geometry:
         return (self.rows.n_out, self.columns.n_out, self.n_filters)
 
     @property
-    def row_runs(self) -> list[Run]:
+    def row_runs(self) -> tuple[Run, ...]:
         """Rows of the output, by the rows of the filters that lie within the image."""
         return find_runs(self.rows.n_out, self.in_shape[0], self.filter_size, self.rows.before)
 
