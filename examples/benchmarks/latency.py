@@ -4,9 +4,9 @@
 
 The following take turns in one process: `ConvNetClassifier().predict_proba` and `transform` on
 images of 28 x 28 pixels; PyTorch with the same network, from the array of images to the array of
-probabilities, in the faster of its two memory formats; and scikit-learn's `MLPClassifier` with 128
-units, for scale. The results are milliseconds per call: medians of the calls of one round, then of
-the rounds.
+probabilities, in each of its two memory formats (the default one and "channels last"); and
+scikit-learn's `MLPClassifier` with 128 units, for scale. The results are milliseconds per call:
+medians of the calls of one round, then of the rounds.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from skcnn import ConvNetClassifier
 
 NUMBERS = (1, 8, 16, 64, 256, 4096)
 SECONDS = 0.4  # of calls in a round, but at least 3 calls
-CONTENDERS = ("skcnn", "skcnn transform", "PyTorch", "MLPClassifier")
+CONTENDERS = ("skcnn", "skcnn transform", "PyTorch", "PyTorch, channels last", "MLPClassifier")
 
 
 def milliseconds(call) -> float:
@@ -43,7 +44,7 @@ def milliseconds(call) -> float:
     return 1e3 * statistics.median(found)
 
 
-def torch_models(n_threads: int) -> list:
+def torch_models(n_threads: int) -> dict[str, Callable]:
     """Functions from images (n, 28, 28) to probabilities, one for each memory format."""
     import torch
     from torch_networks import build_torch
@@ -60,7 +61,10 @@ def torch_models(n_threads: int) -> list:
 
         return probabilities
 
-    return [in_format(torch.contiguous_format), in_format(torch.channels_last)]
+    return {
+        "PyTorch": in_format(torch.contiguous_format),
+        "PyTorch, channels last": in_format(torch.channels_last),
+    }
 
 
 def measure(numbers: list[int], n_threads: int, rounds: int) -> list[dict]:
@@ -81,34 +85,41 @@ def measure(numbers: list[int], n_threads: int, rounds: int) -> list[dict]:
             found = {
                 "skcnn": milliseconds(lambda: cnn.predict_proba(some)),  # noqa: B023
                 "skcnn transform": milliseconds(lambda: cnn.transform(some)),  # noqa: B023
-                "PyTorch": min(milliseconds(lambda m=model: m(some)) for model in models),  # noqa: B023
                 "MLPClassifier": milliseconds(lambda: mlp.predict_proba(some_flat)),  # noqa: B023
             }
+            for name, model in models.items():
+                found[name] = milliseconds(lambda m=model: m(some))  # noqa: B023
             if number:
                 for name, value in found.items():
                     times[name].append(value)
-        ratios = [b / a for a, b in zip(times["skcnn"], times["PyTorch"], strict=True)]
         rows.append(
             {
                 "images": n,
                 **{name: statistics.median(values) for name, values in times.items()},
-                "times_as_fast": statistics.median(ratios),
+                **{f"{name}: times as fast": ratio(times, name) for name in models},
             }
         )
         print(table(rows[-1:]).splitlines()[-1], flush=True)
     return rows
 
 
+def ratio(times: dict[str, list[float]], other: str) -> float:
+    """The median of the rounds' ratios, in which changes of the machine's speed cancel."""
+    return statistics.median(b / a for a, b in zip(times["skcnn"], times[other], strict=True))
+
+
 def table(rows: list[dict]) -> str:
-    lines = [
-        "| images | " + " | ".join(CONTENDERS) + " | skcnn, times as fast as PyTorch | skcnn, "
-        "µs an image |",
-        "|---" * (len(CONTENDERS) + 3) + "|",
+    others = ("PyTorch", "PyTorch, channels last")
+    heads = [
+        *("images", *CONTENDERS, "skcnn, microseconds an image"),
+        *(f"skcnn, times as fast as {other}" for other in others),
     ]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for row in rows:
-        figures = " | ".join(f"{row[name]:.2f}" for name in CONTENDERS)
-        each = 1e3 * row["skcnn"] / row["images"]
-        lines.append(f"| {row['images']:,} | {figures} | {row['times_as_fast']:.2f} | {each:.0f} |")
+        figures = [f"{row['images']:,}", *(f"{row[name]:.2f}" for name in CONTENDERS)]
+        figures.append(f"{1e3 * row['skcnn'] / row['images']:.0f}")
+        figures += [f"{row[f'{other}: times as fast']:.2f}" for other in others]
+        lines.append(f"| {' | '.join(figures)} |")
     return "\n".join(lines)
 
 
@@ -120,7 +131,7 @@ def draw(rows: list[dict], path: Path) -> None:
 
     figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
     numbers = [row["images"] for row in rows]
-    for name, style in zip(CONTENDERS, ("o-", "o:", "s-", "^-"), strict=True):
+    for name, style in zip(CONTENDERS, ("o-", "o:", "s-", "s:", "^-"), strict=True):
         ax.loglog(numbers, [row[name] for row in rows], style, label=name)
     ax.set_xticks(numbers, [f"{n:,}" for n in numbers], minor=False)
     ax.minorticks_off()
