@@ -10,6 +10,8 @@ class ImageShapeWarning(UserWarning):
 
     - X is a table with 64 columns or more whose number is not a perfect square. Each row is then
       read as an image with a single row of pixels.
+    - X is a table whose rows were read as grey squares, and their values look like flat RGB images.
+      A flat image of 48 x 64 x 3 has as many values as a grey one of 96 x 96.
     - X of shape ``(n, h, w, channels)`` looks like ``(n, channels, h, w)``.
     - X of shape ``(n, h, w)`` looks like one image ``(h, w, channels)``.
 

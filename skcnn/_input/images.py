@@ -194,7 +194,7 @@ def validate_images(
     else:
         shape = resolve_image_shape(array.shape, image_shape)
     if reset and image_shape is None:
-        warn_if_unlikely(array.shape, shape)
+        warn_if_unlikely(array, shape)
     if reset and not is_table:
         estimator.n_features_in_ = math.prod(shape)
         vars(estimator).pop("feature_names_in_", None)  # only tables have names

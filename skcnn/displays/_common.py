@@ -133,7 +133,7 @@ def view_images(
         image_shape = _fitted_shape(array.shape, estimator)
     shape = resolve_image_shape(array.shape, image_shape)
     if image_shape is None:
-        warn_if_unlikely(array.shape, shape)
+        warn_if_unlikely(array, shape)
     return array.reshape(len(array), *shape)
 
 

@@ -210,7 +210,7 @@ def _from_arrays(data: Any) -> Images:
     check_same_length(X_train, y_train, "X_train", "y_train")
     check_same_length(X_test, y_test, "X_test", "y_test")
     _check_known_labels(y_train, y_test)
-    warn_if_unlikely(X_train.shape, train_shape)
+    warn_if_unlikely(X_train, train_shape, "X_train", has_setting=False)
     shape = train_shape[:2] if train_shape[2] == 1 else train_shape
     return Images(
         "own images",

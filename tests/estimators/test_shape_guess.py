@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.quick import fast
+from helpers.quick import fast, peak_of
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -56,7 +56,11 @@ LIKELY = [
 
 
 def guess(x_shape):
-    warn_if_unlikely(x_shape, resolve_image_shape(x_shape))
+    warn_if_unlikely(np.broadcast_to(0.0, x_shape), resolve_image_shape(x_shape))
+
+
+def guess_from_values(X):
+    warn_if_unlikely(X, resolve_image_shape(X.shape))
 
 
 @pytest.mark.parametrize(("x_shape", "message"), UNLIKELY)
@@ -68,6 +72,50 @@ def test_unlikely_shapes(x_shape, message):
 @pytest.mark.parametrize("x_shape", LIKELY)
 def test_likely_shapes(x_shape):
     guess(x_shape)
+
+
+@pytest.fixture(scope="module")
+def photo():
+    """An RGB photo of 512 x 512 pixels."""
+    from skimage.data import astronaut
+
+    return astronaut()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("size", [(48, 64), (64, 48), (240, 320), (25, 27)])
+def test_flat_rgb_images_that_look_like_grey_squares(photo, size, dtype):
+    """3k x 4k x 3 values are (6k)^2 values."""
+    height, width = size
+    X = np.stack([photo[:height, i : i + width] for i in (0, 60, 120)]).reshape(3, -1)
+    side = math.isqrt(height * width * 3)
+    message = rf"grey image of {side} x {side} .*RGB.*\({height}, {width}, 3\).*\({side}, {side}\),"
+    with pytest.warns(ImageShapeWarning, match=message):
+        HOGTransformer(pixels_per_cell=32, cells_per_block=1).fit(X.astype(dtype))
+    HOGTransformer(image_shape=(height, width, 3)).fit(X.astype(dtype))
+
+
+@pytest.mark.parametrize("side", [18, 48, 96, 480])
+def test_no_warning_about_squares(photo, digits, side):
+    grey = [photo[:side, i : i + side].mean(axis=-1) for i in (0, 16, 32)]
+    large_digits = [np.kron(digit, np.ones((60, 60)))[:side, :side] for digit in digits[0][:3]]
+    noise = np.random.default_rng(0).integers(0, 256, (3, side, side))
+    for images in (
+        grey,
+        large_digits,
+        noise,
+        np.zeros((2, side, side)),
+        np.full((1, side, side), 1e308),
+    ):
+        guess_from_values(np.reshape(images, (len(images), -1)))
+    if side % 8 == 0:
+        small_digits = np.kron(digits[0][:50], np.ones((side // 8, side // 8)))
+        guess_from_values(small_digits.reshape(50, -1))
+
+
+def test_large_tables_are_sampled():
+    X = np.broadcast_to(np.float32(1), (10_000, 480 * 480))
+    assert peak_of(lambda: guess_from_values(X)) < 2e7
 
 
 @given(n_pixels=st.integers(1, 20_000))
@@ -223,10 +271,27 @@ def test_displays_warn(wide):
 
 
 def test_a_comparison_of_own_images_warns(wide):
+    """`run` has no `image_shape`, so the message says how to reshape."""
     X, y = wide
-    with pytest.warns(ImageShapeWarning, match="128 columns") as caught:
+    message = r"X_train has 128 columns, .* pass X_train.reshape\(-1, 1, 128\), which confirms"
+    with pytest.warns(ImageShapeWarning, match=message) as caught:
         load_images((X, y, X, y))
     assert len(caught) == 1
+    assert "image_shape" not in str(caught[0].message)
+    reshaped = X.reshape(-1, 1, 128)
+    assert load_images((reshaped, y, reshaped, y)).image_shape == (1, 128, 1)
+
+
+def test_a_comparison_confirms_every_shape():
+    y = np.repeat([0, 1], 10)
+    signals = np.zeros((20, 20, 3))
+    with pytest.warns(ImageShapeWarning, match=r"X_train.reshape\(-1, 20, 3, 1\)"):
+        load_images((signals, y, signals, y))
+    signals = signals.reshape(-1, 20, 3, 1)
+    load_images((signals, y, signals, y))
+    channels_first = np.zeros((20, 1, 9, 9))
+    with pytest.warns(ImageShapeWarning, match=r"pass X_train.transpose.*Otherwise ignore this"):
+        load_images((channels_first, y, channels_first, y))
 
 
 def test_it_is_public():
