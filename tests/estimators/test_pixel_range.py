@@ -51,7 +51,7 @@ def test_warning_about_another_scaling(pixels, of_X, of_X_val, n_val):
     if of_X == of_X_val:
         warn_if_other_range(X, X_val)
     elif of_X not in CENTRED or of_X_val not in CENTRED:
-        with pytest.warns(UserWarning, match="expected validation images that are scaled like X"):
+        with pytest.warns(UserWarning, match="expected images that are scaled like X"):
             warn_if_other_range(X, X_val)
 
 
@@ -97,6 +97,46 @@ def test_no_warning_if_many_images_are_blank(digits, n, n_val):
         warn_if_other_range(digits[0][:, :, :, None] / 16, images[: 2 * n_val])
 
 
+def test_one_channel_of_another_range(digits):
+    """It does not show in the range of all channels."""
+    A = digits[0].astype(float)
+    X, X_val = (np.stack([a / 16, a * 10, a * 0 + 255], axis=-1) for a in (A[:300], A[300:500]))
+    warn_if_other_range(X, X_val)
+    for factor, channel in ((16, 0), (1 / 160, 1), (1 / 255, 2)):
+        changed = X_val.copy()
+        changed[..., channel] *= factor
+        with pytest.warns(UserWarning, match=rf"in channel {channel} \(counted from 0\)"):
+            warn_if_other_range(X, changed)
+        with pytest.warns(UserWarning, match="X_val has pixels"):
+            warn_if_other_range(X, changed[:10])
+    centred = X - [0.5, 80, 0]
+    with pytest.warns(UserWarning, match=r"0 to 1 .* in channel 0 .*X has pixels from -0.5 to 0.5"):
+        warn_if_other_range(centred, X_val - [0, 80, 0])
+    X_val[..., 0] *= 16
+    with pytest.warns(UserWarning, match="from 0 to 16 .* in channel 0"):
+        fast(max_iter=1).fit(X, digits[1][:300], X_val=X_val, y_val=digits[1][300:500])
+
+
+@pytest.mark.parametrize("active", [0.005, 0.05, 0.5])
+@pytest.mark.parametrize("n_val", [1, 3, 10, 100])
+def test_no_warning_about_one_of_many_channels_by_chance(active, n_val):
+    """Many channels are constant or blank in most images, like features or masks."""
+    rng = np.random.default_rng(0)
+    images = rng.gamma(1, size=(1000, 6, 6, 64)) * (rng.random((1000, 1, 1, 64)) < active)
+    images[..., :8] = np.linspace(0, 0.3, 8)
+    for _ in range(20):
+        chosen = rng.permutation(len(images))
+        warn_if_other_range(images[chosen[:500]], images[chosen[500 : 500 + n_val]])
+
+
+def test_rounding_of_a_constant_channel_is_no_other_range():
+    images = np.random.default_rng(0).random((50, 9, 9, 2))
+    validation = images[:20].copy()
+    images[..., 1], validation[..., 1] = 0.3, 0.1 + 0.2
+    warn_if_other_range(images, validation)
+    warn_if_other_range(images.astype(np.float32), validation)
+
+
 def test_images_of_any_size(digits):
     """Large images are sampled; a blank image and a single pixel are images, too."""
     large = np.kron(digits[0][:3, ..., None], np.ones((1, 100, 90, 1)))
@@ -106,8 +146,9 @@ def test_images_of_any_size(digits):
     blank = np.zeros((2, 3, 3, 1))
     warn_if_other_range(blank, blank)
     warn_if_other_range(np.eye(4).reshape(-1, 1, 1, 1), np.ones((1, 1, 1, 1)))
-    channels = np.broadcast_to(np.float32(1), (300, 100, 100, 50))
-    assert peak_of(lambda: warn_if_other_range(channels, channels[:9])) < 1e8
+    for n_channels in 50, 10_000:
+        channels = np.broadcast_to(np.float32(1), (300, 10, 10, n_channels))
+        assert peak_of(lambda images=channels: warn_if_other_range(images, images[:9])) < 1e8
 
 
 def test_the_warning_is_in_the_line_of_fit_and_before_training(digits):
