@@ -10,14 +10,17 @@ from typing import Any
 import joblib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import check_array
 
 from skcnn import datasets
 from skcnn._files.find_idx import NAMES, find_data_set
 from skcnn._files.idx import read_data_set
 from skcnn._input.image_lists import as_array
-from skcnn._input.images import resolve_image_shape
+from skcnn._input.images import ImageShape, resolve_image_shape
 from skcnn._input.labels import check_labels, check_same_length, comparable, find, kind_of, show
+from skcnn._input.pixel_range import warn_if_other_range
 from skcnn._input.shape_guess import warn_if_unlikely
 from skcnn.study.formatting import count
 
@@ -199,9 +202,9 @@ def _from_arrays(data: Any) -> Images:
             f"data is a {type(data).__name__}; expected a name, a folder, or four arrays. Pass "
             "(X_train, y_train, X_test, y_test)."
         ) from None
-    X_train, X_test = np.asarray(as_array(X_train)), np.asarray(as_array(X_test))
+    X_train, train_shape = _check_images(X_train, "X_train")
+    X_test, test_shape = _check_images(X_test, "X_test")
     y_train, y_test = check_labels(y_train, "y_train"), check_labels(y_test, "y_test")
-    train_shape, test_shape = (resolve_image_shape(X.shape) for X in (X_train, X_test))
     if train_shape != test_shape:
         raise ValueError(
             f"Images have the shape {train_shape} in X_train and {test_shape} in X_test; expected "
@@ -211,6 +214,12 @@ def _from_arrays(data: Any) -> Images:
     check_same_length(X_test, y_test, "X_test", "y_test")
     _check_known_labels(y_train, y_test)
     warn_if_unlikely(X_train, train_shape, "X_train", has_setting=False)
+    warn_if_other_range(
+        X_train.reshape(-1, *train_shape),
+        X_test.reshape(-1, *test_shape),
+        ("X_train", "X_test"),
+        "Scale both in the same way.",
+    )
     shape = train_shape[:2] if train_shape[2] == 1 else train_shape
     return Images(
         "own images",
@@ -220,6 +229,20 @@ def _from_arrays(data: Any) -> Images:
         X_test.reshape(len(X_test), *shape),
         y_test,
     )
+
+
+def _check_images(X: Any, name: str) -> tuple[NDArray, ImageShape]:
+    """X as an array of finite numbers, and the shape of its images; errors call it `name`."""
+    if issparse(X):
+        raise ValueError(
+            f"{name} is a sparse {type(X).__name__} of shape {X.shape}; expected dense images. "
+            f"Pass {name}.toarray()."
+        )
+    try:
+        array = check_array(as_array(X), dtype="numeric", ensure_2d=False, allow_nd=True)
+        return array, resolve_image_shape(array.shape)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _check_known_labels(y_train: NDArray, y_test: NDArray) -> None:

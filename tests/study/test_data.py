@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers.idx import small_data_set, write_data_set
 from numpy.testing import assert_array_equal
+from scipy.sparse import csr_array
 
 from skcnn.__main__ import main
 from skcnn.study.cli import StudySettings
@@ -138,3 +139,31 @@ def test_the_download_needs_no_folder(home, monkeypatch):
     arrays[1] = np.uint8([0, 1] * 3)
     monkeypatch.setattr("skcnn.datasets.load_mnist", lambda: tuple(arrays))
     assert load_images("mnist").name == "MNIST"
+
+
+def test_test_images_of_another_range(arrays):
+    X_train, y_train, X_test, y_test = arrays
+    message = r"X_test has pixels from .*but X_train has pixels .*Scale both in the same way"
+    with pytest.warns(UserWarning, match=message) as caught:
+        load_images((X_train, y_train, X_test / 255, y_test))
+    assert len(caught) == 1
+    load_images((X_train / 255, y_train, X_test / 255, y_test))
+
+
+@pytest.mark.parametrize("name", ["X_train", "X_test"])
+def test_errors_name_the_array(arrays, name):
+    images = arrays[0 if name == "X_train" else 2].astype(float)
+    flat = images.reshape(len(images), -1)
+    missing = np.where(np.arange(flat.shape[1]) == 5, np.nan, flat)
+    for wrong, message in (
+        ([*images[:-1], np.zeros((9, 9))], "X has images of 2 different shapes"),
+        (csr_array(flat), rf"is a sparse csr_array of .*Pass {name}.toarray\(\)"),
+        (missing, "Input contains NaN"),
+        (flat.astype(str).astype(object) + "a", "could not convert string to float"),
+        (flat[0], "X has shape"),
+        ([], "X is empty"),
+    ):
+        data = list(arrays)
+        data[0 if name == "X_train" else 2] = wrong
+        with pytest.raises(ValueError, match=rf"^{name}\b.*{message}"):
+            load_images(data)
