@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from skcnn._warn import warn_caller
+
 _NUMBERS = "biufc"  # kinds of dtype
 _MOST_SHAPES = 5  # that a message lists
 _EXPECTED = "expected an array of images, or a list of arrays"
+_EMPTY = "X is empty; expected at least one image. Check how X was selected."
 _READ = "Read the image files first, e.g. with skimage.io.imread."
 
 
@@ -28,6 +31,8 @@ def as_array(X: Any) -> Any:
         If X is neither, or if its images do not all have the same shape.
     """
     if (isinstance(X, np.ndarray) and X.dtype.kind in _NUMBERS) or issparse(X):
+        if X.shape == (0,):
+            raise ValueError(_EMPTY)
         return X
     if _is_pillow(X):
         raise ValueError(
@@ -68,13 +73,50 @@ def _elements(X: Any) -> list[Any] | None:
 
 def _stack(images: list[Any]) -> NDArray[Any]:
     """One array of the images; a list of numbers or of rows becomes an array, too."""
+    if not images:
+        raise ValueError(_EMPTY)
+    if any(found.__module__.startswith("PIL.") for found in set(map(type, images))):
+        _check_pillow(images)
+    _warn_if_ranges_differ(images)
     try:
         array = np.asarray(images)
     except (TypeError, ValueError):  # of different shapes
         return np.stack(_checked(images))
-    if not images or array.dtype.kind in _NUMBERS or (array.ndim > 1 and not _is_nested(array)):
+    if array.dtype.kind in _NUMBERS or (array.ndim > 1 and not _is_nested(array)):
         return array
     return np.stack(_checked(images))
+
+
+def _check_pillow(images: list[Any]) -> None:
+    """Refuse images of Pillow whose pixels are not brightnesses."""
+    for position, image in enumerate(images):
+        if _is_pillow(image) and image.mode in ("P", "PA"):
+            raise ValueError(
+                f"X[{position}] is {_describe(image)} in mode {image.mode!r}, whose pixels are "
+                "indices of a palette; expected colours or grey values. Convert the images, e.g. "
+                "[image.convert('RGB') for image in X]."
+            )
+
+
+def _warn_if_ranges_differ(images: list[Any]) -> None:
+    """Warn if some arrays have floats from 0 to 1 and others have larger integers."""
+    arrays = [image for image in images if isinstance(image, np.ndarray) and image.size]
+    kinds = {dtype.kind for dtype in {image.dtype for image in arrays}}
+    if "f" not in kinds or kinds.isdisjoint("iu"):
+        return
+    floats = [image for image in arrays if image.dtype.kind == "f"]
+    integers = [image for image in arrays if image.dtype.kind in "iu"]
+    least, most = min(image.min() for image in floats), max(image.max() for image in floats)
+    largest = max(int(image.max()) for image in integers)
+    if largest > 1 and least >= 0 and 0 < most <= 1:
+        counts = Counter(image.dtype.name for image in arrays)
+        found = ", ".join(f"{dtype} {_times(count)}" for dtype, count in counts.items())
+        warn_caller(
+            f"X mixes images of integers up to {largest} and of floats from {least:.4g} to "
+            f"{most:.4g} ({found}); expected images of one range. Divide the integers by the "
+            "largest value that a pixel can have, e.g. image / 255.",
+            UserWarning,
+        )
 
 
 def _is_nested(array: NDArray[Any]) -> bool:

@@ -100,6 +100,7 @@ def test_estimators_take_collections(images, network, name):
     assert_array_equal(HOGTransformer().fit_transform(few), HOGTransformer().transform(X[:3]))
 
 
+@pytest.mark.filterwarnings("ignore:X mixes images of integers")
 @given(kinds=st.lists(st.sampled_from(["u1", "i2", "f4", "f8", "?"]), min_size=1, max_size=4))
 def test_dtypes_are_those_of_numpy(kinds):
     """Images of several dtypes get the one that holds all values."""
@@ -141,6 +142,39 @@ def test_pillow_images(images, network):
         network.predict([*pictures, pictures[0].convert("RGB")])
 
 
+@pytest.mark.parametrize("mode", ["P", "PA"])
+def test_palette_images_of_pillow(images, network, mode):
+    """Their pixels are indices of a palette."""
+    Image = pytest.importorskip("PIL.Image")
+    X = images[0][:3]
+    pictures = [Image.fromarray(image) for image in X]
+    pictures[1] = pictures[1].convert("P").convert(mode)
+    message = (
+        rf"X\[1\] is a Pillow image .* in mode '{mode}', .*image.convert\('RGB'\) for image in X"
+    )
+    for form in (pictures, pd.Series(pictures), tuple(pictures)):
+        for use in (network.predict, HOGTransformer().fit):
+            with pytest.raises(ValueError, match=message):
+                use(form)
+    assert as_array([picture.convert("RGB") for picture in pictures]).shape == (3, 8, 8, 3)
+
+
+def test_a_mixture_of_integers_and_floats(images, network):
+    X = 15 * images[0][:4]
+    mixed = [*X[:3], X[3] / 255]
+    message = (
+        r"integers up to 240 and of floats from 0 to 0.*\(uint8 3 times, float64 once\).* / 255"
+    )
+    for form in (mixed, pd.Series(mixed), [image.ravel() for image in mixed]):
+        with pytest.warns(UserWarning, match=message) as caught:
+            network.predict(form)
+        assert [warning.filename for warning in caught] == [__file__]
+    network.predict([*X[:3], X[3].astype(float)])
+    network.predict([*X[:3], np.zeros((8, 8))])
+    network.predict([*(X[:3] / 255), (X[3] / 255).astype(np.float32)])
+    network.predict([*(X[:3] / 255), X[3] > 0])
+
+
 ZEROS = np.zeros((8, 8))
 INVALID = [
     (
@@ -169,7 +203,10 @@ INVALID = [
     ({1, 2}, r"X is a set; .*Pass list\(X\)"),
     (None, "X is None; expected an array of images"),
     (5, "X is the int 5; expected an array of images"),
-    ([], "Expected 2D array, got 1D array"),
+    ([], "X is empty; expected at least one image"),
+    ((), "X is empty"),
+    (np.array([]), "X is empty"),
+    (pd.Series([], dtype=object), "X is empty"),
     ([1.0, 2.0], "Expected 2D array, got 1D array"),
 ]
 
