@@ -18,6 +18,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skcnn._hog_features import HOGSettings, iterate_features, resolve_settings
 from skcnn._input.images import ImageShape, validate_images
+from skcnn.engine.standardization import check_pixel_size
 
 if TYPE_CHECKING:
     from joblib import Memory
@@ -173,8 +174,8 @@ class HOGTransformer(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter is invalid, if X is not finite real images of `image_shape`, or if an
-            image is smaller than one block. The transformer then remains as it was.
+            If a parameter is invalid, if X is not real images of `image_shape` with pixels up to
+            1e30, or if an image is smaller than one block. The transformer then remains as it was.
 
         Warns
         -----
@@ -269,6 +270,7 @@ class HOGTransformer(TransformerMixin, BaseEstimator):
         """X as images and their shape, checked; `receiver` gets `n_features_in_`."""
         images, shape = validate_images(receiver, X, image_shape=image_shape, reset=reset)
         self._settings(shape)
+        check_pixel_size(images, "X")  # squares of larger pixels overflow
         if self.transform_sqrt and images.min() < 0:
             raise ValueError(
                 f"Negative values in data passed to {type(self).__name__} with "

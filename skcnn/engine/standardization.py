@@ -125,7 +125,12 @@ def _weighted_sum(w: NDArray[Any], values: NDArray[np.float64]) -> NDArray[np.fl
 
 
 def check_pixel_size(images: NDArray[Any], name: str) -> None:
-    """Raise ValueError if images, which the message calls `name`, have too large pixels."""
+    """Raise ValueError if images, which the message calls `name`, have too large pixels.
+
+    Integers never have.
+    """
+    if images.dtype.kind != "f":
+        return
     for rows in _chunks(images):
         chunk = images[rows]
         _check_size(max(float(chunk.max()), -float(chunk.min())), name)
@@ -135,7 +140,7 @@ def _check_size(largest: float, name: str) -> None:
     if largest > LARGEST_PIXEL:
         raise ValueError(
             f"{name} has pixels as large as {largest:g}; expected at most {LARGEST_PIXEL:g}, "
-            f"because the network computes in float32. Divide {name} by a suitable number."
+            f"because skcnn computes in float32. Divide {name} by a suitable number."
         )
 
 
