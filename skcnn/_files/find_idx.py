@@ -24,6 +24,7 @@ NAMES = (
     "t10k-labels-idx1-ubyte, or the names of EMNIST or QMNIST"
 )
 _TEST_PARTS = ("t10k", "test")  # MNIST's word for the test images, and that of other data sets
+_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _LEVELS = 2  # of subfolders that are searched: torchvision stores files in ROOT/MNIST/raw
 _GENERIC_FOLDERS = {"raw", "gzip"}  # whose names say nothing about the data set
 
@@ -93,10 +94,10 @@ def find_data_set(value: Any, name: str, expected: str) -> IdxDataSet:
     if not is_folder:
         match = _NAME.fullmatch(path.name)
         folder = path.parent / (match["prefix"] or "").lower() if match else path.parent
-        raise NotADirectoryError(
-            f"{name} is {path} (a file); expected {expected}. Pass {folder}, or the folder that "
-            "has the unpacked files."
-        )
+        remedy = f"Pass {folder}, or the folder that has the unpacked files."
+        if _is_archive(path):
+            remedy = "Unpack it, and pass the folder that has the unpacked files."
+        raise NotADirectoryError(f"{name} is {path} (a file); expected {expected}. {remedy}")
     searched = list(_search(path, _LEVELS))
     found = searched[0].preferred() or _without_repetitions(
         data_set for folder in searched[1:] for data_set in folder.preferred()
@@ -146,10 +147,18 @@ def _raise_incomplete(path: Path, searched: list[_Folder], name: str, expected: 
         problem = f"{' and '.join(missing)} missing"
     else:
         folder_path, problem = path, "no IDX files of a data set in it or below"
+    archive = next((file for file in sorted(_list(folder_path)[0]) if _is_archive(file)), None)
+    remedy = "Each file may be compressed (.gz). Add the files, or pass the folder that has them."
+    if archive:
+        remedy = f"If {archive.name} has the files, unpack it. {remedy}"
     raise FileNotFoundError(
         f"{name} is {path} ({problem}); {describe_contents(folder_path)}; expected {expected}. "
-        "Each file may be compressed (.gz). Add the files, or pass the folder that has them."
+        f"{remedy}"
     )
+
+
+def _is_archive(path: Path) -> bool:
+    return path.name.lower().endswith(_ARCHIVES)
 
 
 def _roles(test: str) -> tuple[str, ...]:

@@ -244,6 +244,8 @@ def _check_dtype(array: NDArray[Any], name: str) -> None:
         group = _group(type(first))
         if kind == "O" and group == "str":
             return
+        if group == "int" and any(abs(label) >= 2**63 for label in array.tolist()):
+            group = "large int"  # which NumPy cannot convert
         convert = {
             "str": f"{name}.astype(object)",
             "bytes": f"[label.decode() for label in {name}]",

@@ -202,7 +202,7 @@ def test_a_folder_that_does_not_exist(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "proposed"), [(EMNIST_NAMES[0].format("letters"), "emnist-letters"), ("gzip.zip", "")]
+    ("name", "proposed"), [(EMNIST_NAMES[0].format("letters"), "emnist-letters"), ("notes.txt", "")]
 )
 def test_a_file_instead_of_a_folder(tmp_path, name, proposed):
     (tmp_path / name).touch()
@@ -210,6 +210,15 @@ def test_a_file_instead_of_a_folder(tmp_path, name, proposed):
         load_mnist(tmp_path / name)
     assert f"data_home is {tmp_path / name} (a file); expected a folder" in str(error.value)
     assert f"Pass {tmp_path / proposed}, or" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["gzip.zip", "MNIST.TAR.GZ"])
+def test_an_archive(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(NotADirectoryError, match=r"\(a file\); .* Unpack it, and pass the folder"):
+        load_mnist(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match=f"no IDX files.* If {name} has the files, unpack"):
+        load_mnist(tmp_path)
 
 
 def test_an_unreadable_folder(tmp_path, monkeypatch):

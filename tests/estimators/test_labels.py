@@ -90,6 +90,7 @@ REFUSED = {
     "bytes": (TEXT.astype("S"), r"such as b'0' \(bytes\); .* \[label.decode\(\) for label in y\]"),
     "StringDType": (TEXT.astype(np.dtypes.StringDType()), r"StringDType.* y.astype\(object\)"),
     "int as objects": (DIGITS.astype(object), r"Unknown label type: object.*, dtype=int\)"),
+    "large int as objects": ([2**64 + i for i in (0, 1, 2)] * 20, r"object.*\[str\(label\) for"),
     "bool as objects": ((DIGITS > 0).astype(object), r"Unknown label type.*, dtype=bool\)"),
     "dates as objects": ([datetime.date(2020, 1, 1)] * 60, r"Unknown label type: object.*\[str\("),
     "sets": ([{1}, {2}] * 30, r"Unknown label type: object. y has labels such as \{1\} \(set\)"),
