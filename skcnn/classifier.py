@@ -142,8 +142,9 @@ class ConvNetClassifier(
     validation_fraction : float in (0, 1), default=0.1
         Share of X that `early_stopping` sets aside if there is no `X_val`: as far as possible the
         same share of each class, but never all its images. A warm start sets the same images aside
-        as the fit before, and this share of images that have been appended since; if y differs
-        otherwise, the split is new, with a warning.
+        as the fit before, and this share of images that have been appended since (another
+        `validation_fraction` applies to these only); if y differs otherwise, the split is new, with
+        a warning.
     warm_start : bool, default=False
         Whether `fit` continues from the weights of the previous fit.
     random_state : int, RandomState instance or None, default=None

@@ -48,6 +48,28 @@ def as_array(X: Any) -> Any:
     return _stack(list(X))
 
 
+def check_cells(X: Any) -> None:
+    """Raise ValueError if X is a table of images or paths instead of numbers."""
+    if len(np.shape(X)) != 2:
+        return
+    cells = np.asarray(X[:1]).reshape(-1)
+    images = [
+        column
+        for column, cell in enumerate(cells)
+        if isinstance(cell, (list, tuple)) or _is_pillow(cell) or np.ndim(cell)
+    ]
+    if images:
+        first = images[0]
+        columns = getattr(X, "columns", None)
+        column = f"X[:, {first}]" if columns is None else f"X[{columns[first]!r}]"
+        raise ValueError(
+            f"X is a table of {len(cells)} columns, and {column} has images; expected images only, "
+            f"or a table of pixels. Select the column of images: pass {column}."
+        )
+    if len(cells) == 1 and _is_path(cells[0]):
+        _image(0, cells[0])
+
+
 def _has_array(X: Any) -> bool:
     """Whether NumPy can convert X as a whole: an array, a tensor, a DataFrame, a Series."""
     return hasattr(X, "__array__") or hasattr(X, "__array_interface__")

@@ -18,8 +18,8 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import assert_all_finite, check_array, validate_data
 
-from skcnn._input.image_lists import as_array
-from skcnn._input.shape_guess import warn_if_unlikely
+from skcnn._input.image_lists import as_array, check_cells
+from skcnn._input.shape_guess import like_sides, warn_if_unlikely
 
 ImageShape: TypeAlias = tuple[int, int, int]
 
@@ -188,7 +188,7 @@ def validate_images(
     if fitted:
         _check_several(X, tuple(getattr(batch, "shape", ())), fitted)
     is_table = getattr(batch, "ndim", 2) <= 2
-    array = _check_array(estimator, batch, is_table, reset)
+    array = _check_array(estimator, batch, is_table, reset, fitted)
     if fitted and not is_table:
         shape = _check_fitted_shape(estimator, array.shape, fitted)
     else:
@@ -201,7 +201,13 @@ def validate_images(
     return array.reshape(len(array), *shape), shape
 
 
-def _check_array(estimator: BaseEstimator, X: Any, is_table: bool, reset: bool) -> NDArray:
+def _check_array(
+    estimator: BaseEstimator,
+    X: Any,
+    is_table: bool,
+    reset: bool,
+    fitted: tuple[int, ...] | None,
+) -> NDArray:
     """X as an array of finite numbers; the columns of a table are checked or, in `fit`, noted."""
     is_plain = type(X) is np.ndarray and X.size > 0 and X.dtype.kind in "biuf"
     if is_plain and (not is_table or (not reset and _has_known_columns(estimator, X))):
@@ -210,7 +216,16 @@ def _check_array(estimator: BaseEstimator, X: Any, is_table: bool, reset: bool) 
             assert_all_finite(X, estimator_name=type(estimator).__name__, input_name="X")
         return X
     if is_table:
-        return validate_data(estimator, X, reset=reset, dtype="numeric")
+        try:
+            return validate_data(estimator, X, reset=reset, dtype="numeric")
+        except (TypeError, ValueError) as error:
+            check_cells(X)
+            if fitted and _may_be_one_image(np.shape(X), fitted):
+                size = fitted if fitted[2] > 1 else fitted[:2]
+                raise ValueError(
+                    f"{error} If X is one image, resize it to {size} and pass {_as_batch(X)}."
+                ) from error
+            raise
     # `validate_data` refuses more than two dimensions.
     return check_array(X, dtype="numeric", allow_nd=True, estimator=estimator, input_name="X")
 
@@ -233,12 +248,23 @@ def _check_several(X: ArrayLike, x_shape: tuple[int, ...], fitted: tuple[int, ..
         3: x_shape == fitted and _with_channels(x_shape[1:]) != fitted,
     }
     if one_image.get(len(x_shape)):
-        # Tables and Series of pandas and polars cannot be indexed with None.
-        batch = "X[None]" if hasattr(X, "ndim") and not hasattr(X, "iloc") else "[X]"
         raise ValueError(
             f"X has the shape {x_shape} of one image; expected several images. Reshape your data: "
-            f"pass {batch}."
+            f"pass {_as_batch(X)}."
         )
+
+
+def _as_batch(X: ArrayLike) -> str:
+    """How to pass one image X."""
+    # Tables and Series of pandas and polars cannot be indexed with None.
+    return "X[None]" if hasattr(X, "ndim") and not hasattr(X, "iloc") else "[X]"
+
+
+def _may_be_one_image(x_shape: tuple[int, ...], fitted: tuple[int, ...]) -> bool:
+    """Whether X is a table with too many or too few columns that looks like one image."""
+    if len(x_shape) != 2 or x_shape[1] == math.prod(fitted):
+        return False
+    return min(fitted[:2]) > 1 and like_sides(*x_shape)
 
 
 def _check_fitted_shape(
@@ -253,7 +279,7 @@ def _check_fitted_shape(
                 " If X is one image, convert it to the channels of the others and pass X[None]."
             )
         raise ValueError(
-            f"X has images of shape {shape}, but {type(estimator).__name__} was fitted on images "
+            f"X has images of shape {shape}, but {type(estimator).__name__} is expecting images "
             f"of shape {fitted} (height, width, channels). " + _remedy(x_shape, fitted, remedy)
         )
     return shape

@@ -87,7 +87,7 @@ def _describe_table(
             f" {n_pixels} is one more than {' x '.join(map(str, square))}: if a column has labels "
             "or numbers of rows, remove it."
         )
-    if _like_sides(*X.shape):
+    if like_sides(*X.shape):
         message += f" If {name} is one image, pass {name}[None]."
     return message
 
@@ -99,7 +99,7 @@ def _rgb_shapes(n_values: int) -> list[tuple[int, ...]]:
         return []
     # Flat images of 3k x 4k x 3 look like squares of 6k x 6k.
     sides = (side // 2, side // 6 * 4) if side % 6 == 0 else _nearest_to_square(n_values // 3)
-    if sides is None or not _like_sides(*sides):
+    if sides is None or not like_sides(*sides):
         return []
     return [(*sides, 3), (*sides[::-1], 3)]
 
@@ -119,7 +119,7 @@ def _has_period_3(X: NDArray[Any]) -> bool:
 def _describe_one_image(x_shape: tuple[int, ...], name: str) -> str:
     """The message for a 3-D X that looks like one colour image, or ''."""
     n, height, width = x_shape
-    if width not in (3, 4) or not _like_sides(n, height):
+    if width not in (3, 4) or not like_sides(n, height):
         return ""
     return (
         f"{name} of shape (n, {height}, {width}) was read as grey images of {height} x {width} "
@@ -169,7 +169,7 @@ def _nearest_to_square(n_pixels: int) -> tuple[int, int] | None:
     return height, n_pixels // height
 
 
-def _like_sides(height: int, width: int) -> bool:
+def like_sides(height: int, width: int) -> bool:
     """Whether the two numbers may be the sides of an image."""
     shorter, longer = sorted((height, width))
     return shorter >= _SMALLEST_SIDE and longer <= _LONGEST * shorter

@@ -246,7 +246,7 @@ def test_invalid_warm_starts(images):
             r"y has the classes \[0, 1, .* same classes as before, \[0, 1",
         ),
         (X, y.astype(str), "needs the same classes as before"),
-        (X[:, :4], y, r"X has images of shape \(4, 8, 1\), but .* fitted on .* \(8, 8, 1\)"),
+        (X[:, :4], y, r"X has images of shape \(4, 8, 1\), but .* expecting .* \(8, 8, 1\)"),
         (X.reshape(300, 64)[:, :60], y, "X has 60 features, but ConvNetClassifier is expecting 64"),
     ):
         with pytest.raises(ValueError, match=message):

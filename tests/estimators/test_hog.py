@@ -247,8 +247,19 @@ def test_bad_pixels():
         HOGTransformer(transform_sqrt=True).transform(negative)
     with pytest.raises(ValueError, match="NaN"):
         HOGTransformer().transform(np.full((1, 8, 8), np.nan))
-    with pytest.raises(ValueError, match=r"images of shape \(9, 9, 1\).*fitted on.*\(8, 8, 1\)"):
+    with pytest.raises(ValueError, match=r"images of shape \(9, 9, 1\).*expecting.*\(8, 8, 1\)"):
         HOGTransformer().fit(negative).transform(np.zeros((1, 9, 9)))
+
+
+def test_pixels_whose_squares_overflow():
+    X = np.random.default_rng(0).random((3, 8, 8))
+    for dtype in (np.float32, np.float64):
+        HOGTransformer().fit_transform((1e30 * X).astype(dtype))  # without a warning
+    for method in ("fit", "transform"):
+        with pytest.raises(
+            ValueError, match=r"X has pixels as large as .*e\+199; expected at most"
+        ):
+            getattr(HOGTransformer(), method)(-1e200 * X)
 
 
 def test_import_does_not_import_skimage():

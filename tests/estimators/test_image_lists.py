@@ -289,3 +289,50 @@ def test_tables_that_have_as_many_rows_as_an_image_are_no_images():
     assert hog.transform(rows).shape[0] == 8
     ones = np.ones((1, 1, 1))
     assert HOGTransformer().fit(ones).transform(ones).shape == (1, 8)
+
+
+OTHER_COLUMNS = {
+    "DataFrame": (lambda X: pd.DataFrame({"im": list(X), "y": 1}), r"pass X\['im'\]"),
+    "columns without names": (lambda X: pd.DataFrame([[1, x] for x in X]), r"pass X\[1\]"),
+    "array": (lambda X: pd.DataFrame([[1, x] for x in X]).to_numpy(), r"pass X\[:, 1\]"),
+    "nested lists": (lambda X: pd.DataFrame({"im": X.tolist(), "y": 1}), r"pass X\['im'\]"),
+    "Pillow": (lambda X: pd.DataFrame({"im": _pictures(X), "y": 1}), r"pass X\['im'\]"),
+}
+
+
+def _pictures(X):
+    Image = pytest.importorskip("PIL.Image")
+    return [Image.fromarray(image) for image in X]
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names")
+@pytest.mark.parametrize("name", OTHER_COLUMNS)
+def test_a_table_with_images_and_another_column(images, network, name):
+    X, y = images
+    make, message = OTHER_COLUMNS[name]
+    for use in (lambda X: fast().fit(X, y), network.predict, HOGTransformer().fit):
+        with pytest.raises(ValueError, match=rf"table of 2 columns, .* has images; .*{message}"):
+            use(make(X))
+
+
+def test_a_column_of_paths(images):
+    for column in (pd.DataFrame({"path": ["a.png"] * 5}), np.array([["a.png"]] * 5)):
+        with pytest.raises(
+            ValueError, match=r"X\[0\] is the str_? 'a.png'; .*Read the image files"
+        ):
+            HOGTransformer().fit(column)
+    with pytest.raises(ValueError, match="could not convert string to float: 'cat'"):
+        HOGTransformer().fit(pd.DataFrame({"pixel": [1.0, 2.0], "label": ["cat", "dog"]}))
+
+
+def test_one_image_of_another_size(network):
+    for image, batch in (
+        (np.zeros((28, 28)), r"X\[None\]"),
+        (pd.DataFrame(np.zeros((28, 20))), r"\[X\]"),
+    ):
+        with pytest.raises(
+            ValueError, match=rf"64 features .* resize it to \(8, 8\) and pass {batch}"
+        ):
+            network.predict(image)
+    with pytest.raises(ValueError, match=r"64 features as input\.$"):
+        network.predict(np.zeros((2, 784)))

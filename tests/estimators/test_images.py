@@ -123,8 +123,8 @@ def test_attributes_set_by_fit():
     ("X", "message"),
     [
         (np.zeros((2, 15)), "15 features, but BaseEstimator is expecting 16"),
-        (np.zeros((2, 2, 8)), r"shape \(2, 8, 1\), but .* fitted on .*\(4, 4, 1\)"),
-        (np.zeros((2, 4, 4, 3)), r"shape \(4, 4, 3\), but .* fitted on .*\(4, 4, 1\)"),
+        (np.zeros((2, 2, 8)), r"shape \(2, 8, 1\), but .* expecting .*\(4, 4, 1\)"),
+        (np.zeros((2, 4, 4, 3)), r"shape \(4, 4, 3\), but .* expecting .*\(4, 4, 1\)"),
     ],
 )
 def test_images_that_differ_from_those_of_fit(X, message):
