@@ -377,8 +377,8 @@ class ConvNetClassifier(
             improving, see `n_iter_no_change`.
         UserWarning
             If training was interrupted, if images that `early_stopping` sets aside may have been
-            trained on before, or if `X_val` has other pixel values than X, as when only one of
-            them has been scaled.
+            trained on before, or if `X_val`, or one of its channels, has other pixel values than
+            X, as when only one of them has been scaled.
 
         Examples
         --------

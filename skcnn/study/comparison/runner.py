@@ -114,6 +114,13 @@ def run(
     KeyboardInterrupt
         On Ctrl-C. Finished results are stored.
 
+    Warns
+    -----
+    ImageShapeWarning
+        If the shape of the images in ``X_train`` is likely to be guessed wrong.
+    UserWarning
+        If ``X_test`` is scaled differently from ``X_train``.
+
     Examples
     --------
     >>> from skcnn.study.comparison import run
