@@ -70,6 +70,12 @@ class ConvNetClassifier(
         Activation of the convolution layers and the hidden layers.
     output_activation : {"softmax", "sigmoid"}, default="softmax"
         "softmax" with cross-entropy, or "sigmoid" with squared error ([1]_, section 5.5).
+    normalization : {"batch"} or None, default=None
+        "batch": batch normalization of the output of every convolution (after its max pooling) and
+        of every hidden layer, before the bias: each channel or unit is standardized, in training
+        by its mean and standard deviation over some 32 images, in prediction by running
+        statistics [8]_. It makes training faster in deep networks and on photographs, and costs
+        no time in prediction.
     dropout : float in [0, 1) or "auto", default="auto"
         Share of the inputs of each fully connected layer that are set to zero in training [2]_.
         "auto": 0.3 with "relu", except before layers with fewer than 64 inputs; 0 with "sigmoid"
@@ -207,6 +213,8 @@ class ConvNetClassifier(
     .. [6] L. Smith, N. Topin, "Super-Convergence", arXiv:1708.07120, 2018.
     .. [7] C. Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR
        2016, section 7.
+    .. [8] S. Ioffe, C. Szegedy, "Batch Normalization", ICML 2015; over parts of a mini-batch: E.
+       Hoffer et al., "Train longer, generalize better", NeurIPS 2017.
 
     Examples
     --------
@@ -231,6 +239,7 @@ class ConvNetClassifier(
         "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "activation": [StrOptions({"relu", "sigmoid", "tanh"})],
         "output_activation": [StrOptions(set(LOSSES))],
+        "normalization": [StrOptions({"batch"}), None],
         "dropout": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "weight_init": [StrOptions({"auto", "uniform"})],
@@ -270,6 +279,7 @@ class ConvNetClassifier(
         hidden_layer_sizes: int | Iterable[int] = (128,),
         activation: str = "relu",
         output_activation: str = "softmax",
+        normalization: str | None = None,
         dropout: float | str = "auto",
         label_smoothing: float = 0.05,
         weight_init: str = "auto",
@@ -305,6 +315,7 @@ class ConvNetClassifier(
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.output_activation = output_activation
+        self.normalization = normalization
         self.dropout = dropout
         self.label_smoothing = label_smoothing
         self.weight_init = weight_init

@@ -10,6 +10,7 @@ from typing import Any
 from skcnn.engine.initialization import InitName
 from skcnn.engine.layer import Layer
 from skcnn.engine.layers import (
+    BatchNorm,
     BiasActivation,
     Conv2D,
     Dense,
@@ -64,11 +65,13 @@ def build_layers(
     activation: Any,
     dropout: float | str,
     weight_init: str = "auto",
+    normalization: str | None = None,
 ) -> list[Layer]:
     """The layers of a `ConvNetClassifier` with these parameters.
 
     Max pooling precedes the bias and the activation. The activations are monotonic, so the three
-    commute, and after the pooling there are four times fewer numbers.
+    commute, and after the pooling there are four times fewer numbers. So do batch normalization
+    and max pooling, because the former has no negative scale.
 
     Raises
     ------
@@ -108,6 +111,7 @@ def build_layers(
     output_init: InitName = "uniform" if uniform else "glorot"
     bias_init: InitName = "uniform" if uniform else "zeros"
     pool_class = MaxPool2D if pooling == "max" else MeanPool2D
+    norm: list[Layer] = [BatchNorm()] if normalization == "batch" else []
 
     layers: list[Layer] = []
     shape: tuple[int, ...] = image_shape
@@ -126,7 +130,7 @@ def build_layers(
         if n_regions is not None or window > 1:
             pool = [pool_class(window, n_regions)]
             shape = pool[0].plan(shape).out_shape
-        bias = [BiasActivation(activation, bias_init)]
+        bias = [*norm, BiasActivation(activation, bias_init)]
         layers += [convolution, *(pool + bias if pooling == "max" else bias + pool)]
     layers.append(Flatten())
 
@@ -139,7 +143,7 @@ def build_layers(
     n_inputs = math.prod(shape)
     for units in as_tuple("hidden_layer_sizes", hidden_layer_sizes):
         layers += drop_inputs(n_inputs)
-        layers += [Dense(units, hidden_init), BiasActivation(activation, bias_init)]
+        layers += [Dense(units, hidden_init), *norm, BiasActivation(activation, bias_init)]
         n_inputs = units
     layers += drop_inputs(n_inputs)
     # The loss applies the activation of the output.

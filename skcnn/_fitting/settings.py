@@ -69,6 +69,7 @@ def layers_of(estimator: Any, image_shape: tuple[int, int, int], n_classes: int)
         hidden_layer_sizes=estimator.hidden_layer_sizes,
         activation=estimator.activation,
         dropout=estimator.dropout,
+        normalization=estimator.normalization,
         weight_init=estimator.weight_init,
     )
 

@@ -43,6 +43,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,7 @@ from skcnn.engine.runtime.calls import Calls
 
 Shape = tuple[int, ...]
 Namespace = SimpleNamespace  # arrays by name
+Folding = Literal["affine", "weights", "bias", "pooling"]
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,12 @@ class Plan:
     training_only : in prediction, `Kernel.forward` is not used, and the output is the input
     flops : multiplications and additions of the forward matrix products for one image; a
         convolution counts those of a direct sum, however it is computed
+    folding : what `Network` may do with the layer in prediction, where it folds an "affine" layer
+        into others; all is said of channels or units, the last axis.
+        "affine": the output is ``x * p.scale + p.shift``, derived arrays, and the scale positive;
+        "weights": the output is linear in ``p.weights``, whose last axis is the output's;
+        "bias": the layer first adds ``p.bias``;
+        "pooling": a positive scale and a shift may as well be applied before the layer
     separate_images_layer : the layer to use in place of this one with ``m.separate_images``;
         None: this one
     """
@@ -139,6 +147,7 @@ class Plan:
     random: bool = False
     training_only: bool = False
     flops: int = 0
+    folding: Folding | None = None
     separate_images_layer: Layer | None = None
 
 

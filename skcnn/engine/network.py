@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -22,6 +24,14 @@ RESERVED = (
 )
 KEPT_PREDICTORS = 4  # for calls with other numbers of images, and for several threads
 Slots = dict[tuple[int, str], slice]  # (layer, name) -> place in the flat vector
+
+
+class Fold(NamedTuple):
+    """Numbers of three layers: an affine one, and those that do its work in prediction."""
+
+    affine: int
+    weights: int
+    bias: int
 
 
 class Network:
@@ -99,6 +109,11 @@ class Network:
             self.plans.append(plan)
             self.shapes.append(plan.out_shape)
         find_boundaries(self.plans, self.shapes, training=True)  # raises if layers do not fit
+        self.folds = _find_folds(self.plans)
+        for fold in self.folds:
+            self.plans[fold.affine] = dataclasses.replace(
+                self.plans[fold.affine], training_only=True
+            )
         self.kernels: list[Kernel] = [plan.kernel for plan in self.plans]
         self.widest = max(map(math.prod, self.shapes))
         self.flops = sum(plan.flops for plan in self.plans)
@@ -186,8 +201,7 @@ class Network:
         The calls must be made whenever parameters or state have changed.
         """
         found: list[Namespace] = []
-        calls: Calls = []
-        for i, (kernel, plan) in enumerate(zip(self.kernels, self.plans, strict=True)):
+        for i, plan in enumerate(self.plans):
             derived = {**plan.derived, **(plan.backward_derived if training else {})}
             p = Namespace(
                 **vars(self.layer_parameters[i]),
@@ -195,7 +209,16 @@ class Network:
                 **{name: np.zeros(shape, self.dtype) for name, shape in derived.items()},
             )
             found.append(p)
-            calls += kernel.derive(p, training)
+        calls: Calls = []
+        derived_first = [] if training else [fold.affine for fold in self.folds]
+        for i in derived_first:
+            calls += self.kernels[i].derive(found[i], training)
+        if not training:
+            for fold in self.folds:
+                calls += _fold(found[fold.affine], found[fold.weights], found[fold.bias])
+        for i, kernel in enumerate(self.kernels):
+            if i not in derived_first:
+                calls += kernel.derive(found[i], training)
         return found, calls
 
     def new_factors(self, n_images: int) -> list[Namespace | None]:
@@ -332,6 +355,29 @@ class Network:
         Network.__init__(self, state["layers"], state["input_shape"], state["dtype"])
         self.parameters[:] = state["parameters"]
         self.state[:] = state["state"]
+
+
+def _find_folds(plans: Sequence[Plan]) -> list[Fold]:
+    """Affine layers that stand between a layer with weights, perhaps a pooling, and a bias."""
+    found = []
+    for i, plan in enumerate(plans[:-1]):
+        before = i - 1
+        while before >= 0 and plans[before].folding == "pooling":
+            before -= 1
+        around = before >= 0 and plans[before].folding == "weights"
+        if plan.folding == "affine" and around and plans[i + 1].folding == "bias":
+            found.append(Fold(i, before, i + 1))
+    return found
+
+
+def _fold(affine: Namespace, weights: Namespace, bias: Namespace) -> Calls:
+    """Give the two layers arrays of their own that do the work of the affine one."""
+    given, weights.weights = weights.weights, np.empty_like(weights.weights)
+    given_bias, bias.bias = bias.bias, np.empty_like(bias.bias)
+    return [
+        partial(np.multiply, given, affine.scale, weights.weights),
+        partial(np.add, given_bias, affine.shift, bias.bias),
+    ]
 
 
 Entry = TypeVar("Entry", Parameter, State)

@@ -11,6 +11,7 @@ from helpers.engine import Centre, Scale
 from skcnn.engine import layers
 from skcnn.engine.layer import Namespace
 from skcnn.engine.layers import (
+    BatchNorm,
     BiasActivation,
     Conv2D,
     Dense,
@@ -40,6 +41,8 @@ CASES = [
     (Flatten(), (4, 3, 2)),
     (Dropout(0.4), (4, 3, 2)),
     (Dropout(0.4), (7,)),
+    (BatchNorm(), (4, 3, 2)),
+    (BatchNorm(), (7,)),
 ]
 
 
@@ -50,8 +53,9 @@ def naive_implementation(layer):
 
 @pytest.mark.parametrize(("layer", "in_shape"), CASES, ids=repr)
 def test_every_layer_passes(layer, in_shape):
-    random = layer.plan(in_shape).random
-    check_layer(layer, in_shape, naive=None if random else naive_implementation(layer))
+    plan = layer.plan(in_shape)  # test_batch_norm.py has the naive implementations with state
+    without = plan.random or plan.state
+    check_layer(layer, in_shape, naive=None if without else naive_implementation(layer))
 
 
 def test_every_layer_is_checked():

@@ -46,6 +46,7 @@ class BiasActivation(Layer, Kernel):
             parameters={"bias": bias},
             backward_scratch=slope,
             in_place=True,
+            folding="bias",
         )
 
     def forward(self, p: Namespace, m: Namespace) -> Calls:

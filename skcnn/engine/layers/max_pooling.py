@@ -36,6 +36,7 @@ class MaxPool2D(Pool2D):
             backward_scratch={"difference": strip} if largest > 2 else {},
             input_period=min(self.size, w) if self.regions is None else 1,
             overwrites_input=True,
+            folding="pooling",
         )
 
     def forward(self, p: Namespace, m: Namespace) -> Calls:

@@ -27,6 +27,7 @@ class MeanPool2D(Pool2D):
             out_shape=out_shape,
             scratch={"strips": Array.like_values((out_shape[0], w, c))},
             backward_scratch={"share": Array.like_values(out_shape)},
+            folding="pooling",
         )
 
     def forward(self, p: Namespace, m: Namespace) -> Calls:

@@ -164,7 +164,8 @@ class Trainer:
         tile: int,
     ) -> None:
         """Forward and backward for a tile of a part; `place` is its step and its first tile."""
-        rows = slice(tile * self.tile, min((tile + 1) * self.tile, len(part)))
+        n_tiles = -(-len(part) // self.tile)  # of sizes as equal as possible
+        rows = slice(len(part) * tile // n_tiles, len(part) * (tile + 1) // n_tiles)
         indices = part[rows]
         buffers = self.buffers(thread, len(indices))
         workspace, data = buffers.workspace, self.data

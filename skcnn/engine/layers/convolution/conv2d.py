@@ -55,7 +55,7 @@ class Conv2D(Layer):
         weights = Parameter(shape, initializer(self.init, i * j * c, i * j * k))
         method = _faster_method(geometry) if self.method == "auto" else self.method
         kernel = (WinogradConvolution if method == "winograd" else GemmConvolution)(geometry)
-        plan = replace(kernel.plan(), parameters={"weights": weights})
+        plan = replace(kernel.plan(), parameters={"weights": weights}, folding="weights")
         if method == "gemm":
             return plan
         # The products of a single image are too small to gain from Winograd's method.
