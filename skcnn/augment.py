@@ -1,8 +1,8 @@
-"""Random transformations of training images: shifts, affine and elastic distortions.
+"""Random transformations of training images: mirror images, shifts, affine and elastic distortions.
 
 Each is a callable ``(images, rng) -> images`` on a float32 batch of shape ``(n, h, w, channels)``,
-for `ConvNetClassifier(augment=...)`. It uses bilinear interpolation. Positions outside the image
-take the value of the nearest edge pixel.
+for `ConvNetClassifier(augment=...)`. All but `Flip` use bilinear interpolation; positions outside
+the image take the value of the nearest edge pixel. `Compose` applies several in turn.
 
 `AUGMENTATIONS` maps the names that `ConvNetClassifier` accepts to instances with default settings.
 """
@@ -18,7 +18,65 @@ from numpy.typing import NDArray
 
 from skcnn.engine.runtime.floating_point import ignore_underflow
 
-__all__ = ["AUGMENTATIONS", "Affine", "Elastic", "Shift", "sample"]
+__all__ = ["AUGMENTATIONS", "Affine", "Compose", "Elastic", "Flip", "Shift", "sample"]
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Mirror images at random, left to right.
+
+    For photographs. Mirrored digits and letters are no digits and letters.
+
+    Parameters
+    ----------
+    probability : float, default=0.5
+        Of an image to be mirrored.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcnn.augment import Flip
+    >>> images = np.float32([1, 2, 3]).reshape(1, 1, 3, 1)
+    >>> Flip(probability=1)(images, np.random.default_rng(0)).ravel().tolist()
+    [3.0, 2.0, 1.0]
+    """
+
+    probability: float = 0.5
+
+    def __call__(self, images: NDArray, rng: np.random.Generator) -> NDArray:
+        """Transform images (n, h, w, channels)."""
+        chosen = rng.random(len(images)) < self.probability
+        flipped = images.copy()
+        flipped[chosen] = images[chosen, :, ::-1]
+        return flipped
+
+
+@dataclass(frozen=True)
+class Compose:
+    """Apply several transformations in turn.
+
+    ``augment=("flip", "shift")`` means ``augment=Compose((Flip(), Shift()))``.
+
+    Parameters
+    ----------
+    steps : tuple of callables ``(images, rng) -> images``
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcnn.augment import Compose, Flip, Shift
+    >>> images = np.zeros((2, 8, 8, 1), np.float32)
+    >>> Compose((Flip(), Shift()))(images, np.random.default_rng(0)).shape
+    (2, 8, 8, 1)
+    """
+
+    steps: tuple[Callable[[NDArray, np.random.Generator], NDArray], ...]
+
+    def __call__(self, images: NDArray, rng: np.random.Generator) -> NDArray:
+        """Transform images (n, h, w, channels)."""
+        for step in self.steps:
+            images = step(images, rng)
+        return images
 
 
 @dataclass(frozen=True)
@@ -238,6 +296,7 @@ def sample(images: NDArray, rows: NDArray, columns: NDArray) -> NDArray:
 
 
 AUGMENTATIONS: dict[str, Callable[[NDArray, np.random.Generator], NDArray]] = {
+    "flip": Flip(),
     "shift": Shift(),
     "affine": Affine(),
     "elastic": Elastic(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -117,9 +117,11 @@ class ConvNetClassifier(
     shuffle : bool or "replacement", default=True
         Whether to use the images in a new order in each epoch. With "replacement", mini-batches
         are drawn with replacement, as in [1]_; an epoch then has as many images as X.
-    augment : {"shift", "affine", "elastic"}, callable or None, default=None
-        Random distortions of the training images: see `skcnn.augment`, whose classes take other
-        strengths. A callable ``(images, rng) -> images`` receives a few images at a time, of shape
+    augment : {"flip", "shift", "affine", "elastic"}, callable, sequence of these, or None, \
+            default=None
+        Random transformations of the training images: see `skcnn.augment`, whose classes take
+        other strengths. A sequence such as ``("flip", "shift")`` is applied in order; "flip",
+        mirror images, is for photographs, not for digits. A callable ``(images, rng) -> images`` receives a few images at a time, of shape
         ``(n, h, w, channels)``, in float32, with the pixel values of X (in float64 if float32
         would round them too much: if `mean_` is more than 10,000 times `scale_`). It may change
         them in place, and returns finite numbers in an array of this shape. Several threads call it
@@ -253,7 +255,7 @@ class ConvNetClassifier(
         "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "shuffle": ["boolean", StrOptions({"replacement"})],
-        "augment": [StrOptions(set(AUGMENTATIONS)), callable, None],
+        "augment": [StrOptions(set(AUGMENTATIONS)), callable, tuple, list, None],
         "standardize": ["boolean"],
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -293,7 +295,7 @@ class ConvNetClassifier(
         max_iter: int | str = "auto",
         max_time: float | None = None,
         shuffle: bool | str = True,
-        augment: str | Augment | None = None,
+        augment: str | Augment | Sequence[str | Augment] | None = None,
         standardize: bool = True,
         class_weight: dict[Any, float] | str | None = None,
         tol: float = 1e-4,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from skcnn._fitting.architecture import build_layers
 from skcnn._fitting.user_functions import UserFunction
 from skcnn._parallel import n_threads
-from skcnn.augment import AUGMENTATIONS
+from skcnn.augment import AUGMENTATIONS, Compose
 from skcnn.engine.layer import Layer
 from skcnn.engine.training.losses import LOSSES
 from skcnn.engine.training.optimizers import SGD, Adam, Optimizer
@@ -129,11 +129,17 @@ def _n_epochs(max_iter: int | str, n_images: int, batch_size: int) -> int:
     return max(epochs, -(-AUTO_STEPS // -(-n_images // batch_size)))
 
 
-def _augment(setting: str | Augment | None) -> Augment | None:
+def _augment(setting: str | Augment | Sequence[str | Augment] | None) -> Augment | None:
     if setting is None:
         return None
-    function = AUGMENTATIONS[setting] if isinstance(setting, str) else setting
-    return UserFunction("augment", function, "images", "rng")
+    steps = setting if isinstance(setting, (tuple, list)) else (setting,)
+    functions = tuple(
+        UserFunction(
+            "augment", AUGMENTATIONS[step] if isinstance(step, str) else step, "images", "rng"
+        )
+        for step in steps
+    )
+    return functions[0] if len(functions) == 1 else Compose(functions)
 
 
 def _rate(estimator: Any, incremental: bool) -> Callable[[int, float], float]:

@@ -12,6 +12,7 @@ from skcnn._input.images import ImageShape, as_image_shape, validate_images
 from skcnn._input.labels import check_labels, check_same_length, comparable, encode, show
 from skcnn._input.weights import check_unscaled, check_weights, scaled, times_class_weight
 from skcnn._warn import warn_caller
+from skcnn.augment import AUGMENTATIONS
 
 
 class ValidationInput(NamedTuple):
@@ -111,11 +112,28 @@ def _check_settings(probe: Any, incremental: bool) -> None:
             "compute_class_weight('balanced', classes=classes, y=y))) with an array of classes and "
             "sklearn.utils.compute_class_weight."
         )
-    if isinstance(probe.augment, type):
+    _check_augment(probe.augment)
+
+
+def _check_augment(setting: Any) -> None:
+    """What scikit-learn's constraints cannot express: classes, and the steps of a sequence."""
+    several = isinstance(setting, (tuple, list))
+    if several and not setting:
         raise ValueError(
-            f"augment is the class {probe.augment.__name__}; expected an instance of it. Use "
-            f"augment={probe.augment.__name__}()."
+            f"augment is {setting!r}; expected at least one transformation. Pass None for none."
         )
+    for step in setting if several else (setting,):
+        if isinstance(step, type):
+            raise ValueError(
+                f"augment {'has' if several else 'is'} the class {step.__name__}; expected an "
+                f"instance of it. Use {step.__name__}()."
+            )
+        known = callable(step) or (isinstance(step, str) and step in AUGMENTATIONS)
+        if several and not known:
+            raise ValueError(
+                f"augment has the step {step!r}; expected callables and names among "
+                f"{', '.join(AUGMENTATIONS)}. Replace it."
+            )
 
 
 def _check_same_shape(probe: Any) -> None:
