@@ -126,11 +126,11 @@ def build_layers(
             )
         convolution = Conv2D(k, size, padding, init=hidden_init)
         shape = convolution.plan(shape).out_shape
-        pool = []
+        pool: list[Layer] = []
         if n_regions is not None or window > 1:
             pool = [pool_class(window, n_regions)]
             shape = pool[0].plan(shape).out_shape
-        bias = [*norm, BiasActivation(activation, bias_init)]
+        bias: list[Layer] = [*norm, BiasActivation(activation, bias_init)]
         layers += [convolution, *(pool + bias if pooling == "max" else bias + pool)]
     layers.append(Flatten())
 

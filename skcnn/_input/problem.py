@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skcnn._input.images import ImageShape, as_image_shape, validate_images
+from skcnn._copies import copies_of
+from skcnn._input.images import ImageShape, validate_images
 from skcnn._input.labels import check_labels, check_same_length, comparable, encode, show
 from skcnn._input.weights import check_unscaled, check_weights, scaled, times_class_weight
 from skcnn._warn import warn_caller
@@ -113,6 +114,7 @@ def _check_settings(probe: Any, incremental: bool) -> None:
             "sklearn.utils.compute_class_weight."
         )
     _check_augment(probe.augment)
+    copies_of(probe.predict_augment)
 
 
 def _check_augment(setting: Any) -> None:

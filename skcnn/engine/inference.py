@@ -94,15 +94,19 @@ def outputs(
     reader: ImageReader,
     threads: Threads,
     indices: NDArray[np.intp] | None = None,
+    transform: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
 ) -> NDArray[np.float64]:
-    """Output of the last layer, (n, classes), for the images of `indices`; None: all images."""
+    """Output of the last layer, (n, classes), for the images of `indices`; None: all images.
+
+    `transform` changes images (n, h, w, channels) before they are standardized.
+    """
     n = len(reader) if indices is None else len(indices)
     result = np.empty((n, *network.shapes[-1]), np.float64)
 
     def write(rows: slice, space: Workspace) -> None:
         result[rows] = space.output[: rows.stop - rows.start]
 
-    predict(network, reader, threads, write, indices)
+    predict(network, reader, threads, write, indices, transform)
     return result
 
 
@@ -124,11 +128,12 @@ def predict(
     threads: Threads,
     write: Callable[[slice, Workspace], None],
     indices: NDArray[np.intp] | None = None,
+    transform: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
 ) -> None:
     """Run images forward; ``write(rows, workspace)`` collects the first ``len(rows)`` results.
 
-    `indices` selects images of the reader; None: all of them. Several threads may call this at
-    once with one network.
+    `indices` selects images of the reader; None: all of them. `transform` as for `outputs`. Several
+    threads may call this at once with one network.
     """
     n = len(reader) if indices is None else len(indices)
     if n == 0:
@@ -150,7 +155,10 @@ def predict(
         rows = slice(index * tile, min((index + 1) * tile, n))
         numbers = np.minimum(np.arange(index * tile, (index + 1) * tile), n - 1)
         reader.read(
-            numbers if indices is None else indices[numbers], space.input, scratches[thread]
+            numbers if indices is None else indices[numbers],
+            space.input,
+            scratches[thread],
+            transform,
         )
         space.forward()
         write(rows, space)

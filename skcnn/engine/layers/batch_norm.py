@@ -69,7 +69,7 @@ class BatchNorm(Layer, Kernel):
                 *_with_row(m, p.shift, np.add, m.y, m.y),
             ]
         one_image = _n_images(m.x) == 1
-        calls = [
+        calls: Calls = [
             *_means(m.x, m.observed.mean),
             *_with_row(m, p.mean if one_image else m.observed.mean, np.subtract, m.x, m.centred),
             partial(np.multiply, m.centred, m.centred, m.products),

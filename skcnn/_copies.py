@@ -1,0 +1,81 @@
+"""Copies of images whose predictions are averaged (test-time augmentation)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Transform = Callable[[NDArray[Any]], NDArray[Any]]
+
+
+def _same(images: NDArray[Any]) -> NDArray[Any]:
+    return images
+
+
+def _mirrored(images: NDArray[Any]) -> NDArray[Any]:
+    return images[:, :, ::-1]
+
+
+def _shifted(down: int, right: int) -> Transform:
+    """A shift by up to one pixel; edge pixels are repeated."""
+
+    def shift(images: NDArray[Any]) -> NDArray[Any]:
+        _, h, w, _ = images.shape
+        wider = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+        return wider[:, 1 - down : 1 - down + h, 1 - right : 1 - right + w]
+
+    return shift
+
+
+# Each with its weight; the weights of a name add up to one.
+COPIES: dict[str, list[tuple[float, Transform]]] = {
+    "flip": [(0.5, _same), (0.5, _mirrored)],
+    "shift": [(0.5, _same), (0.25, _shifted(1, 1)), (0.25, _shifted(-1, -1))],
+}
+
+
+def copies_of(setting: str | Sequence[str] | None) -> list[tuple[float, Transform | None]]:
+    """Weights and transformations of the copies; with several names, of all combinations.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown.
+
+    Examples
+    --------
+    >>> from skcnn._copies import copies_of
+    >>> [weight for weight, _ in copies_of(("flip", "shift"))]
+    [0.25, 0.125, 0.125, 0.25, 0.125, 0.125]
+    """
+    if setting is None:
+        return [(1.0, None)]
+    names = [setting] if isinstance(setting, str) else list(setting)
+    for name in names:
+        if not isinstance(name, str) or name not in COPIES:
+            raise ValueError(
+                f"predict_augment is {setting!r}; expected names among {', '.join(COPIES)}, or "
+                f"None. Replace {name!r}."
+            )
+    return [
+        (math.prod(weight for weight, _ in chosen), _in_turn([step for _, step in chosen]))
+        for chosen in itertools.product(*(COPIES[name] for name in names))
+    ]
+
+
+def _in_turn(steps: Sequence[Transform]) -> Transform | None:
+    steps = [step for step in steps if step is not _same]
+    if not steps:
+        return None
+
+    def transform(images: NDArray[Any]) -> NDArray[Any]:
+        for step in steps:
+            images = step(images)
+        return images
+
+    return transform
