@@ -16,6 +16,7 @@ from skcnn.engine.layers import (
     Flatten,
     MaxPool2D,
     MeanPool2D,
+    batch_norm,
 )
 from skcnn.engine.layers.batch_norm import EPSILON
 from skcnn.engine.network import Network
@@ -36,7 +37,7 @@ def naive_prediction(x, parameters, state):
 
 @pytest.mark.parametrize("shape", [(5, 4, 3), (1, 1, 2), (7,), (1,)])
 def test_layer(shape):
-    check_layer(BatchNorm(), shape, naive=naive, naive_prediction=naive_prediction)
+    check_layer(BatchNorm(fewest_images=2), shape, naive=naive, naive_prediction=naive_prediction)
 
 
 SHAPE = (4, 3, 2)
@@ -62,31 +63,37 @@ def trained_state(images, sizes):
     return network.layer_state[0]
 
 
-@pytest.mark.parametrize("size", [1, 2, 64, 65, 130, 200])
+@pytest.mark.parametrize("size", [8, 64, 65, 66, 130, 200])
 def test_the_first_statistics_are_those_of_the_mini_batch(images, size):
     """However many tiles it has, and of whatever size."""
     state = trained_state(images, [size])
     assert_allclose(state.mean, images[:size].mean(axis=(0, 1, 2)), rtol=1e-12)
-    # A single image has measured its variance about the mean before, which is 0.
     variance = images[:size].var(axis=(0, 1, 2))
     assert_allclose(state.variance, variance, rtol=1e-10)
 
 
-def test_running_statistics_are_means_first_and_moving_means_later(images):
-    state = trained_state(images, [20] * 4)
-    parts = images[:80].reshape(4, 20, *SHAPE)
-    assert_allclose(state.mean, parts.mean(axis=(0, 1, 2, 3)), rtol=1e-12)
-    assert_allclose(state.variance, parts.var(axis=(1, 2, 3)).mean(axis=0), rtol=1e-10)
+def test_running_statistics_are_means_first_and_moving_means_later(monkeypatch, images):
+    monkeypatch.setattr(batch_norm, "WINDOW", 200)
+    state = trained_state(images, [20, 20, 30, 10])
+    parts = np.split(images[:80], [20, 40, 70])
+    variances = [part.var(axis=(0, 1, 2)) for part in parts]
+    assert_allclose(state.mean, images[:80].mean(axis=(0, 1, 2)), rtol=1e-12)
+    assert_allclose(state.variance, np.average(variances, axis=0, weights=[20, 20, 30, 10]))
     state = trained_state(images, [20] * 11)
     expected = images[:200].mean(axis=(0, 1, 2))
     expected += 0.1 * (images[200:220].mean(axis=(0, 1, 2)) - expected)
     assert_allclose(state.mean, expected, rtol=1e-12)
 
 
-def test_single_images_give_the_statistics_of_all(images):
-    """As in `partial_fit` with one image at a time."""
-    state = trained_state(images, [1] * 10)
-    assert_allclose(state.mean, images[:10].mean(axis=(0, 1, 2)), rtol=1e-12)
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_few_images_move_the_initial_statistics_slowly(images, size):
+    """As in `partial_fit` with one image at a time; the variance is that about the mean so far."""
+    state = trained_state(images, [size] * 10)
+    n = 10 * size
+    assert_allclose(state.mean, images[:n].mean(axis=(0, 1, 2)) * n / (64 + n), rtol=1e-12)
+    long = trained_state(np.concatenate([images] * 8), [size] * (2400 // size))
+    assert_allclose(long.mean, images.mean(axis=(0, 1, 2)), atol=0.2)
+    assert_allclose(long.variance, images.var(axis=(0, 1, 2)), rtol=0.3)
 
 
 def test_a_single_image_is_normalized_by_the_running_statistics(images):

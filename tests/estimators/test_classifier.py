@@ -43,6 +43,7 @@ CHECKED = [
     ConvNetClassifier(pooling="mean", activation="tanh", **CHEAP),
     ConvNetClassifier(output_activation="sigmoid", **CHEAP),
     ConvNetClassifier(n_filters=8, max_iter=50, solver="sgd", learning_rate_init=0.02, dropout=0.3),
+    ConvNetClassifier(n_filters=8, max_iter=50, normalization="batch"),
 ]
 EXPECTED_FAILURES = {
     "check_sample_weight_equivalence_on_dense_data": (

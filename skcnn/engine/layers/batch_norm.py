@@ -15,7 +15,8 @@ from skcnn.engine.memory import Array
 from skcnn.engine.runtime.calls import Calls
 
 EPSILON = 1e-5  # added to the variance
-SHARE = 0.1  # least weight of a mini-batch in the running statistics
+WINDOW = 640  # images over which the running statistics are means, about
+PRIOR = 64  # as many images count the initial statistics, mean 0 and variance 1, beside few images
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,16 @@ class BatchNorm(Layer, Kernel):
     normalization", Hoffer et al. 2017), so that tiles stay independent. In prediction they are
     running statistics of the mini-batches.
 
-    A tile of a single image is normalized by the running statistics, which are constants for its
-    gradient: the image's own statistics would remove what distinguishes it from others.
+    A tile of few images is normalized by the running statistics, which are constants for its
+    gradient: its own statistics would be noise, and would remove what distinguishes a single image.
+
+    Parameters
+    ----------
+    fewest_images : int
+        In a tile that is normalized by its own statistics.
     """
+
+    fewest_images: int = 8
 
     def plan(self, in_shape: Shape) -> Plan:
         values = Array.like_values(in_shape)
@@ -42,7 +50,7 @@ class BatchNorm(Layer, Kernel):
             state={
                 "mean": State(channels, Constant(0.0)),
                 "variance": State(channels, Constant(1.0)),
-                "count": State((1,), Constant(0.0)),  # mini-batches so far, up to 1 / SHARE
+                "count": State((1,), Constant(0.0)),  # images so far, up to WINDOW
             },
             kept={"centred": values, "inverse": fixed},
             scratch={"products": values, **row},
@@ -68,15 +76,15 @@ class BatchNorm(Layer, Kernel):
                 *_with_row(m, p.scale, np.multiply, m.x, m.y),
                 *_with_row(m, p.shift, np.add, m.y, m.y),
             ]
-        one_image = _n_images(m.x) == 1
+        few = _n_images(m.x) < self.fewest_images
         calls: Calls = [
             *_means(m.x, m.observed.mean),
-            *_with_row(m, p.mean if one_image else m.observed.mean, np.subtract, m.x, m.centred),
+            *_with_row(m, p.mean if few else m.observed.mean, np.subtract, m.x, m.centred),
             partial(np.multiply, m.centred, m.centred, m.products),
             *_means(m.products, m.observed.variance),
             partial(m.observed.count.fill, 1),
         ]
-        if one_image:
+        if few:
             calls.append(partial(np.copyto, m.inverse, p.scale))
         else:
             calls += [
@@ -90,7 +98,7 @@ class BatchNorm(Layer, Kernel):
         """``dx = (dy - mean(dy) - n * mean(dy * n)) / std`` with ``n = centred / std``."""
         if m.dx is None:
             return []
-        if _n_images(m.dy) == 1:
+        if _n_images(m.dy) < self.fewest_images:
             return _with_row(m, m.inverse, np.multiply, m.dy, m.dx)
         mean, product = m.sums
         return [
@@ -110,19 +118,22 @@ class BatchNorm(Layer, Kernel):
     ) -> None:
         """Merge the tiles' statistics and move the running ones towards them.
 
-        A tile of one image has measured its variance about the running mean.
+        A tile of few images has measured its variance about the running mean.
         """
-        weights = (n_images / n_images.sum())[:, None]
+        n = n_images.sum()
+        weights = (n_images / n)[:, None]
         mean = (weights * observed.mean).sum(axis=0)
-        centres = np.where(n_images[:, None] == 1, state.mean, observed.mean)
+        centres = np.where(n_images[:, None] < self.fewest_images, state.mean, observed.mean)
         # The mean square about `mean`, from those about the tiles' centres.
         shifts = centres - mean
         squares = observed.variance + shifts * (2 * (observed.mean - centres) + shifts)
         variance = (weights * squares).sum(axis=0)
-        state.count[:] = np.minimum(state.count + 1, round(1 / SHARE))
-        # The first mini-batches count equally, as initial statistics mean nothing.
-        state.mean += (mean - state.mean) / state.count
-        state.variance += (np.maximum(variance, 0) - state.variance) / state.count
+        if n < self.fewest_images:  # too few to replace the initial statistics at once
+            state.count[:] = np.maximum(state.count, PRIOR)
+        state.count[:] = np.minimum(state.count + n, max(n, WINDOW))
+        share = n / state.count
+        state.mean += (mean - state.mean) * share
+        state.variance += (np.maximum(variance, 0) - state.variance) * share
 
 
 def _n_images(values: NDArray[Any]) -> int:
