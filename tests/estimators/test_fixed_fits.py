@@ -39,5 +39,5 @@ def test_the_fits_reach_every_layer_kernel_and_parameter():
     assert convolutions == {
         (kernel, follower)
         for kernel in (GemmConvolution, WinogradConvolution)
-        for follower in (layers.MaxPool2D, layers.BiasActivation)
+        for follower in (layers.MaxPool2D, layers.BiasActivation, layers.BatchNorm)
     }

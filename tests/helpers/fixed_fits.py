@@ -93,6 +93,20 @@ FITS = {
     "affine": {**SMALL, "augment": "affine"},
     "elastic": {**SMALL, "augment": Elastic(strength=0.05)},
     "own augment": {**SMALL, "augment": negated},
+    "several augmentations": {
+        **SMALL,
+        "augment": ("flip", "shift"),
+        "predict_augment": ("flip", "shift"),
+    },
+    "batch normalization": {**SMALL, "normalization": "batch"},
+    "batch normalization, wide": {
+        "n_filters": (32, 32),
+        "pool_size": 1,
+        "hidden_layer_sizes": (),
+        "normalization": "batch",
+        "max_iter": 1,
+    },
+    "batch normalization, mean pooling": {**SMALL, "normalization": "batch", "pooling": "mean"},
     "early stopping": {**SMALL, "early_stopping": True, "n_iter_no_change": 2, "max_iter": 8},
     "early stopping, fraction and tol": {
         **SMALL,
