@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skcnn._copies import copies_of
-from skcnn._input.images import ImageShape, validate_images
+from skcnn._input.images import ImageShape, as_image_shape, validate_images
 from skcnn._input.labels import check_labels, check_same_length, comparable, encode, show
 from skcnn._input.weights import check_unscaled, check_weights, scaled, times_class_weight
 from skcnn._warn import warn_caller
