@@ -30,6 +30,15 @@ NETWORKS = {
     "default": ((28, 28, 1), {}),
     "default-8x8": ((8, 8, 1), {}),
     "colour": ((32, 32, 3), {"n_filters": (32, 64, 64), **SAME}),
+    "same-3x3, batch normalization": (
+        (28, 28, 1),
+        {"n_filters": (32, 64), "normalization": "batch", **SAME},
+    ),
+    "default, batch normalization": ((28, 28, 1), {"normalization": "batch", "dropout": 0.3}),
+    "colour, batch normalization": (
+        (32, 32, 3),
+        {"n_filters": (32, 64, 64), "normalization": "batch", **SAME},
+    ),
 }
 N_CLASSES = 10
 ARCHITECTURE = (  # the parameters on which the layers depend
@@ -41,12 +50,13 @@ ARCHITECTURE = (  # the parameters on which the layers depend
     "pooling",
     "hidden_layer_sizes",
     "activation",
+    "normalization",
     "dropout",
 )
 
 
 def settings_of(name: str) -> dict:
-    """All parameters of the network `name`; only the default networks have dropout."""
+    """All parameters of the network `name`; only the default ones have dropout."""
     shape, changes = NETWORKS[name]
     params = ConvNetClassifier().get_params()
     if changes:

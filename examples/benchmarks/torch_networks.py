@@ -7,6 +7,7 @@ from networks import NETWORKS, layers_of
 from torch import nn
 
 from skcnn.engine.layers import (
+    BatchNorm,
     BiasActivation,
     Conv2D,
     Dense,
@@ -34,6 +35,9 @@ def build_torch(name: str) -> nn.Sequential:
                 modules.append(nn.MaxPool2d(layer.size, ceil_mode=True))
             case MeanPool2D() if shape[0] % out_shape[0] == 0:
                 modules.append(nn.AvgPool2d(shape[0] // out_shape[0]))
+            case BatchNorm():  # the trained bias is its own
+                kind = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
+                modules.append(kind(shape[-1], affine=False))
             case BiasActivation():
                 modules.append(ACTIVATIONS[layer.function]())
             case Flatten():
