@@ -24,20 +24,27 @@ def build_torch(name: str) -> nn.Sequential:
     """Translate the layers one by one; convolutions and dense layers include their bias."""
     shape: tuple[int, ...] = NETWORKS[name][0]
     modules: list[nn.Module] = []
+    normalized = any(isinstance(layer, BatchNorm) for layer in layers_of(name))
     for layer in layers_of(name):
         out_shape = layer.plan(shape).out_shape
         match layer:
             case Conv2D():
                 modules.append(
-                    nn.Conv2d(shape[2], layer.n_filters, layer.filter_size, padding=layer.padding)
+                    nn.Conv2d(
+                        shape[2],
+                        layer.n_filters,
+                        layer.filter_size,
+                        padding=layer.padding,
+                        bias=not normalized,
+                    )
                 )
             case MaxPool2D(regions=None):
                 modules.append(nn.MaxPool2d(layer.size, ceil_mode=True))
             case MeanPool2D() if shape[0] % out_shape[0] == 0:
                 modules.append(nn.AvgPool2d(shape[0] // out_shape[0]))
-            case BatchNorm():  # the trained bias is its own
+            case BatchNorm():
                 kind = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
-                modules.append(kind(shape[-1], affine=False))
+                modules.append(kind(shape[-1]))
             case BiasActivation():
                 modules.append(ACTIVATIONS[layer.function]())
             case Flatten():
