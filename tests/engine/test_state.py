@@ -110,10 +110,10 @@ def test_state_is_merged_once_for_each_mini_batch_in_tile_order(
             trainer.step(order[:n], step=step, rate=0.01, momentum=0.0)
     assert trainer.tile == 64
     (all_means, all_sizes), (few_means, few_sizes) = record.received
-    assert all_sizes == [64] * 23 + [28]
-    assert few_sizes == [64, 36]
-    for means, n in ((all_means, N_IMAGES), (few_means, 100)):
-        tiles = np.split(images[order[:n]], range(64, n, 64))
+    assert all_sizes == [62, 63] * 12  # 24 tiles
+    assert few_sizes == [50, 50]
+    for means, sizes in ((all_means, all_sizes), (few_means, few_sizes)):
+        tiles = np.split(images[order[: sum(sizes)]], np.cumsum(sizes)[:-1])
         expected = [tile.mean(axis=(0, 1, 2), dtype=np.float64) for tile in tiles]
         assert_allclose(means, expected, rtol=1e-12)
 

@@ -134,38 +134,41 @@ class Trainer:
         for call in self._derive:
             call()
         loss = 0.0
-        for start in range(0, n, MOST_IMAGES_AT_ONCE):
-            part = indices[start : start + MOST_IMAGES_AT_ONCE]
-            n_tiles = -(-len(part) // self.tile)
-            place = (step, start // self.tile)
-            self.threads.run(functools.partial(self._run_tile, part, place, n), n_tiles)
-            loss += math.fsum(self.tile_losses[:n_tiles])
+        n_tiles = -(-n // self.tile)
+        bounds = [n * tile // n_tiles for tile in range(n_tiles + 1)]  # as equal as possible
+        at_once = MOST_IMAGES_AT_ONCE // self.tile
+        for first in range(0, n_tiles, at_once):
+            last = min(first + at_once, n_tiles)
+            part = indices[bounds[first] : bounds[last]]
+            starts = [bound - bounds[first] for bound in bounds[first : last + 1]]
+            run_tile = functools.partial(self._run_tile, part, starts, (step, first), n)
+            self.threads.run(run_tile, last - first)
+            loss += math.fsum(self.tile_losses[: last - first])
             self._optimizer_step.run(
                 len(part),
-                n_tiles,
-                first=start == 0,
-                last=start + len(part) == n,
+                last - first,
+                first=first == 0,
+                last=last == n_tiles,
                 batch_size=n,
                 step=step,
                 rate=rate,
                 momentum=momentum,
             )
         if self.network.has_state:
-            n_tiles = -(-n // self.tile)
             self.network.update_state(self.tile_observed[:n_tiles], self.tile_images[:n_tiles])
         return loss / n
 
     def _run_tile(
         self,
         part: NDArray[np.intp],
+        starts: list[int],
         place: tuple[int, int],
         batch_size: int,
         thread: int,
         tile: int,
     ) -> None:
         """Forward and backward for a tile of a part; `place` is its step and its first tile."""
-        n_tiles = -(-len(part) // self.tile)  # of sizes as equal as possible
-        rows = slice(len(part) * tile // n_tiles, len(part) * (tile + 1) // n_tiles)
+        rows = slice(starts[tile], starts[tile + 1])
         indices = part[rows]
         buffers = self.buffers(thread, len(indices))
         workspace, data = buffers.workspace, self.data
