@@ -160,8 +160,9 @@ def _train(
     seen_before = state.n_seen
     try:
         complete = run_epochs(trainer, settings.epochs, train, log.after_epoch)
-        if not np.isfinite(network.parameters).all():
-            raise DivergedError("the weights are no longer finite")
+        for name, values in (("weights", network.parameters), ("statistics", network.state)):
+            if not np.isfinite(values).all():
+                raise DivergedError(f"the {name} are no longer finite")
     except KeyboardInterrupt:
         notices = [interrupted(log.epoch + 1, log.n_epochs)]
     except DivergedError as error:
