@@ -45,7 +45,7 @@ def copies_of(setting: str | Sequence[str] | None) -> list[tuple[float, Transfor
     Raises
     ------
     ValueError
-        If a name is unknown.
+        If it is neither a name nor a sequence of different names.
 
     Examples
     --------
@@ -55,13 +55,13 @@ def copies_of(setting: str | Sequence[str] | None) -> list[tuple[float, Transfor
     """
     if setting is None:
         return [(1.0, None)]
-    names = [setting] if isinstance(setting, str) else list(setting)
-    for name in names:
-        if not isinstance(name, str) or name not in COPIES:
-            raise ValueError(
-                f"predict_augment is {setting!r}; expected names among {', '.join(COPIES)}, or "
-                f"None. Replace {name!r}."
-            )
+    names = setting if isinstance(setting, (tuple, list)) else (setting,)
+    known = all(isinstance(name, str) and name in COPIES for name in names)
+    if not names or not known or len(set(names)) < len(names):
+        raise ValueError(
+            f"predict_augment is {setting!r}; expected one or several of {', '.join(COPIES)}, each "
+            "once, or None. Pass one of these."
+        )
     return [
         (math.prod(weight for weight, _ in chosen), _in_turn([step for _, step in chosen]))
         for chosen in itertools.product(*(COPIES[name] for name in names))

@@ -76,8 +76,10 @@ def test_it_changes_neither_training_nor_features(digits, fitted):
     assert_array_equal(other.predict(X), other.predict_proba(X).argmax(axis=1))
 
 
-@pytest.mark.parametrize("setting", ["mirror", ("flip", "affine"), [1], ("flip", ["shift"])])
-def test_unknown_names_are_refused(digits, fitted, setting):
+@pytest.mark.parametrize(
+    "setting", ["mirror", ("flip", "affine"), [1], ("flip", ["shift"]), 3, (), ("flip", "flip")]
+)
+def test_other_settings_are_refused(digits, fitted, setting):
     with pytest.raises(ValueError, match="predict_augment"):
         clone(fitted).set_params(predict_augment=setting).fit(*digits)
     with pytest.raises(ValueError, match="predict_augment"):
