@@ -5,8 +5,8 @@
 
 FOLDER has the subfolders train/<class>/ and test/<class>/ with image files, of one size in each.
 A recipe is a `ConvNetClassifier` with the parameters below. `max_time` ends the training, and the
-learning rate falls to zero within that time; only training is timed. The recipes were chosen on the
-last tenth of the shuffled training images, as `--validate` measures them, not on the test images.
+learning rate falls to zero within that time; only training is timed. The recipes were chosen on a
+tenth of the training images, which `--validate` sets aside, not on the test images.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ __all__ = ["AUGMENTATIONS", "Affine", "Compose", "Elastic", "Flip", "Shift", "sa
 class Flip:
     """Mirror images at random, left to right.
 
-    For photographs. Mirrored digits and letters are no digits and letters.
+    For photographs; most digits and letters have another shape when mirrored.
 
     Parameters
     ----------

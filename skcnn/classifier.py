@@ -73,10 +73,10 @@ class ConvNetClassifier(
         "softmax" with cross-entropy, or "sigmoid" with squared error ([1]_, section 5.5).
     normalization : {"batch"} or None, default=None
         "batch": batch normalization of the output of every convolution (after its max pooling) and
-        of every hidden layer, before the bias: each channel or unit is standardized, in training
-        by its mean and standard deviation over some 32 images, in prediction by running
-        statistics [8]_. It makes training faster in deep networks and on photographs, and costs
-        no time in prediction.
+        of every hidden layer, before the bias: each channel or unit is standardized, in prediction
+        by a running mean and standard deviation, in training by those over 8 to 64 images [8]_ (in
+        mini-batches of fewer than 8, by the running ones). Sample weights do not apply to them. It
+        makes training faster in deep networks and on photographs, and costs no time in prediction.
     dropout : float in [0, 1) or "auto", default="auto"
         Share of the inputs of each fully connected layer that are set to zero in training [2]_.
         "auto": 0.3 with "relu", except before layers with fewer than 64 inputs; 0 with "sigmoid"
@@ -129,9 +129,10 @@ class ConvNetClassifier(
         at the same time, each with its own `numpy.random.Generator`.
     predict_augment : {"flip", "shift"}, sequence of these, or None, default=None
         Predict an average over copies of each image (test-time augmentation): the image and its
-        mirror image ("flip"); the image and two that are shifted by a pixel ("shift"); or all
-        combinations of both. The outputs before the softmax are averaged. It takes two, three or
-        six times as long, and does not change training or the accuracy on validation images.
+        mirror image ("flip"); the image, with weight 1/2, and two that are shifted diagonally by a
+        pixel, with weight 1/4 each ("shift"); or all combinations of both. The outputs before the
+        activation of the output are averaged. It takes two, three or six times as long, and does
+        not change training, the accuracy on validation images, or `transform`.
     standardize : bool, default=True
         Subtract the mean of each channel of the training images and divide by its standard
         deviation, so that the range of the pixels (0-255, 0-1, ...) does not matter. In

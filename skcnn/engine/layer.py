@@ -119,12 +119,14 @@ class Plan:
     training_only : in prediction, `Kernel.forward` is not used, and the output is the input
     flops : multiplications and additions of the forward matrix products for one image; a
         convolution counts those of a direct sum, however it is computed
-    folding : what `Network` may do with the layer in prediction, where it folds an "affine" layer
-        into others; all is said of channels or units, the last axis.
-        "affine": the output is ``x * p.scale + p.shift``, derived arrays, and the scale positive;
-        "weights": the output is linear in ``p.weights``, whose last axis is the output's;
-        "bias": the layer first adds ``p.bias``;
-        "pooling": a positive scale and a shift may as well be applied before the layer
+    folding : in prediction, `Network` folds an "affine" layer into the "weights" before it and the
+        "bias" after it. What it relies on, for each channel or unit (the last axis):
+        "affine": the output is ``x * p.scale + p.shift`` with a positive scale; both are derived
+        arrays, and `Kernel.derive` computes them;
+        "weights": the output is linear in ``p.weights``, whose last axis is that of the output;
+        "bias": the layer adds ``p.bias`` first;
+        "pooling": it commutes with a positive scale and a shift;
+        None: the layer is not folded, and nothing is folded across it
     separate_images_layer : the layer to use in place of this one with ``m.separate_images``;
         None: this one
     """

@@ -27,7 +27,7 @@ Slots = dict[tuple[int, str], slice]  # (layer, name) -> place in the flat vecto
 
 
 class Fold(NamedTuple):
-    """Numbers of three layers: an affine one, and those that do its work in prediction."""
+    """Indices of an affine layer and of the two layers that do its work in prediction."""
 
     affine: int
     weights: int
@@ -358,14 +358,14 @@ class Network:
 
 
 def _find_folds(plans: Sequence[Plan]) -> list[Fold]:
-    """Affine layers that stand between a layer with weights, perhaps a pooling, and a bias."""
+    """Affine layers between a layer with weights, followed by any poolings, and a bias."""
     found = []
     for i, plan in enumerate(plans[:-1]):
         before = i - 1
         while before >= 0 and plans[before].folding == "pooling":
             before -= 1
-        around = before >= 0 and plans[before].folding == "weights"
-        if plan.folding == "affine" and around and plans[i + 1].folding == "bias":
+        has_weights = before >= 0 and plans[before].folding == "weights"
+        if plan.folding == "affine" and has_weights and plans[i + 1].folding == "bias":
             found.append(Fold(i, before, i + 1))
     return found
 

@@ -15,8 +15,8 @@ from skcnn.engine.memory import Array
 from skcnn.engine.runtime.calls import Calls
 
 EPSILON = 1e-5  # added to the variance
-WINDOW = 640  # images over which the running statistics are means, about
-PRIOR = 64  # as many images count the initial statistics, mean 0 and variance 1, beside few images
+WINDOW = 640  # the running statistics are those of about so many of the last images
+PRIOR = 64  # images that the statistics so far count for, at least, beside a mini-batch of few
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,14 @@ class BatchNorm(Layer, Kernel):
     normalization", Hoffer et al. 2017), so that tiles stay independent. In prediction they are
     running statistics of the mini-batches.
 
-    A tile of few images is normalized by the running statistics, which are constants for its
-    gradient: its own statistics would be noise, and would remove what distinguishes a single image.
+    A tile of fewer than `fewest_images` is normalized by the running statistics, which are
+    constants for its gradient. Its own would be too inaccurate; a single image has a variance of
+    zero behind a dense layer.
 
     Parameters
     ----------
     fewest_images : int
-        In a tile that is normalized by its own statistics.
+        The smallest number of images in a tile that is normalized by its own statistics.
     """
 
     fewest_images: int = 8
@@ -128,7 +129,7 @@ class BatchNorm(Layer, Kernel):
         shifts = centres - mean
         squares = observed.variance + shifts * (2 * (observed.mean - centres) + shifts)
         variance = (weights * squares).sum(axis=0)
-        if n < self.fewest_images:  # too few to replace the initial statistics at once
+        if n < self.fewest_images:  # too few to replace the statistics so far at once
             state.count[:] = np.maximum(state.count, PRIOR)
         state.count[:] = np.minimum(state.count + n, max(n, WINDOW))
         share = n / state.count
@@ -137,7 +138,7 @@ class BatchNorm(Layer, Kernel):
 
 
 def _n_images(values: NDArray[Any]) -> int:
-    """Of values as they are stored between layers."""
+    """The number of images in values that are stored as between layers."""
     return values.shape[1] if values.ndim == 4 else len(values)
 
 
