@@ -1,5 +1,6 @@
 """Each script in examples/ runs on few images and saves its picture."""
 
+import csv
 import runpy
 import sys
 from pathlib import Path
@@ -65,6 +66,32 @@ def test_image_folder_reads_a_folder_in_colour(tmp_path, monkeypatch, capsys):
     assert list(result["network"].classes_) == ["blue", "red"]
     assert "24 images of 2 classes; test error 0.0%" in capsys.readouterr().out
     assert (tmp_path / "image_folder.joblib").exists()
+
+
+# A busy machine does few steps in this time.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_cifar10_in_minutes_trains_each_recipe_on_a_folder(tmp_path, monkeypatch, capsys):
+    from skimage.io import imsave
+
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 20), ("test", 4)):
+        for name, channel in (("red", 0), ("blue", 2)):
+            (tmp_path / part / name).mkdir(parents=True)
+            for number in range(count):
+                image = rng.integers(0, 60, (8, 8, 3), dtype=np.uint8)
+                image[..., channel] += 150
+                imsave(tmp_path / part / name / f"{number}.png", image, check_contrast=False)
+    arguments = ("--data", tmp_path, "--seconds=0.3", "--out", tmp_path / "out")
+    run_example("cifar10_in_minutes", monkeypatch, *arguments, "--validate", "--minutes", 2)
+    assert "validation accuracy" in capsys.readouterr().out
+    run_example("cifar10_in_minutes", monkeypatch, *arguments)
+    found = percentages(capsys.readouterr().out)
+    assert (tmp_path / "out" / "cifar10_in_minutes.png").exists()
+    with open(tmp_path / "out" / "cifar10_in_minutes.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["recipe"] for row in rows] == ["2 minutes", "10 minutes"]
+    columns = ("accuracy_percent", "plain_percent")
+    assert [float(row[column]) for row in rows for column in columns] == found
 
 
 def test_image_folder_without_classes(tmp_path, monkeypatch):
