@@ -12,6 +12,8 @@ from helpers.quick import fast
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
+from skcnn.augment import Shift
+
 PARAMETERS = [
     ({"image_shape": (7, 9)}, r"image_shape=\(7, 9\) does not fit the images of X.*\(8, 8\)"),
     ({"image_shape": (8, 8, 3)}, r"image_shape=\(8, 8, 3\) does not fit"),
@@ -58,7 +60,13 @@ PARAMETERS = [
     ({"max_iter": 0}, "'max_iter' parameter.*Got 0"),
     ({"max_time": 0}, "'max_time' parameter.*Got 0"),
     ({"shuffle": "sometimes"}, "'shuffle' parameter.*Got 'sometimes'"),
+    ({"normalization": "layer"}, "'normalization' parameter.*Got 'layer'"),
     ({"augment": "mirror"}, "'augment' parameter.*Got 'mirror'"),
+    ({"augment": ()}, r"augment is \(\); expected at least one transformation"),
+    ({"augment": ["flip", "mirror"]}, "augment has the step 'mirror'; expected callables and names"),
+    ({"augment": ("flip", ("shift",))}, r"augment has the step \('shift',\); expected callables"),
+    ({"augment": ("flip", Shift)}, r"augment has the class Shift; .* Use Shift\(\)"),
+    ({"predict_augment": "affine"}, "'predict_augment' parameter.*Got 'affine'"),
     ({"class_weight": "even"}, "'class_weight' parameter.*Got 'even'"),
     ({"class_weight": {0: -1.0}}, r"class_weight is \{0: -1.0\}; expected finite weights"),
     ({"class_weight": {0: np.nan}}, r"class_weight is \{0: nan\}; expected finite weights"),
