@@ -63,7 +63,7 @@ PARAMETERS = [
     ({"normalization": "layer"}, "'normalization' parameter.*Got 'layer'"),
     ({"augment": "mirror"}, "'augment' parameter.*Got 'mirror'"),
     ({"augment": ()}, r"augment is \(\); expected at least one transformation"),
-    ({"augment": ["flip", "mirror"]}, "augment has the step 'mirror'; expected callables and names"),
+    ({"augment": ["flip", "mirror"]}, "augment has the step 'mirror'; expected callables"),
     ({"augment": ("flip", ("shift",))}, r"augment has the step \('shift',\); expected callables"),
     ({"augment": ("flip", Shift)}, r"augment has the class Shift; .* Use Shift\(\)"),
     ({"predict_augment": "affine"}, "'predict_augment' parameter.*Got 'affine'"),
