@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skcnn._input.problem import Problem
-from skcnn.engine.standardization import ChannelStatistics
+from skcnn.engine.standardization import ChannelStatistics, check_pixel_size
 
 
 def set_mean_and_scale(
@@ -20,14 +20,16 @@ def set_mean_and_scale(
     With ``standardize=False``, the images count, but `mean_` and `scale_` stay as they are. Raises
     ValueError if pixels are too large.
     """
+    if resume and not incremental:
+        # In a warm start, the weights have been trained with this mean and scale.
+        check_pixel_size(problem.images, "X")
+        return
     counts = np.zeros(len(problem.images))
     counts[train] = 1 if problem.weights is None else problem.weights[train]
     statistics = ChannelStatistics.of(problem.images, counts)
     if not resume:
         n_channels = problem.shape[2]
         work.mean_, work.scale_ = np.zeros(n_channels), np.ones(n_channels)
-    elif not incremental:
-        return  # in a warm start, the weights have been trained with this mean and scale
     if not incremental:  # only the ratios of the weights matter in `fit`
         statistics = dataclasses.replace(statistics, weight=float(len(train)))
     if resume:
