@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skcnn.engine.inference import outputs
+from skcnn.engine.network import Network
+from skcnn.engine.reader import ImageReader
+from skcnn.engine.runtime.threads import Threads
+
 Transform = Callable[[NDArray[Any]], NDArray[Any]]
+Copy = tuple[float, Transform | None]  # its weight; None: the image itself
 
 
 def _same(images: NDArray[Any]) -> NDArray[Any]:
@@ -39,7 +45,7 @@ COPIES: dict[str, list[tuple[float, Transform]]] = {
 }
 
 
-def copies_of(setting: str | Sequence[str] | None) -> list[tuple[float, Transform | None]]:
+def copies_of(setting: str | Sequence[str] | None) -> list[Copy]:
     """Weights and transformations of the copies; with several names, of all combinations.
 
     Raises
@@ -66,6 +72,19 @@ def copies_of(setting: str | Sequence[str] | None) -> list[tuple[float, Transfor
         (math.prod(weight for weight, _ in chosen), _in_turn([step for _, step in chosen]))
         for chosen in itertools.product(*(COPIES[name] for name in names))
     ]
+
+
+def average_outputs(
+    copies: Sequence[Copy], network: Network, reader: ImageReader, threads: Threads
+) -> NDArray[np.float64]:
+    """The weighted mean of `outputs` over the copies, (n, classes)."""
+    (weight, transform), *others = copies
+    z = outputs(network, reader, threads, transform=transform)
+    if others:
+        z *= weight
+    for weight, transform in others:
+        z += weight * outputs(network, reader, threads, transform=transform)
+    return z
 
 
 def _in_turn(steps: Sequence[Transform]) -> Transform | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -19,13 +20,13 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skcnn._copies import COPIES, copies_of
+from skcnn._copies import COPIES, average_outputs, copies_of
 from skcnn._fitting.fit import fit_estimator
 from skcnn._input.images import validate_images
 from skcnn._input.problem import ValidationInput
 from skcnn._parallel import n_threads
 from skcnn.augment import AUGMENTATIONS
-from skcnn.engine.inference import features, outputs, useful_threads
+from skcnn.engine.inference import features, useful_threads
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.blas import single_threaded_blas
@@ -75,8 +76,8 @@ class ConvNetClassifier(
         "batch": batch normalization of the output of every convolution (after its max pooling) and
         of every hidden layer, before the bias: each channel or unit is standardized, in prediction
         by a running mean and standard deviation, in training by those over 8 to 64 images [8]_ (in
-        mini-batches of fewer than 8, by the running ones). Sample weights do not apply to them. It
-        makes training faster in deep networks and on photographs, and costs no time in prediction.
+        mini-batches of fewer than 8, by the running ones). Sample weights do not apply to them.
+        For deep networks and photographs. For prediction it is folded into the filters.
     dropout : float in [0, 1) or "auto", default="auto"
         Share of the inputs of each fully connected layer that are set to zero in training [2]_.
         "auto": 0.3 with "relu", except before layers with fewer than 64 inputs; 0 with "sigmoid"
@@ -543,20 +544,7 @@ class ConvNetClassifier(
 
     def _outputs(self, X: ArrayLike) -> NDArray[np.float64]:
         """Output of the last layer, before softmax or sigmoid: (n, n_classes)."""
-        copies = copies_of(self.predict_augment)
-
-        def averaged(
-            network: Network, reader: ImageReader, threads: Threads
-        ) -> NDArray[np.float64]:
-            (weight, transform), *others = copies
-            z = outputs(network, reader, threads, transform=transform)
-            if others:
-                z *= weight
-            for weight, transform in others:
-                z += weight * outputs(network, reader, threads, transform=transform)
-            return z
-
-        return self._run(X, averaged)
+        return self._run(X, partial(average_outputs, copies_of(self.predict_augment)))
 
     @ignore_underflow  # also if np.seterr makes it an error
     def _run(

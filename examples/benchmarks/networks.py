@@ -30,12 +30,12 @@ NETWORKS = {
     "default": ((28, 28, 1), {}),
     "default-8x8": ((8, 8, 1), {}),
     "colour": ((32, 32, 3), {"n_filters": (32, 64, 64), **SAME}),
-    "same-3x3, batch normalization": (
+    "same-3x3-batch-norm": (
         (28, 28, 1),
         {"n_filters": (32, 64), "normalization": "batch", **SAME},
     ),
-    "default, batch normalization": ((28, 28, 1), {"normalization": "batch", "dropout": 0.3}),
-    "colour, batch normalization": (
+    "default-batch-norm": ((28, 28, 1), {"normalization": "batch", "dropout": 0.3}),
+    "colour-batch-norm": (
         (32, 32, 3),
         {"n_filters": (32, 64, 64), "normalization": "batch", **SAME},
     ),

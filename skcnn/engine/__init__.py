@@ -31,6 +31,7 @@ The modules
 -----------
 - `layer`, `initialization`, `memory`: the interface of layers, initial values, arrays in a buffer
 - `layers`: the layers, one file for each kind
+- `folding`, `plan_check`: layers that disappear in prediction; the checks of a layer's plan
 - `network`, `workspace`: layers in a row with one parameter vector; the memory of one tile
 - `reader`: images from any array, standardized one tile at a time
 - `standardization`: mean and scale of each channel, for all images or running

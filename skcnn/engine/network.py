@@ -5,33 +5,20 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from skcnn.engine.folding import find_folds, fold_into
 from skcnn.engine.layer import Kernel, Layer, Namespace, Parameter, Plan, Shape, State
+from skcnn.engine.plan_check import check_plan
 from skcnn.engine.runtime.calls import Calls
 from skcnn.engine.runtime.pool import Pool
 from skcnn.engine.workspace import Workspace, find_boundaries
 
-# Names that every ``m`` has.
-RESERVED = (
-    *("x", "x_planes", "x_stored", "x_pixels", "dx", "dx_planes"),
-    *("y", "y_planes", "y_stored", "y_pixels", "dy", "dy_planes"),
-    *("training", "separate_images", "rng", "observed"),
-)
 KEPT_PREDICTORS = 4  # for calls with other numbers of images, and for several threads
 Slots = dict[tuple[int, str], slice]  # (layer, name) -> place in the flat vector
-
-
-class Fold(NamedTuple):
-    """Indices of an affine layer and of the two layers that do its work in prediction."""
-
-    affine: int
-    weights: int
-    bias: int
 
 
 class Network:
@@ -105,11 +92,11 @@ class Network:
         self.shapes: list[Shape] = [self.input_shape]
         for layer in self.layers:
             plan = layer.plan(self.shapes[-1])
-            _check_plan(layer, self.shapes[-1], plan)
+            check_plan(layer, self.shapes[-1], plan)
             self.plans.append(plan)
             self.shapes.append(plan.out_shape)
         find_boundaries(self.plans, self.shapes, training=True)  # raises if layers do not fit
-        self.folds = _find_folds(self.plans)
+        self.folds = find_folds(self.plans)
         for fold in self.folds:
             self.plans[fold.affine] = dataclasses.replace(
                 self.plans[fold.affine], training_only=True
@@ -215,7 +202,7 @@ class Network:
             calls += self.kernels[i].derive(found[i], training)
         if not training:
             for fold in self.folds:
-                calls += _fold(found[fold.affine], found[fold.weights], found[fold.bias])
+                calls += fold_into(found[fold.affine], found[fold.weights], found[fold.bias])
         for i, kernel in enumerate(self.kernels):
             if i not in derived_first:
                 calls += kernel.derive(found[i], training)
@@ -357,29 +344,6 @@ class Network:
         self.state[:] = state["state"]
 
 
-def _find_folds(plans: Sequence[Plan]) -> list[Fold]:
-    """Affine layers between a layer with weights, followed by any poolings, and a bias."""
-    found = []
-    for i, plan in enumerate(plans[:-1]):
-        before = i - 1
-        while before >= 0 and plans[before].folding == "pooling":
-            before -= 1
-        has_weights = before >= 0 and plans[before].folding == "weights"
-        if plan.folding == "affine" and has_weights and plans[i + 1].folding == "bias":
-            found.append(Fold(i, before, i + 1))
-    return found
-
-
-def _fold(affine: Namespace, weights: Namespace, bias: Namespace) -> Calls:
-    """Give the two layers arrays of their own that do the work of the affine one."""
-    given, weights.weights = weights.weights, np.empty_like(weights.weights)
-    given_bias, bias.bias = bias.bias, np.empty_like(bias.bias)
-    return [
-        partial(np.multiply, given, affine.scale, weights.weights),
-        partial(np.add, given_bias, affine.shift, bias.bias),
-    ]
-
-
 Entry = TypeVar("Entry", Parameter, State)
 
 
@@ -401,44 +365,3 @@ def _place(entries: Iterable[tuple[tuple[int, str], Parameter | State]]) -> tupl
         slots[entry] = slice(start, end)
         start = end
     return slots, start
-
-
-def _check_plan(layer: Layer, in_shape: Shape, plan: Plan) -> None:
-    """Check a plan before anything is laid out."""
-    if min(plan.out_shape, default=0) < 1:
-        raise ValueError(
-            f"{layer} would turn {in_shape} into {plan.out_shape}; expected at least one pixel or "
-            "feature. Use a smaller filter or window, or larger images."
-        )
-    if plan.state and type(plan.kernel).update_state is Kernel.update_state:
-        raise TypeError(
-            f"{layer} plans state, but {type(plan.kernel).__name__} does not define update_state; "
-            "expected a method that merges what the tiles observed. Define it."
-        )
-    for name, parameter in plan.parameters.items():
-        if parameter.whole_batch and len(in_shape) != 1:
-            raise ValueError(
-                f"{layer} plans a whole-batch gradient of {name!r} for an input of shape "
-                f"{in_shape}; expected features (n,). Set whole_batch=False."
-            )
-    planned: dict[str, Parameter | State] = {**plan.parameters, **plan.state}
-    for name, array in planned.items():
-        if not isinstance(array.shape, tuple):
-            raise TypeError(
-                f"{layer} plans {name!r} with shape {array.shape!r}; expected a tuple of ints."
-            )
-        if not callable(array.init):
-            raise TypeError(
-                f"{layer} plans {name!r} with init={array.init!r}; expected an initializer such as "
-                "Constant(0.0) or initializer('he', fan_in=9)."
-            )
-    # Arrays reach the layer by name: no two in the same namespace may share one.
-    in_p = [*plan.parameters, *plan.state, *plan.derived, *plan.backward_derived]
-    in_m = [*RESERVED, *plan.kept, *plan.scratch, *plan.backward_scratch]
-    for names in (in_p, in_m):
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated:
-            raise ValueError(
-                f"{layer} plans an array with the name {repeated[0]!r}, which is taken; expected "
-                "distinct names. Rename it in the layer's plan."
-            )

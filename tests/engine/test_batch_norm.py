@@ -139,7 +139,7 @@ def normalized_network(method="gemm", pooling=None, dtype=np.float64):
 def unfolded(network, monkeypatch):
     """A copy whose prediction calls each layer."""
     with monkeypatch.context() as patch:
-        patch.setattr("skcnn.engine.network._find_folds", lambda plans: [])
+        patch.setattr("skcnn.engine.network.find_folds", lambda plans: [])
         return pickle.loads(pickle.dumps(network))
 
 

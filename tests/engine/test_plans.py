@@ -13,7 +13,8 @@ from skcnn.engine.initialization import Constant, initializer
 from skcnn.engine.layer import Kernel, Layer, Parameter, Plan, State
 from skcnn.engine.layers import BiasActivation, Conv2D, Dense, Dropout, Flatten, MaxPool2D
 from skcnn.engine.memory import Array
-from skcnn.engine.network import RESERVED, Network
+from skcnn.engine.network import Network
+from skcnn.engine.plan_check import RESERVED
 from skcnn.engine.workspace import Workspace
 
 

@@ -1,0 +1,53 @@
+"""The checks of a layer's plan, before anything is laid out."""
+
+from __future__ import annotations
+
+from skcnn.engine.layer import Kernel, Layer, Parameter, Plan, Shape, State
+
+# Names that every ``m`` has.
+RESERVED = (
+    *("x", "x_planes", "x_stored", "x_pixels", "dx", "dx_planes"),
+    *("y", "y_planes", "y_stored", "y_pixels", "dy", "dy_planes"),
+    *("training", "separate_images", "rng", "observed"),
+)
+
+
+def check_plan(layer: Layer, in_shape: Shape, plan: Plan) -> None:
+    """Check a plan before anything is laid out."""
+    if min(plan.out_shape, default=0) < 1:
+        raise ValueError(
+            f"{layer} would turn {in_shape} into {plan.out_shape}; expected at least one pixel or "
+            "feature. Use a smaller filter or window, or larger images."
+        )
+    if plan.state and type(plan.kernel).update_state is Kernel.update_state:
+        raise TypeError(
+            f"{layer} plans state, but {type(plan.kernel).__name__} does not define update_state; "
+            "expected a method that merges what the tiles observed. Define it."
+        )
+    for name, parameter in plan.parameters.items():
+        if parameter.whole_batch and len(in_shape) != 1:
+            raise ValueError(
+                f"{layer} plans a whole-batch gradient of {name!r} for an input of shape "
+                f"{in_shape}; expected features (n,). Set whole_batch=False."
+            )
+    planned: dict[str, Parameter | State] = {**plan.parameters, **plan.state}
+    for name, array in planned.items():
+        if not isinstance(array.shape, tuple):
+            raise TypeError(
+                f"{layer} plans {name!r} with shape {array.shape!r}; expected a tuple of ints."
+            )
+        if not callable(array.init):
+            raise TypeError(
+                f"{layer} plans {name!r} with init={array.init!r}; expected an initializer such as "
+                "Constant(0.0) or initializer('he', fan_in=9)."
+            )
+    # Arrays reach the layer by name: no two in the same namespace may share one.
+    in_p = [*plan.parameters, *plan.state, *plan.derived, *plan.backward_derived]
+    in_m = [*RESERVED, *plan.kept, *plan.scratch, *plan.backward_scratch]
+    for names in (in_p, in_m):
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(
+                f"{layer} plans an array with the name {repeated[0]!r}, which is taken; expected "
+                "distinct names. Rename it in the layer's plan."
+            )
