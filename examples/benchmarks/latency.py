@@ -12,7 +12,6 @@ medians of the calls of one round, then of the rounds.
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import statistics
 import sys
@@ -22,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.neural_network import MLPClassifier
-from speed import PAUSE, sgemm_speed
+from speed import PAUSE, save, sgemm_speed
 
 from skcnn import ConvNetClassifier
 
@@ -161,13 +160,8 @@ def main() -> None:
         f"{sgemm_speed(args.threads) / 1e9:.0f} GFLOP/s; milliseconds\n"
     )
     rows = measure(args.numbers, args.threads, args.rounds)
-    with open(args.out / "latency.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    (args.out / "latency.md").write_text(table(rows) + "\n", encoding="utf-8")
+    save(rows, table(rows), args.out, "latency")
     draw(rows, args.out / "latency.png")
-    print(f"\n{table(rows)}\n\nwritten to {args.out}{os.sep}")
 
 
 if __name__ == "__main__":

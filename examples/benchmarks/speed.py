@@ -233,6 +233,16 @@ def draw(rows: list[dict], path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
+def save(rows: list[dict], text: str, out: Path, name: str) -> None:
+    """Write the rows as CSV and their table as Markdown, and print the table."""
+    with open(out / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    (out / f"{name}.md").write_text(text + "\n", encoding="utf-8")
+    print(f"\n{text}\n\nwritten to {out}{os.sep}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
@@ -252,13 +262,8 @@ def main() -> None:
     for name in args.networks:
         rows.append(measure(name, args.threads, args.rounds, args.images))
         print(table(rows[-1:]).splitlines()[-1], flush=True)
-    with open(args.out / "speed.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    (args.out / "speed.md").write_text(table(rows) + "\n", encoding="utf-8")
+    save(rows, table(rows), args.out, "speed")
     draw(rows, args.out / "speed.png")
-    print(f"\n{table(rows)}\n\nwritten to {args.out}{os.sep}")
 
 
 if __name__ == "__main__":
