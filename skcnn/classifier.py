@@ -88,9 +88,10 @@ class ConvNetClassifier(
     weight_init : {"auto", "uniform"}, default="auto"
         "auto": He initialization [3]_ for "relu", Glorot initialization [4]_ otherwise; "uniform":
         weights and biases from U[-1, 1), as in [1]_.
-    solver : {"adam", "sgd", "gd"}, default="adam"
-        "adam" [5]_; "sgd": stochastic gradient descent with momentum; "gd": the same with all
-        images in each step.
+    solver : {"adam", "muon", "sgd", "gd"}, default="adam"
+        "adam" [5]_; "muon" [9]_: for deeper networks with ``normalization="batch"``, photographs
+        above all; "sgd": stochastic gradient descent with momentum; "gd": the same with all images
+        in each step.
     learning_rate : {"one_cycle", "constant", "invscaling"} or callable, default="one_cycle"
         Schedule of the learning rate. "one_cycle" rises to `learning_rate_init` and falls to zero
         at the end of `fit` [6]_; "invscaling" is ``learning_rate_init / sqrt(step + 1)``; a
@@ -225,6 +226,8 @@ class ConvNetClassifier(
        2016, section 7.
     .. [8] S. Ioffe, C. Szegedy, "Batch Normalization", ICML 2015; over parts of a mini-batch: E.
        Hoffer et al., "Train longer, generalize better", NeurIPS 2017.
+    .. [9] K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024,
+       https://kellerjordan.github.io/posts/muon.
 
     Examples
     --------
@@ -253,7 +256,7 @@ class ConvNetClassifier(
         "dropout": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "weight_init": [StrOptions({"auto", "uniform"})],
-        "solver": [StrOptions({"adam", "sgd", "gd"})],
+        "solver": [StrOptions({"adam", "muon", "sgd", "gd"})],
         "learning_rate": [StrOptions(set(SCHEDULES)), callable],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "momentum": [Interval(Real, 0, 1, closed="both"), callable],

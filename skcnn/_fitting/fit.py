@@ -118,7 +118,7 @@ def _start(work: Any, problem: Problem, layers: Sequence[Layer]) -> None:
 def _prepare_state(work: Any, optimizer: Optimizer, *, resume: bool, incremental: bool) -> None:
     """Draw initial weights and make the training state, or continue with the one there is."""
     if resume and incremental:
-        if len(work._state.moments) != optimizer.n_moments:  # the solver has been changed
+        if work._state.optimizer != type(optimizer).__name__:  # the solver has been changed
             work._state = TrainingState.new(work.network_, optimizer, work._state.rng)
         return
     seed = check_random_state(work.random_state).randint(2**31 - 1, size=4)

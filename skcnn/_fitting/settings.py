@@ -12,12 +12,18 @@ from skcnn._parallel import n_threads
 from skcnn.augment import AUGMENTATIONS, Compose
 from skcnn.engine.layer import Layer
 from skcnn.engine.training.losses import LOSSES
+from skcnn.engine.training.muon import Muon
 from skcnn.engine.training.optimizers import SGD, Adam, Optimizer
 from skcnn.engine.training.schedules import SCHEDULES
 from skcnn.engine.training.settings import Augment, EpochSettings, StepSettings
 
 AUTO_BATCH = 64
-AUTO_RATES = {"adam": (0.004, 0.02), "sgd": (0.05, 0.5), "gd": (0.05, 0.5)}  # ReLU, others
+AUTO_RATES = {  # ReLU, other activations
+    "adam": (0.004, 0.02),
+    "muon": (0.1, 0.1),
+    "sgd": (0.05, 0.5),
+    "gd": (0.05, 0.5),
+}
 AUTO_IMAGES = 600_000  # images seen in all with max_iter="auto"...
 AUTO_EPOCHS = (8, 100)  # ... within these numbers of epochs...
 AUTO_STEPS = 300  # ... but at least this many steps
@@ -118,7 +124,11 @@ def _watched(estimator: Any, incremental: bool, has_validation: bool) -> str | N
 
 
 def _optimizer(estimator: Any) -> Optimizer:
-    return Adam() if estimator.solver == "adam" else SGD(nesterov=estimator.nesterovs_momentum)
+    if estimator.solver == "adam":
+        return Adam()
+    if estimator.solver == "muon":
+        return Muon(nesterov=estimator.nesterovs_momentum)
+    return SGD(nesterov=estimator.nesterovs_momentum)
 
 
 def _n_epochs(max_iter: int | str, n_images: int, batch_size: int) -> int:

@@ -161,6 +161,12 @@ class Network:
         """Places of the parameters whose gradient is one product over the mini-batch."""
         return {e: slot for e, slot in self._slots.items() if self._parameter(e).whole_batch}
 
+    def hidden_weights(self) -> Slots:
+        """Places of the weights with two axes or more, except those of the last such layer."""
+        weights = {e: slot for e, slot in self._slots.items() if len(self._parameter(e).shape) > 1}
+        last = max((index for index, _ in weights), default=0)
+        return {(index, name): slot for (index, name), slot in weights.items() if index != last}
+
     @property
     def has_state(self) -> bool:
         """Whether a layer has state."""

@@ -72,25 +72,36 @@ def test_the_first_statistics_are_those_of_the_mini_batch(images, size):
     assert_allclose(state.variance, variance, rtol=1e-10)
 
 
-def test_running_statistics_are_means_first_and_moving_means_later(monkeypatch, images):
+def moving_mean(values, sizes, window, prior=0):
+    """From 0 on; a mini-batch has twice the share of an equal average."""
+    mean, count = 0.0, prior
+    for value, n in zip(values, sizes, strict=True):
+        count = min(count + n, max(n, window))
+        mean = mean + min(1, 2 * n / (count + n)) * (value - mean)
+    return mean
+
+
+@pytest.mark.parametrize("sizes", [[20, 20, 30, 10], [20] * 15])
+def test_running_statistics_follow_the_last_mini_batches(monkeypatch, images, sizes):
     monkeypatch.setattr(batch_norm, "WINDOW", 200)
-    state = trained_state(images, [20, 20, 30, 10])
-    parts = np.split(images[:80], [20, 40, 70])
-    variances = [part.var(axis=(0, 1, 2)) for part in parts]
-    assert_allclose(state.mean, images[:80].mean(axis=(0, 1, 2)), rtol=1e-12)
-    assert_allclose(state.variance, np.average(variances, axis=0, weights=[20, 20, 30, 10]))
-    state = trained_state(images, [20] * 11)
-    expected = images[:200].mean(axis=(0, 1, 2))
-    expected += 0.1 * (images[200:220].mean(axis=(0, 1, 2)) - expected)
-    assert_allclose(state.mean, expected, rtol=1e-12)
+    state = trained_state(images, sizes)
+    parts = np.split(images, np.cumsum(sizes))[:-1]
+    means, variances = (
+        moving_mean([getattr(part, name)(axis=(0, 1, 2)) for part in parts], sizes, 200)
+        for name in ("mean", "var")
+    )
+    assert_allclose(state.mean, means, rtol=1e-10)
+    assert_allclose(state.variance, variances, rtol=1e-10)
 
 
 @pytest.mark.parametrize("size", [1, 2, 7])
 def test_few_images_move_the_initial_statistics_slowly(images, size):
     """As in `partial_fit` with one image at a time; the variance is that about the mean so far."""
-    state = trained_state(images, [size] * 10)
-    n = 10 * size
-    assert_allclose(state.mean, images[:n].mean(axis=(0, 1, 2)) * n / (64 + n), rtol=1e-12)
+    sizes = [size] * 10
+    state = trained_state(images, sizes)
+    parts = np.split(images, np.cumsum(sizes))[:-1]
+    means = [part.mean(axis=(0, 1, 2)) for part in parts]
+    assert_allclose(state.mean, moving_mean(means, sizes, 1280, prior=64), rtol=1e-10)
     long = trained_state(np.concatenate([images] * 8), [size] * (2400 // size))
     assert_allclose(long.mean, images.mean(axis=(0, 1, 2)), atol=0.2)
     assert_allclose(long.variance, images.var(axis=(0, 1, 2)), rtol=0.3)

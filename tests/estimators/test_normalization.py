@@ -77,7 +77,7 @@ def test_a_warm_start_continues_with_the_statistics(digits):
     fitted = new(warm_start=True).fit(X, y)
     before = fitted.network_.state.copy()
     fitted.set_params(max_iter=1, learning_rate_init=1e-9).fit(X[:20], y[:20])
-    # These images have a share of 20 / 640. From new statistics on, they would have all of it.
+    # These images have a share of 40 / 1300. From new statistics on, they would have all of it.
     assert_allclose(fitted.network_.state, before, rtol=0.05, atol=0.05)
     assert np.any(fitted.network_.state != before)
 

@@ -15,7 +15,7 @@ from skcnn.engine.memory import Array
 from skcnn.engine.runtime.calls import Calls
 
 EPSILON = 1e-5  # added to the variance
-WINDOW = 640  # the running statistics are those of about so many of the last images
+WINDOW = 1280  # the running statistics are those of the last images, about half as many
 PRIOR = 64  # images that the statistics so far count for, at least, beside a mini-batch of few
 
 
@@ -132,7 +132,8 @@ class BatchNorm(Layer, Kernel):
         if n < self.fewest_images:  # too few to replace the statistics so far at once
             state.count[:] = np.maximum(state.count, PRIOR)
         state.count[:] = np.minimum(state.count + n, max(n, WINDOW))
-        share = n / state.count
+        # Twice the share of an equal average: the weights change, early steps matter less.
+        share = np.minimum(1, 2 * n / (state.count + n))
         state.mean += (mean - state.mean) * share
         state.variance += (np.maximum(variance, 0) - state.variance) * share
 

@@ -8,6 +8,7 @@ threads.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from skcnn.engine.layer import Namespace
 from skcnn.engine.network import Network
-from skcnn.engine.runtime.calls import Call, Calls
+from skcnn.engine.runtime.calls import Calls
 from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.training.optimizers import Optimizer
 
@@ -30,29 +31,48 @@ WORTH_SHARING = 200_000  # parameters; below this number one thread is as fast
 class Block:
     """Part of the parameter vector.
 
-    With a whole-batch gradient, it is `rows` of the weights of layer number `layer`.
+    With a whole-batch gradient, it is `rows` of the weights of layer number `layer`. As a `matrix`,
+    (inputs, outputs), it is all weights of a layer.
     """
 
     part: slice
     layer: int | None = None
     rows: slice | None = None
+    matrix: tuple[int, int] | None = None
 
     def __len__(self) -> int:
         return int(self.part.stop - self.part.start)
 
 
-def cut_into_blocks(network: Network) -> list[Block]:
-    """Blocks of the whole vector, in order."""
-    blocks = []
-    for (index, name), slot in network.whole_batch_slots().items():
-        n_in, n_out = network.plans[index].parameters[name].shape
-        step = max(1, BLOCK // n_out)
+def cut_into_blocks(network: Network, *, matrices: bool) -> list[Block]:
+    """Blocks of the whole vector, in order; with `matrices`, the hidden weights are not cut."""
+    blocks: list[Block] = []
+    whole_batch = network.whole_batch_slots()
+    hidden = network.hidden_weights() if matrices else {}
+    done = 0  # parameters before this one have a block
+
+    def cut_up_to(end: int) -> None:
+        nonlocal done
+        starts = range(done, end, BLOCK)
+        blocks.extend(Block(slice(start, min(start + BLOCK, end))) for start in starts)
+        done = end
+
+    for (index, name), slot in (whole_batch | hidden).items():
+        cut_up_to(slot.start)
+        shape = network.plans[index].parameters[name].shape
+        n_in, n_out = math.prod(shape[:-1]), shape[-1]
+        whole = (index, name) in hidden
+        step = n_in if whole else max(1, BLOCK // n_out)
         for first in range(0, n_in, step):
             rows = slice(first, min(first + step, n_in))
             part = slice(slot.start + rows.start * n_out, slot.start + rows.stop * n_out)
-            blocks.append(Block(part, index, rows))
-    for first in range(network.n_whole_batch, network.n_parameters, BLOCK):
-        blocks.append(Block(slice(first, min(first + BLOCK, network.n_parameters))))
+            matrix = (n_in, n_out) if whole else None
+            if (index, name) in whole_batch:
+                blocks.append(Block(part, index, rows, matrix))
+            else:
+                blocks.append(Block(part, matrix=matrix))
+        done = slot.stop
+    cut_up_to(network.n_parameters)
     return blocks
 
 
@@ -87,8 +107,8 @@ class OptimizerStep:
         self.tile_gradients, self.factors = tile_gradients, factors
         self.l2, self.threads = l2, threads
         dtype = network.dtype
-        self.blocks = cut_into_blocks(network)
-        shared = network.n_parameters >= WORTH_SHARING
+        self.blocks = cut_into_blocks(network, matrices=optimizer.moves_matrices)
+        shared = optimizer.moves_matrices or network.n_parameters >= WORTH_SHARING
         self.n_shares = min(threads.n_threads, len(self.blocks)) if shared else 1
         self.gradient = np.zeros(network.n_parameters, dtype)
         self.scratch = np.zeros((self.n_shares, max(map(len, self.blocks))), dtype)
@@ -133,34 +153,43 @@ class OptimizerStep:
         for block in self.blocks[share :: self.n_shares]:
             gradient = self.gradient[block.part]
             scratch = self.scratch[share, : len(gradient)]
-            calls.append(self._sum(block, n_images, n_tiles, gradient if first else scratch))
+            calls += self._sum(block, n_images, n_tiles, gradient if first else scratch)
             if not first:
                 calls.append(partial(np.add, gradient, scratch, gradient))
             if last:
                 calls += self._move(block, gradient, scratch)
         return calls
 
-    def _sum(self, block: Block, n_images: int, n_tiles: int, out: NDArray[Any]) -> Call:
+    def _sum(self, block: Block, n_images: int, n_tiles: int, out: NDArray[Any]) -> Calls:
         """The gradient of a block, summed over the tiles."""
         factors = None if block.layer is None else self.factors[block.layer]
-        if factors is None:
-            skip = self.network.n_whole_batch
-            columns = slice(block.part.start - skip, block.part.stop - skip)
-            return partial(np.add.reduce, self.tile_gradients[:n_tiles, columns], 0, None, out)
-        x, dy = factors.x[:n_images, block.rows], factors.dy[:n_images]
-        return partial(np.matmul, x.T, dy, out.reshape(-1, dy.shape[1]))
+        if factors is not None:
+            x, dy = factors.x[:n_images, block.rows], factors.dy[:n_images]
+            return [partial(np.matmul, x.T, dy, out.reshape(-1, dy.shape[1]))]
+        start = block.part.start - self.network.n_whole_batch
+        calls: Calls = []
+        for first in range(0, len(block), BLOCK):  # while the sum is in the cache
+            part = out[first : first + BLOCK]
+            tiles = self.tile_gradients[:n_tiles, start + first : start + first + len(part)]
+            calls.append(partial(np.add.reduce, tiles, 0, None, part))
+        return calls
 
     def _move(self, block: Block, gradient: NDArray[Any], scratch: NDArray[Any]) -> Calls:
-        """Add the gradient of the penalty, then follow the optimizer."""
+        """Add the gradient of the penalty, then follow the optimizer.
+
+        Matrices have no penalty: the optimizer preserves their norm.
+        """
         parameters = self.network.parameters[block.part]
         calls: Calls = []
         n_penalized = min(len(parameters), self.network.n_penalized - block.part.start)
-        if self.l2 and n_penalized > 0:
+        if self.l2 and n_penalized > 0 and block.matrix is None:
             weights, decay = parameters[:n_penalized], scratch[:n_penalized]
             penalized = gradient[:n_penalized]
             calls = [
                 partial(np.multiply, weights, self.decay, decay),
                 partial(np.add, penalized, decay, penalized),
             ]
-        moments = [moment[block.part] for moment in self.moments]
+        arrays = [parameters, gradient, *(moment[block.part] for moment in self.moments), scratch]
+        shape = block.matrix or (len(block),)
+        parameters, gradient, *moments, scratch = (array.reshape(shape) for array in arrays)
         return calls + self.optimizer.move(parameters, gradient, moments, scratch, self.scalars)

@@ -20,10 +20,14 @@ from skcnn.engine.runtime.calls import Calls
 
 
 class Optimizer(Protocol):
-    """What training needs of an optimizer."""
+    """What training needs of an optimizer.
+
+    With `moves_matrices`, `move` also receives the weights of each hidden layer as one matrix.
+    """
 
     n_moments: ClassVar[int]
     n_scalars: ClassVar[int]
+    moves_matrices: ClassVar[bool]
 
     def step_scalars(self, step: int, rate: float, momentum: float) -> tuple[float, ...]:
         """The numbers for step number `step`, counted from 1."""
@@ -36,9 +40,9 @@ class Optimizer(Protocol):
         scratch: NDArray[Any],
         scalars: Sequence[NDArray[Any]],
     ) -> Calls:
-        """Calls that move `parameters` (n,); all arrays but `scalars` have this length.
+        """Calls that move `parameters` (n,), or (inputs, outputs) if `moves_matrices`.
 
-        The calls may overwrite `gradients` and `scratch`.
+        All arrays but `scalars` have this shape. The calls may overwrite `gradients` and `scratch`.
         """
 
 
@@ -53,6 +57,7 @@ class SGD:
     nesterov: bool = False
     n_moments: ClassVar[int] = 1
     n_scalars: ClassVar[int] = 2
+    moves_matrices: ClassVar[bool] = False
 
     def step_scalars(self, step: int, rate: float, momentum: float) -> tuple[float, ...]:
         return rate, momentum
@@ -96,6 +101,7 @@ class Adam:
     epsilon: float = 1e-8
     n_moments: ClassVar[int] = 2
     n_scalars: ClassVar[int] = 2
+    moves_matrices: ClassVar[bool] = False
 
     def step_scalars(self, step: int, rate: float, momentum: float) -> tuple[float, ...]:
         root = math.sqrt((1 - self.beta_2**step) / (1 - self.beta_2))

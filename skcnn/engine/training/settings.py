@@ -102,6 +102,8 @@ class TrainingState:
         Of the tiles' random streams; with the step and the tile, it identifies each stream.
     n_seen : int
         Images used so far.
+    optimizer : str
+        Name of the optimizer's class, whose moments these are.
     first_loss : float or None
         Mean loss of the first step, before it moved the parameters.
     """
@@ -110,6 +112,7 @@ class TrainingState:
     step: int
     rng: np.random.Generator
     seed: int
+    optimizer: str
     n_seen: int = 0
     first_loss: float | None = None
 
@@ -117,4 +120,4 @@ class TrainingState:
     def new(cls, network: Network, optimizer: Optimizer, rng: np.random.Generator) -> TrainingState:
         """The state before the first step."""
         moments = [np.zeros_like(network.parameters) for _ in range(optimizer.n_moments)]
-        return cls(moments, 0, rng, int(rng.integers(2**63)))
+        return cls(moments, 0, rng, int(rng.integers(2**63)), type(optimizer).__name__)

@@ -1,0 +1,108 @@
+"""`Muon`, an optimizer that moves the weights of a hidden layer as one matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skcnn.engine.runtime.calls import Calls
+from skcnn.engine.training.optimizers import Adam
+
+# A quintic polynomial with a steep slope at 0, from Jordan et al.: after a few iterations the
+# singular values lie around 1, which serves as well as exactly 1.
+POLYNOMIAL = (3.4445, -4.7750, 2.0315)
+N_ITERATIONS = 3
+OTHERS = 0.03  # rate of Adam for all other parameters, as a share of that of the matrices
+
+
+@dataclass(frozen=True)
+class Muon:
+    """Muon (Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024).
+
+    The weights of a hidden layer, a matrix W of inputs by outputs, move along their momentum (with
+    Nesterov's, as in `SGD`) after all its singular values have been made about equal, by a few
+    Newton-Schulz iterations. So all directions are learned at the same pace.
+
+    Here a step has the length ``rate * norm(W)``, after which W is scaled back to the norm it had
+    before: the rate is the relative change of the weights, whatever their scale and shape. All
+    other parameters, biases and the output layer, follow `Adam` with ``OTHERS * rate``.
+    """
+
+    nesterov: bool = True
+    n_moments: ClassVar[int] = 2
+    n_scalars: ClassVar[int] = 4
+    moves_matrices: ClassVar[bool] = True
+
+    def step_scalars(self, step: int, rate: float, momentum: float) -> tuple[float, ...]:
+        return rate, momentum, *Adam().step_scalars(step, OTHERS * rate, momentum)
+
+    def move(
+        self,
+        parameters: NDArray[Any],
+        gradients: NDArray[Any],
+        moments: Sequence[NDArray[Any]],
+        scratch: NDArray[Any],
+        scalars: Sequence[NDArray[Any]],
+    ) -> Calls:
+        rate, momentum, *others = scalars
+        if parameters.ndim == 1:
+            return Adam().move(parameters, gradients, moments, scratch, others)
+        v, g = moments[0], gradients
+        calls: Calls = [partial(np.multiply, v, momentum, v), partial(np.add, v, g, v)]
+        if self.nesterov:
+            calls += [partial(np.multiply, v, momentum, scratch), partial(np.add, g, scratch, g)]
+        else:
+            calls.append(partial(np.copyto, g, v))
+        before, length = np.zeros((2, 1), g.dtype)
+        calls += [
+            *_divide_by_norm(g, length),
+            *_equalize_singular_values(g, scratch),
+            *_divide_by_norm(g, length),
+            *_norm(parameters, before),
+            partial(np.multiply, g, rate, g),
+            partial(np.multiply, g, before, g),
+            partial(np.subtract, parameters, g, parameters),
+            *_divide_by_norm(parameters, length),
+            partial(np.multiply, parameters, before, parameters),
+        ]
+        return calls
+
+
+def _norm(matrix: NDArray[Any], out: NDArray[Any]) -> Calls:
+    """The Frobenius norm, in an array of one number."""
+    numbers = matrix.reshape(1, -1)
+    return [partial(np.vecdot, numbers, numbers, out), partial(np.sqrt, out, out)]
+
+
+def _divide_by_norm(matrix: NDArray[Any], norm: NDArray[Any]) -> Calls:
+    """Scale to a norm of 1, in place; zeros stay zeros. `norm` is overwritten."""
+    tiny = np.finfo(matrix.dtype).tiny
+    return [
+        *_norm(matrix, norm),
+        partial(np.maximum, norm, tiny, out=norm),
+        partial(np.divide, matrix, norm, matrix),
+    ]
+
+
+def _equalize_singular_values(x: NDArray[Any], scratch: NDArray[Any]) -> Calls:
+    """``x = a x + b x (x' x) + c x (x' x)^2``, `N_ITERATIONS` times, for x with a norm of 1."""
+    a, b, c = (x.dtype.type(factor) for factor in POLYNOMIAL)
+    wide = x.shape[0] < x.shape[1]  # then x x' is the smaller matrix
+    n = min(x.shape)
+    square, power = np.zeros((2, n, n), x.dtype)
+    once: Calls = [
+        partial(np.matmul, *((x, x.T) if wide else (x.T, x)), square),
+        partial(np.matmul, square, square, power),
+        partial(np.multiply, square, b, square),
+        partial(np.multiply, power, c, power),
+        partial(np.add, square, power, square),
+        partial(np.matmul, *((square, x) if wide else (x, square)), scratch),
+        partial(np.multiply, x, a, x),
+        partial(np.add, x, scratch, x),
+    ]
+    return once * N_ITERATIONS
