@@ -19,6 +19,8 @@ FEWEST_CHANNELS = 32
 LEAST_SHARE = 0.29  # of the multiplications that must be saved; 3 x 3 saves 0.33, 5 x 5 saves 0.30
 LEAST_FLOPS = 1e6  # for one image
 
+Method = Literal["auto", "gemm", "winograd", "winograd4"]
+
 
 @dataclass(frozen=True)
 class Conv2D(Layer):
@@ -31,9 +33,10 @@ class Conv2D(Layer):
     ----------
     n_filters, filter_size : int
     padding : {"same", "valid"}
-    method : {"auto", "gemm", "winograd"}
+    method : {"auto", "gemm", "winograd", "winograd4"}
         How to compute it: by lowering and matrix products, or with fewer multiplications by
-        Winograd's method. "auto" chooses the faster one.
+        Winograd's method, two or four adjacent outputs at a time. Four are for filters of 3 x 3
+        only. "auto" chooses the fastest one.
     init : {"he", "glorot", "uniform", "zeros"}
         Initial distribution of the weights; see `initializer`.
     """
@@ -41,7 +44,7 @@ class Conv2D(Layer):
     n_filters: int
     filter_size: int
     padding: Padding = "same"
-    method: Literal["auto", "gemm", "winograd"] = "auto"
+    method: Method = "auto"
     init: InitName = field(default="glorot", compare=False)
 
     def plan(self, in_shape: Shape) -> Plan:
@@ -54,7 +57,12 @@ class Conv2D(Layer):
         i, j, c, k = shape = geometry.weights_shape
         weights = Parameter(shape, initializer(self.init, i * j * c, i * j * k))
         method = _faster_method(geometry) if self.method == "auto" else self.method
-        kernel = (WinogradConvolution if method == "winograd" else GemmConvolution)(geometry)
+        if method == "winograd4" and self.filter_size != 3:
+            raise ValueError(
+                f"{self} has method='winograd4', which is for filters of 3 x 3 only. "
+                "Use method='auto'."
+            )
+        kernel = _kernel(method, geometry)
         plan = replace(kernel.plan(), parameters={"weights": weights}, folding="weights")
         if method == "gemm":
             return plan
@@ -69,7 +77,13 @@ class Conv2D(Layer):
         )
 
 
-def _faster_method(geometry: Geometry) -> Literal["gemm", "winograd"]:
+def _kernel(method: Method, geometry: Geometry) -> GemmConvolution | WinogradConvolution:
+    if method == "gemm":
+        return GemmConvolution(geometry)
+    return WinogradConvolution(geometry, 4 if method == "winograd4" else 2)
+
+
+def _faster_method(geometry: Geometry) -> Method:
     if min(geometry.in_shape[2], geometry.n_filters) < FEWEST_CHANNELS:
         return "gemm"
     share = saved_share(geometry.filter_size, geometry.columns.n_out)
