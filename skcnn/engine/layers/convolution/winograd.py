@@ -29,12 +29,14 @@ from skcnn.engine.layers.convolution.winograd_matrices import MatrixTransforms
 from skcnn.engine.layers.convolution.winograd_sums import SumTransforms
 from skcnn.engine.layers.convolution.winograd_transforms import Transforms
 from skcnn.engine.memory import Array
+from skcnn.engine.runtime.blas import is_uncopied
 from skcnn.engine.runtime.calls import Calls
 
 # Products are added up a few rows at a time, while they are in cache: float32 numbers in half of a
 # second-level cache of 1 MB, for tiles of 32 images.
 CACHED_NUMBERS = 128 * 1024
 TILE = 32
+BLOCKS = 128  # blocks in a row of all images of a tile, about
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,16 @@ class WinogradConvolution(Kernel):
         """The number of products for each block."""
         return sum(size for size, _ in self.transforms.group_sizes)
 
+    @property
+    def _adds_all_rows(self) -> bool:
+        """Whether products for the weights' gradient add up all rows of the output.
+
+        With many filters, a product for each row would take longer to write than to compute.
+        """
+        _, _, c, k = self.geometry.weights_shape
+        possible = self.n_outputs == 4 and self.geometry.padding == "same"
+        return possible and not is_uncopied(c, BLOCKS, k)
+
     def plan(self) -> Plan:
         """What the kernel needs; the parameters are the layer's."""
         h, _, c = self.geometry.in_shape
@@ -75,7 +87,10 @@ class WinogradConvolution(Kernel):
             depth = n_pieces * c
             kept[f"inputs{number}"] = Array((size, n_blocks, h, depth), images_second=True)
             scratch[f"dinputs{number}"] = Array((size * h, n_blocks, depth), images_second=True)
-            scratch[f"partials{number}"] = Array((rows.n_out, size, n * depth, k), fixed=True)
+            if self._adds_all_rows:
+                scratch["edges"] = Array((size, n_blocks, depth), images_second=True)
+            else:
+                scratch[f"partials{number}"] = Array((rows.n_out, size, n * depth, k), fixed=True)
             scratch[f"dtaps{number}"] = Array((size, n, depth, k), fixed=True)
             derived[f"taps{number}"] = (size, n, depth, k)
             backward_derived[f"reversed{number}"] = (size, n, k, depth)
@@ -158,13 +173,19 @@ class WinogradConvolution(Kernel):
             inputs = getattr(m, f"inputs{number}")
             size, _, n_blocks, _, depth = inputs.shape
             doutputs = m.doutputs[slots].reshape(size, t * n_blocks, n_rows, k)
-            calls += lowering.taps_gradient(
-                inputs.reshape(size, t * n_blocks, h, depth),
-                self.geometry.row_runs,
-                doutputs.swapaxes(1, 2),
-                getattr(m, f"partials{number}"),
-                getattr(m, f"dtaps{number}").reshape(size, n * depth, k),
-            )
+            inputs = inputs.reshape(size, t * n_blocks, h, depth)
+            dtaps = getattr(m, f"dtaps{number}")
+            if self._adds_all_rows:
+                edges = m.edges.reshape(size, t * n_blocks, depth)
+                calls += lowering.three_taps_gradient(inputs, doutputs, edges, dtaps)
+            else:
+                calls += lowering.taps_gradient(
+                    inputs,
+                    self.geometry.row_runs,
+                    doutputs.swapaxes(1, 2),
+                    getattr(m, f"partials{number}"),
+                    dtaps.reshape(size, n * depth, k),
+                )
         return calls + self.transforms.dweights(m, g)
 
     def _input_gradient(self, p: Namespace, m: Namespace) -> Calls:

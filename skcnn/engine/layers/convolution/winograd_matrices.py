@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from skcnn.engine.layer import Namespace, Shape
 from skcnn.engine.layers.convolution.winograd_transforms import Transforms
 from skcnn.engine.memory import Array
-from skcnn.engine.runtime.calls import Calls
+from skcnn.engine.runtime.calls import Call, Calls
 
 # The points of the polynomials, beside infinity. Among simple numbers these have the smallest
 # rounding errors; with 0, 1, -1, 2 and -2 (Lavin & Gray) they are one and a half times as large.
@@ -78,7 +78,7 @@ class MatrixTransforms(Transforms):
         return {"natural": Array.like_values(self.geometry.out_shape)}
 
     def derive(self, p: Namespace, training: bool) -> Calls:
-        calls = [self._transform_taps(p.weights, p.taps0)]
+        calls: Calls = [self._transform_taps(p.weights, p.taps0)]
         if training:
             calls += [
                 partial(np.copyto, p.transposed, p.weights[::-1].swapaxes(2, 3)),
@@ -86,12 +86,10 @@ class MatrixTransforms(Transforms):
             ]
         return calls
 
-    def _transform_taps(self, weights: NDArray[Any], out: NDArray[Any]) -> partial[Any]:
-        """``(rows, taps, ...)`` to ``(points, rows, ...)``."""
-        n = len(weights)
+    def _transform_taps(self, weights: NDArray[Any], out: NDArray[Any]) -> Call:
+        """``(rows, taps, c, k)`` to ``(points, rows, c, k)``."""
         taps = self._matrices.taps.astype(out.dtype)
-        sums = out.reshape(len(out), n, -1).swapaxes(0, 1)
-        return partial(np.matmul, taps, weights.reshape(n, n, -1), sums)
+        return partial(np.matmul, taps, weights.swapaxes(1, 2), out.transpose(1, 2, 0, 3))
 
     def inputs(self, m: Namespace) -> Calls:
         matrix = self._matrices.inputs.astype(m.x_stored.dtype)
@@ -137,10 +135,9 @@ class MatrixTransforms(Transforms):
         return calls
 
     def dweights(self, m: Namespace, g: Namespace) -> Calls:
-        n = self.geometry.filter_size
         matrix = np.ascontiguousarray(self._matrices.taps.T, dtype=m.dtaps0.dtype)
-        dtaps = m.dtaps0.reshape(len(m.dtaps0), n, -1).swapaxes(0, 1)
-        return [partial(np.matmul, matrix, dtaps, g.weights.reshape(n, n, -1))]
+        dtaps = m.dtaps0.transpose(1, 2, 0, 3)  # (rows, c, points, k)
+        return [partial(np.matmul, matrix, dtaps, g.weights.swapaxes(1, 2))]
 
     def dinputs(self, m: Namespace, number: int) -> NDArray[Any]:
         # All points of a block side by side, so that `dx` finds those of two blocks in one matrix.
