@@ -60,6 +60,18 @@ class WinogradConvolution(Kernel):
         return sum(size for size, _ in self.transforms.group_sizes)
 
     @property
+    def n_blocks(self) -> int:
+        """Blocks in a row of the output; the last one may have fewer columns."""
+        return -(-self.geometry.columns.n_out // self.n_outputs)
+
+    @property
+    def saved_share(self) -> float:
+        """The share of the multiplications of a direct sum that is saved; it may be negative."""
+        products = sum(size * n_pieces for size, n_pieces in self.transforms.group_sizes)
+        direct = self.geometry.filter_size * self.geometry.columns.n_out
+        return 1 - products * self.n_blocks / direct
+
+    @property
     def _adds_all_rows(self) -> bool:
         """Whether products for the weights' gradient add up all rows of the output.
 
@@ -74,8 +86,7 @@ class WinogradConvolution(Kernel):
         h, _, c = self.geometry.in_shape
         n, k = self.geometry.filter_size, self.geometry.n_filters
         rows, columns = self.geometry.rows, self.geometry.columns
-        n_blocks = -(-columns.n_out // self.n_outputs)
-        n_points = self.n_points
+        n_points, n_blocks = self.n_points, self.n_blocks
         at_once = min(rows.n_out, max(1, CACHED_NUMBERS // (TILE * n_points * n_blocks * k)))
         kept: dict[str, Array] = {}
         scratch = self.transforms.scratch()

@@ -69,10 +69,3 @@ def pieces_of(filter_size: int) -> list[Piece]:
     threes = [Piece(first, 3) for first in range(0, filter_size - 2, 3)]
     rest = filter_size % 3
     return threes + ([Piece(filter_size - rest, rest)] if rest else [])
-
-
-def saved_share(filter_size: int, n_columns: int) -> float:
-    """The share of the multiplications of a direct sum that is saved; it may be negative."""
-    products = sum(len(INPUTS[piece.size]) for piece in pieces_of(filter_size))
-    n_pairs = -(-n_columns // 2)
-    return 1 - products * n_pairs / (filter_size * n_columns)
