@@ -39,8 +39,7 @@ class Matrices(NamedTuple):
 def matrices(n_outputs: int, n_taps: int) -> Matrices:
     """The Toom-Cook algorithm, with infinity as the last point.
 
-    Row i of `inputs` has the coefficients of the polynomial whose zeros are the other points. All
-    rows are scaled by powers of two to similar sizes, which does not change rounding errors.
+    Row i of `inputs` has the coefficients of the polynomial whose zeros are the other points.
     """
     powers = np.vander(POINTS, max(n_outputs, n_taps), increasing=True)
     n_points = len(POINTS) + 1

@@ -16,6 +16,9 @@ polynomials. A longer row of a filter is divided into pieces of three taps and a
 
 or of one, with ``m0 = a0 g0`` and ``m3 = a1 g0``. A filter with five taps then takes 7 products
 instead of 10, one with 13 takes 18 instead of 26.
+
+These are the terms for two outputs, which `winograd_sums` adds up. `winograd_matrices` has the
+coefficients for four outputs, from six points.
 """
 
 from __future__ import annotations

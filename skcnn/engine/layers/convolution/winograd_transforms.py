@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from skcnn.engine.layer import Namespace, Shape
 from skcnn.engine.layers.convolution.geometry import Geometry
+from skcnn.engine.memory import Array
 from skcnn.engine.runtime.calls import Calls
 
 
@@ -33,7 +34,7 @@ class Transforms(ABC):
         """Further arrays that `derive` needs in training."""
         return {}
 
-    def scratch(self) -> dict[str, Any]:
+    def scratch(self) -> dict[str, Array]:
         """Further arrays that the gradients need."""
         return {}
 
