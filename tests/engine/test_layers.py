@@ -178,6 +178,37 @@ def test_convolution_stores_columns_in_the_order_for_pooling(method, size, perio
     assert workspace.memories[0].y_planes.shape == (6, period, 2, 12 // period, 3)
 
 
+@pytest.mark.parametrize("size", [1, 2, 4])
+@pytest.mark.parametrize("method", ["winograd", "winograd4"])
+def test_winograd_with_columns_in_the_order_for_pooling(method, size):
+    """The same output and gradients as with GEMM, for whole blocks of columns and others."""
+    for width in range(4, 14, 2):
+        rng = np.random.default_rng(width)
+        images, dy = rng.standard_normal((2, 3, width, 2)), rng.standard_normal((2, 2))
+        found = []
+        for each in ("gemm", method):
+            layers = [MeanPool2D(1), Conv2D(3, 3, method=each), MaxPool2D(size), Flatten()]
+            network = Network([*layers, Dense(2)], images.shape[1:], np.float64)
+            network.initialize(np.random.default_rng(0))
+            prepared, derive = network.prepare(training=True)
+            for call in derive:
+                call()
+            gradient = np.zeros(network.n_parameters)
+            factors = network.new_factors(len(images))
+            space = Workspace(
+                network, len(images), prepared, gradients=network.views(gradient), factors=factors
+            )
+            space.input[:] = images
+            space.forward()
+            space.doutput[:] = dy
+            found.append([space.output.copy()])
+            space.backward()
+            found[-1] += [space.memories[1].dx.copy(), gradient]
+        for result, expected in zip(*found, strict=True):
+            assert_allclose(result, expected, rtol=1e-11, atol=1e-11)
+        assert np.abs(found[0][1]).max() > 0
+
+
 @pytest.mark.parametrize(
     ("method", "size", "channels", "limit"),
     [
