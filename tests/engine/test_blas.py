@@ -35,7 +35,7 @@ def test_rows_per_product_divides_the_rows_into_uncopied_products(
             assert rows >= 16
 
 
-@pytest.mark.parametrize("method", ["gemm", "winograd"])
+@pytest.mark.parametrize("method", ["gemm", "winograd", "winograd4"])
 def test_divided_products_give_the_same_gradient(monkeypatch, method):
     """With and without dividing them, regardless of the BLAS library of this machine."""
     shape, rng = (10, 12, 2), np.random.default_rng(0)

@@ -121,6 +121,10 @@ OUTPUT = [Dense(3), BiasActivation("identity")]
             ]
             for size in (1, 2, 3)
         ),
+        *(
+            [Conv2D(3, 3, method="winograd4"), MaxPool2D(size), Flatten(), *OUTPUT]
+            for size in (1, 2, 3, 4)
+        ),
         [Flatten(), Dense(3)],
         [Flatten(), Dense(5), Dense(4), *OUTPUT],
         *(
@@ -168,7 +172,7 @@ def network_settings(draw):
         layers = build_layers(shape, draw(st.integers(2, 4)), **arguments)
     except ValueError:
         assume(False)
-    methods = st.sampled_from(["auto", "gemm", "winograd"])
+    methods = st.sampled_from(["auto", "gemm", "winograd", "winograd4"])
     return shape, [with_method(layer, draw(methods)) for layer in layers]
 
 

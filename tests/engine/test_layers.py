@@ -1,5 +1,7 @@
 """Each layer compared with its naive implementation, forward and backward."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import naive
@@ -20,6 +22,7 @@ from skcnn.engine.layers.convolution import winograd
 from skcnn.engine.layers.convolution.gemm import GemmConvolution
 from skcnn.engine.layers.convolution.winograd import WinogradConvolution
 from skcnn.engine.network import Network
+from skcnn.engine.runtime import blas
 from skcnn.engine.testing import run_layer
 from skcnn.engine.workspace import Workspace
 
@@ -34,10 +37,14 @@ def rounded(rng, shape, dtype):
 
 @st.composite
 def convolutions(draw):
-    h, w = draw(st.integers(1, 7)), draw(st.integers(1, 7))
-    padding = draw(st.sampled_from(["same", "valid"]))
-    size = draw(st.integers(1, 10 if padding == "same" else min(h, w)))
-    return (
+    """A convolution and its method; four outputs at a time are for filters of 3 x 3 only."""
+    method = draw(st.sampled_from(["gemm", "winograd", "winograd4"]))
+    h, w = draw(st.integers(1, 7)), draw(st.integers(1, 9))
+    padding = draw(st.sampled_from(["same", "valid"] if min(h, w) >= 3 else ["same"]))
+    size = 3
+    if method != "winograd4":
+        size = draw(st.integers(1, 10 if padding == "same" else min(h, w)))
+    return method, (
         draw(st.integers(1, 3)),
         (h, w, draw(st.integers(1, 4))),
         draw(st.integers(1, 3)),
@@ -49,91 +56,187 @@ def convolutions(draw):
 @settings(max_examples=80, deadline=None)
 @given(
     convolutions(),
-    st.sampled_from(["gemm", "winograd"]),
     st.sampled_from([0, 2000, 10**9]),  # rows of the output at once: one, some, all
     DTYPES,
     st.integers(0, 2**32),
 )
-@example((2, (28, 28, 1), 3, 13, "valid"), "gemm", 0, np.float32, 0)  # the paper's convolution
-@example((2, (28, 28, 1), 3, 13, "valid"), "winograd", 2000, np.float32, 0)
-@example((1, (12, 12, 9), 5, 5, "same"), "gemm", 0, np.float32, 0)
-@example((2, (1, 6, 1), 2, 3, "same"), "gemm", 0, np.float64, 0)  # a single row of pixels
-@example((1, (2, 3, 2), 2, 10, "same"), "gemm", 0, np.float64, 0)  # some taps never cover a pixel
-@example((1, (2, 3, 2), 2, 10, "same"), "winograd", 2000, np.float64, 0)
-def test_convolution(case, method, cached_numbers, dtype, seed):
-    t, shape, k, size, padding = case
+@example(("gemm", (2, (28, 28, 1), 3, 13, "valid")), 0, np.float32, 0)  # the paper's convolution
+@example(("winograd", (2, (28, 28, 1), 3, 13, "valid")), 2000, np.float32, 0)
+@example(("gemm", (1, (12, 12, 9), 5, 5, "same")), 0, np.float32, 0)
+@example(("gemm", (2, (1, 6, 1), 2, 3, "same")), 0, np.float64, 0)  # a single row of pixels
+@example(("gemm", (1, (2, 3, 2), 2, 10, "same")), 0, np.float64, 0)  # some taps never cover a pixel
+@example(("winograd", (1, (2, 3, 2), 2, 10, "same")), 2000, np.float64, 0)
+def test_convolution(case, cached_numbers, dtype, seed):
+    method, (t, shape, k, size, padding) = case
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(winograd, "CACHED_NUMBERS", cached_numbers)
+        compare_convolution(Conv2D(k, size, padding, method), (t, *shape), dtype, seed)
+
+
+def compare_convolution(layer, shape, dtype, seed):
+    """With the naive implementation, for images of shape (t, h, w, c)."""
     rng = np.random.default_rng(seed)
-    x, filters = rounded(rng, (t, *shape), dtype), rounded(rng, (size, size, shape[2], k), dtype)
+    size, padding = layer.filter_size, layer.padding
+    filters = rounded(rng, (size, size, shape[3], layer.n_filters), dtype)
+    x = rounded(rng, shape, dtype)
     y = naive.conv2d(x, filters, padding)
     dy = rounded(rng, y.shape, dtype)
     dx, dfilters = naive.conv2d_backward(x, filters, padding, dy)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(winograd, "CACHED_NUMBERS", cached_numbers)
-        found = run_layer(
-            Conv2D(k, size, padding, method), x, dy, {"weights": filters}, dtype=dtype
-        )
+    found = run_layer(layer, x, dy, {"weights": filters}, dtype=dtype)
     tolerance = {"rtol": TOLERANCE[dtype], "atol": TOLERANCE[dtype]}
     assert_allclose(found.y, y, **tolerance)
     assert_allclose(found.dx, dx, **tolerance)
     assert_allclose(found.gradients["weights"], dfilters, **tolerance)
 
 
+@pytest.mark.parametrize("uncopied", [0, 10**9])  # all rows in one product of the gradient, or not
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("method", ["winograd", "winograd4"])
+def test_winograd_with_every_width(monkeypatch, method, padding, uncopied):
+    """Blocks of columns and their overlaps are whole or not; some images have a single block."""
+    monkeypatch.setattr(blas, "_most_uncopied", lambda: uncopied)
+    fewest = 3 if padding == "valid" else 1
+    for width in range(fewest, 14):
+        for height, t in ((fewest, 1), (5, 2)):
+            compare_convolution(
+                Conv2D(2, 3, padding, method), (t, height, width, 3), np.float64, seed=width
+            )
+
+
 @pytest.mark.parametrize(
-    ("layer", "shape", "kernel"),
+    ("layer", "shape", "method"),
     [
-        (Conv2D(64, 3), (14, 14, 32), WinogradConvolution),
-        (Conv2D(32, 5, "valid"), (12, 12, 32), WinogradConvolution),
-        (Conv2D(64, 3), (6, 6, 32), WinogradConvolution),
-        (Conv2D(64, 3), (6, 5, 32), GemmConvolution),  # an odd width wastes half a pair of columns
-        (Conv2D(64, 3), (4, 6, 32), GemmConvolution),  # few rows and columns
-        (Conv2D(64, 3), (14, 14, 31), GemmConvolution),  # few channels
-        (Conv2D(31, 3), (14, 14, 32), GemmConvolution),
-        (Conv2D(64, 13, "valid"), (28, 28, 1), GemmConvolution),
-        (Conv2D(64, 7), (14, 14, 32), GemmConvolution),  # 3 + 3 + 1 taps: 10 products, not 14
+        (Conv2D(64, 3), (14, 14, 32), "winograd4"),
+        (Conv2D(64, 3, "valid"), (9, 9, 32), "winograd4"),  # 7 columns: two blocks of four
+        (Conv2D(16, 3), (32, 32, 16), "winograd4"),
+        (Conv2D(32, 5, "valid"), (12, 12, 32), "winograd"),  # four outputs: 3 x 3 filters only
+        (Conv2D(64, 3), (6, 6, 32), "winograd"),  # 6 columns: as many products, smaller errors
+        (Conv2D(64, 3), (6, 6, 31), "gemm"),  # few channels for two outputs at a time
+        (Conv2D(64, 3), (6, 5, 32), "gemm"),  # 5 columns waste a part of a block
+        (Conv2D(64, 3), (4, 6, 32), "gemm"),  # few rows and columns
+        (Conv2D(64, 3), (14, 14, 15), "gemm"),  # few channels
+        (Conv2D(15, 3), (14, 14, 64), "gemm"),
+        (Conv2D(64, 13, "valid"), (28, 28, 1), "gemm"),
+        (Conv2D(64, 7), (14, 14, 32), "gemm"),  # 3 + 3 + 1 taps: 10 products, not 14
     ],
 )
-def test_auto_chooses_the_faster_method(layer, shape, kernel):
-    assert type(layer.plan(shape).kernel) is kernel
+def test_auto_chooses_the_fastest_method(layer, shape, method):
+    assert layer.plan(shape).kernel == replace(layer, method=method).plan(shape).kernel
+
+
+def test_methods_have_their_kernels():
+    kernels = [
+        Conv2D(2, 3, method=method).plan((4, 4, 1)).kernel
+        for method in ("gemm", "winograd", "winograd4")
+    ]
+    assert [type(kernel) for kernel in kernels] == [
+        GemmConvolution,
+        WinogradConvolution,
+        WinogradConvolution,
+    ]
+    assert [kernel.n_outputs for kernel in kernels[1:]] == [2, 4]
+    with pytest.raises(ValueError, match="method='winograd4', which is for filters of 3 x 3 only"):
+        Conv2D(2, 5, method="winograd4").plan((8, 8, 1))
 
 
 def test_single_images_use_gemm():
     """GEMM needs fewer calls. The network for single images shares the parameters."""
     network = Network([Conv2D(3, 3), Flatten(), Dense(2)], (6, 6, 2))
     assert network.for_separate_images() is network
-    layers = [Conv2D(3, 3, method="winograd"), BiasActivation("relu"), Flatten(), Dense(2)]
+    layers = [
+        Conv2D(3, 3, method="winograd"),
+        BiasActivation("relu"),
+        Conv2D(3, 3, method="winograd4"),
+        Flatten(),
+        Dense(2),
+    ]
     network = Network(layers, (6, 6, 2), np.float64)
     single = network.for_separate_images()
     assert network.for_separate_images() is single
-    assert type(single.kernels[0]) is GemmConvolution
+    assert type(single.kernels[0]) is type(single.kernels[2]) is GemmConvolution
     network.initialize(np.random.default_rng(0))
     images = np.random.default_rng(1).standard_normal((3, 6, 6, 2))
     assert_allclose(single.forward(images), network.forward(images), rtol=1e-12)
     assert np.abs(single.forward(images)).min() > 0
 
 
-def test_convolution_stores_columns_in_the_order_for_pooling():
-    layers = [Conv2D(3, 3, method="winograd"), MaxPool2D(2), Flatten(), Dense(2)]
-    for size, period in ((2, 2), (3, 1)):
-        layers[1] = MaxPool2D(size)
-        network = Network(layers, (6, 6, 1))
-        workspace = Workspace(network, 2, network.prepare(training=False)[0])
-        assert workspace.memories[0].y_planes.shape == (6, period, 2, 6 // period, 3)
+@pytest.mark.parametrize(
+    ("method", "size", "period"),
+    [
+        ("winograd", 2, 2),
+        ("winograd", 3, 1),
+        ("winograd", 4, 1),
+        ("winograd4", 2, 2),
+        ("winograd4", 3, 1),
+        ("winograd4", 4, 4),
+    ],
+)
+def test_convolution_stores_columns_in_the_order_for_pooling(method, size, period):
+    layers = [Conv2D(3, 3, method=method), MaxPool2D(size), Flatten(), Dense(2)]
+    network = Network(layers, (6, 12, 1))
+    workspace = Workspace(network, 2, network.prepare(training=False)[0])
+    assert workspace.memories[0].y_planes.shape == (6, period, 2, 12 // period, 3)
 
 
-@pytest.mark.parametrize("size", [3, 5])
-def test_winograd_rounds_little_more_than_gemm(size):
-    """The root mean square of the rounding errors, for sums over 32 channels."""
+@pytest.mark.parametrize("size", [1, 2, 4])
+@pytest.mark.parametrize("method", ["winograd", "winograd4"])
+def test_winograd_with_columns_in_the_order_for_pooling(method, size):
+    """The same output and gradients as with GEMM, for whole blocks of columns and others."""
+    for width in range(4, 14, 2):
+        rng = np.random.default_rng(width)
+        images, dy = rng.standard_normal((2, 3, width, 2)), rng.standard_normal((2, 2))
+        found = []
+        for each in ("gemm", method):
+            layers = [MeanPool2D(1), Conv2D(3, 3, method=each), MaxPool2D(size), Flatten()]
+            network = Network([*layers, Dense(2)], images.shape[1:], np.float64)
+            network.initialize(np.random.default_rng(0))
+            prepared, derive = network.prepare(training=True)
+            for call in derive:
+                call()
+            gradient = np.zeros(network.n_parameters)
+            factors = network.new_factors(len(images))
+            space = Workspace(
+                network, len(images), prepared, gradients=network.views(gradient), factors=factors
+            )
+            space.input[:] = images
+            space.forward()
+            space.doutput[:] = dy
+            found.append([space.output.copy()])
+            space.backward()
+            found[-1] += [space.memories[1].dx.copy(), gradient]
+        for result, expected in zip(*found, strict=True):
+            assert_allclose(result, expected, rtol=1e-11, atol=1e-11)
+        assert np.abs(found[0][1]).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("method", "size", "channels", "limit"),
+    [
+        ("winograd", 3, 32, 1.5),
+        ("winograd", 5, 32, 1.5),
+        ("winograd4", 3, 64, 4),
+        ("winograd4", 3, 256, 4),
+    ],
+)
+def test_winograd_rounds_little_more_than_gemm(method, size, channels, limit):
+    """The root mean square of the rounding errors, also those of the gradients."""
     rng = np.random.default_rng(0)
-    x, filters = rng.standard_normal((4, 12, 12, 32)), rng.standard_normal((size, size, 32, 32))
-    images = x.astype(np.float32)
-    errors = []
-    for method in ("gemm", "winograd"):
-        network = Network([Conv2D(32, size, method=method)], (12, 12, 32))
-        network.layer_parameters[0].weights[:] = filters
-        exact = Network([Conv2D(32, size, method="gemm")], (12, 12, 32), np.float64)
-        exact.parameters[:] = network.parameters
-        errors.append(np.sqrt(np.mean((network.forward(images) - exact.forward(images)) ** 2)))
-    assert errors[1] < 1.5 * errors[0]
+    x, dy = rounded(rng, (2, 2, 8, 8, channels), np.float32)
+    weights = {"weights": rounded(rng, (size, size, channels, channels), np.float32)}
+
+    def results(method, dtype):
+        found = run_layer(Conv2D(channels, size, method=method), x, dy, weights, dtype=dtype)
+        return found.y, found.dx, found.gradients["weights"]
+
+    exact = results("gemm", np.float64)
+    errors = [
+        [
+            np.sqrt(np.mean((a - b) ** 2))
+            for a, b in zip(results(each, np.float32), exact, strict=True)
+        ]
+        for each in (method, "gemm")
+    ]
+    assert np.divide(*errors).max() < limit
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5])

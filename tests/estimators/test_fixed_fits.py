@@ -32,12 +32,17 @@ def test_the_fits_reach_every_layer_kernel_and_parameter():
         kinds |= {type(layer).__name__ for layer in network.layers}
         for plan, follower in zip(network.plans[:-1], network.layers[1:], strict=True):
             if type(plan.kernel) in (GemmConvolution, WinogradConvolution):
-                convolutions.add((type(plan.kernel), type(follower)))
+                outputs = getattr(plan.kernel, "n_outputs", 1)  # at a time
+                convolutions.add((type(plan.kernel), outputs, type(follower)))
     # max_time makes the results depend on the clock; verbose only prints
     assert changed == set(defaults) - {"max_time", "verbose"}
     assert kinds == set(layers.__all__)
     assert convolutions == {
-        (kernel, follower)
-        for kernel in (GemmConvolution, WinogradConvolution)
+        (kernel, outputs, follower)
+        for kernel, outputs in (
+            (GemmConvolution, 1),
+            (WinogradConvolution, 2),
+            (WinogradConvolution, 4),
+        )
         for follower in (layers.MaxPool2D, layers.BiasActivation, layers.BatchNorm)
     }

@@ -47,8 +47,9 @@ def make_trainer(
 
 
 def with_method(layer, method):
-    """The layer, with this method if it is a convolution."""
-    return replace(layer, method=method) if type(layer) is Conv2D else layer
+    """The layer, with this method if it is a convolution for which the method exists."""
+    possible = type(layer) is Conv2D and (method != "winograd4" or layer.filter_size == 3)
+    return replace(layer, method=method) if possible else layer
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,15 @@ FITS = {
     "long filters": {**SMALL, "filter_size": (7, 4), "pool_size": (2, 1)},
     "no pooling": {**SMALL, "pool_size": 1},
     "no pooling, mean": {**SMALL, "pool_size": (1, 2), "pooling": "mean"},
-    **{  # Winograd's method with columns in their own order; it needs many filters and positions
+    # Winograd's method, which needs many filters and positions: four outputs at a time, columns in
+    # the order for pooling
+    "wide, 3 x 3": {
+        "n_filters": (32, 32),
+        "pool_size": (1, 2),
+        "hidden_layer_sizes": (),
+        "max_iter": 1,
+    },
+    **{  # columns in their own order
         f"no pooling, wide, {padding}, {pooling}": {
             "n_filters": n_filters,
             "padding": padding,
@@ -77,6 +85,17 @@ FITS = {
         }
         for padding, n_filters in (("same", (32, 32)), ("valid", (64, 64)))
         for pooling in ("max", "mean")
+    },
+    **{  # two outputs at a time, columns in their own order
+        f"no pooling, wide, 5 x 5, {normalization}": {
+            "n_filters": (32, 32),
+            "filter_size": (3, 5),
+            "pool_size": 1,
+            "hidden_layer_sizes": (),
+            "normalization": normalization,
+            "max_iter": 1,
+        }
+        for normalization in (None, "batch")
     },
     "pooling by three": {**SMALL, "pool_size": 3},
     "regions": {**SMALL, "pool_regions": (4, 3)},

@@ -1,4 +1,4 @@
-"""`Conv2D`, and the choice between the two ways to compute a convolution."""
+"""`Conv2D`, and the choice between the ways to compute a convolution."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from skcnn.engine.layer import Layer, Parameter, Plan, Shape
 from skcnn.engine.layers.convolution.gemm import GemmConvolution
 from skcnn.engine.layers.convolution.geometry import Geometry, Padding
 from skcnn.engine.layers.convolution.winograd import WinogradConvolution
-from skcnn.engine.layers.convolution.winograd_terms import saved_share
 
-# Winograd's method adds contiguous runs of as many numbers as there are channels or filters, and
-# short runs take as long as long ones; in layers with little work its calls take longer than they
-# save. `examples/benchmarks/speed.py` has networks on either side of these limits.
-FEWEST_CHANNELS = 32
-LEAST_SHARE = 0.29  # of the multiplications that must be saved; 3 x 3 saves 0.33, 5 x 5 saves 0.30
+# Winograd's method is used with at least so many channels and filters, by the number of outputs at
+# a time. It works on contiguous runs of as many numbers, and short runs take as long as long ones;
+# in layers with little work its calls take longer than they save. `examples/benchmarks/speed.py`
+# has networks on either side of these limits.
+FEWEST_CHANNELS = {2: 32, 4: 16}
+LEAST_SHARE = 0.29  # of the multiplications that must be saved
 LEAST_FLOPS = 1e6  # for one image
+
+Method = Literal["auto", "gemm", "winograd", "winograd4"]
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,10 @@ class Conv2D(Layer):
     ----------
     n_filters, filter_size : int
     padding : {"same", "valid"}
-    method : {"auto", "gemm", "winograd"}
+    method : {"auto", "gemm", "winograd", "winograd4"}
         How to compute it: by lowering and matrix products, or with fewer multiplications by
-        Winograd's method. "auto" chooses the faster one.
+        Winograd's method, two or four adjacent outputs at a time. Four are for filters of 3 x 3
+        only. "auto" chooses the fastest one.
     init : {"he", "glorot", "uniform", "zeros"}
         Initial distribution of the weights; see `initializer`.
     """
@@ -41,7 +44,7 @@ class Conv2D(Layer):
     n_filters: int
     filter_size: int
     padding: Padding = "same"
-    method: Literal["auto", "gemm", "winograd"] = "auto"
+    method: Method = "auto"
     init: InitName = field(default="glorot", compare=False)
 
     def plan(self, in_shape: Shape) -> Plan:
@@ -53,10 +56,14 @@ class Conv2D(Layer):
         geometry = Geometry(in_shape, self.n_filters, self.filter_size, self.padding)
         i, j, c, k = shape = geometry.weights_shape
         weights = Parameter(shape, initializer(self.init, i * j * c, i * j * k))
-        method = _faster_method(geometry) if self.method == "auto" else self.method
-        kernel = (WinogradConvolution if method == "winograd" else GemmConvolution)(geometry)
+        if self.method == "winograd4" and self.filter_size != 3:
+            raise ValueError(
+                f"{self} has method='winograd4', which is for filters of 3 x 3 only. "
+                "Use method='auto'."
+            )
+        kernel = _kernel(self.method, geometry)
         plan = replace(kernel.plan(), parameters={"weights": weights}, folding="weights")
-        if method == "gemm":
+        if isinstance(kernel, GemmConvolution):
             return plan
         # The products of a single image are too small to gain from Winograd's method.
         return replace(plan, separate_images_layer=replace(self, method="gemm"))
@@ -69,8 +76,21 @@ class Conv2D(Layer):
         )
 
 
-def _faster_method(geometry: Geometry) -> Literal["gemm", "winograd"]:
-    if min(geometry.in_shape[2], geometry.n_filters) < FEWEST_CHANNELS:
-        return "gemm"
-    share = saved_share(geometry.filter_size, geometry.columns.n_out)
-    return "winograd" if share >= LEAST_SHARE and geometry.flops >= LEAST_FLOPS else "gemm"
+def _kernel(method: Method, geometry: Geometry) -> GemmConvolution | WinogradConvolution:
+    if method == "gemm":
+        return GemmConvolution(geometry)
+    if method == "auto":
+        return _fastest_kernel(geometry)
+    return WinogradConvolution(geometry, 4 if method == "winograd4" else 2)
+
+
+def _fastest_kernel(geometry: Geometry) -> GemmConvolution | WinogradConvolution:
+    fewest = min(geometry.in_shape[2], geometry.n_filters)
+    if fewest >= min(FEWEST_CHANNELS.values()) and geometry.flops >= LEAST_FLOPS:
+        kernels = [WinogradConvolution(geometry)]
+        if geometry.filter_size == 3:
+            kernels.append(WinogradConvolution(geometry, 4))
+        best = max(kernels, key=lambda kernel: kernel.saved_share)  # of equal ones the first
+        if best.saved_share >= LEAST_SHARE and fewest >= FEWEST_CHANNELS[best.n_outputs]:
+            return best
+    return GemmConvolution(geometry)

@@ -78,6 +78,35 @@ def taps_gradient(
     return calls + sums
 
 
+def three_taps_gradient(
+    array: NDArray[Any], dy: NDArray[Any], kept: NDArray[Any], out: NDArray[Any]
+) -> Calls:
+    """The gradient of three taps, with one element of padding on each side, all positions at once.
+
+    `array` as for `product`, dy ``(..., rows, positions, k)``, `out` ``(..., taps, depth, k)``. One
+    product for each tap adds up all rows, which meet all elements but those at one end. There it
+    would meet those of the next row: they are zero meanwhile, and `kept`, ``(..., rows, depth)``,
+    keeps them.
+    """
+    n = dy.shape[-3] * dy.shape[-2]
+    x, dy = (each.reshape(*each.shape[:-3], n, each.shape[-1]) for each in (array, dy))
+    middle = partial(np.matmul, x.swapaxes(-1, -2), dy, out[..., 1, :, :])
+    calls: Calls = [middle]
+    for tap, end, elements, positions in (
+        (0, -1, slice(0, n - 1), slice(1, n)),
+        (2, 0, slice(1, n), slice(0, n - 1)),
+    ):
+        edge = array[..., end, :]
+        part = x[..., elements, :].swapaxes(-1, -2)
+        calls += [
+            partial(np.copyto, kept, edge),
+            partial(edge.fill, 0),
+            partial(np.matmul, part, dy[..., positions, :], out[..., tap, :, :]),
+            partial(np.copyto, edge, kept),
+        ]
+    return calls
+
+
 def _transposed_product(array: NDArray[Any], run: Run, dy: NDArray[Any], out: NDArray[Any]) -> Call:
     """``out = windows.T @ dy``: (..., positions, taps * depth, k)."""
     taps = _sliding_taps(array, run)

@@ -16,6 +16,9 @@ polynomials. A longer row of a filter is divided into pieces of three taps and a
 
 or of one, with ``m0 = a0 g0`` and ``m3 = a1 g0``. A filter with five taps then takes 7 products
 instead of 10, one with 13 takes 18 instead of 26.
+
+These are the terms for two outputs, which `winograd_sums` adds up. `winograd_matrices` has the
+coefficients for four outputs, from six points.
 """
 
 from __future__ import annotations
@@ -69,10 +72,3 @@ def pieces_of(filter_size: int) -> list[Piece]:
     threes = [Piece(first, 3) for first in range(0, filter_size - 2, 3)]
     rest = filter_size % 3
     return threes + ([Piece(filter_size - rest, rest)] if rest else [])
-
-
-def saved_share(filter_size: int, n_columns: int) -> float:
-    """The share of the multiplications of a direct sum that is saved; it may be negative."""
-    products = sum(len(INPUTS[piece.size]) for piece in pieces_of(filter_size))
-    n_pairs = -(-n_columns // 2)
-    return 1 - products * n_pairs / (filter_size * n_columns)
