@@ -109,6 +109,8 @@ def test_winograd_with_every_width(monkeypatch, method, padding, uncopied):
         (Conv2D(64, 3), (14, 14, 32), "winograd4"),
         (Conv2D(64, 3, "valid"), (9, 9, 32), "winograd4"),  # 7 columns: two blocks of four
         (Conv2D(16, 3), (32, 32, 16), "winograd4"),
+        (Conv2D(32, 3), (4, 4, 32), "winograd4"),
+        (Conv2D(31, 3), (4, 4, 64), "gemm"),  # few filters for so little work
         (Conv2D(32, 5, "valid"), (12, 12, 32), "winograd"),  # four outputs: 3 x 3 filters only
         (Conv2D(64, 3), (6, 6, 32), "winograd"),  # 6 columns: as many products, smaller errors
         (Conv2D(64, 3), (6, 6, 31), "gemm"),  # few channels for two outputs at a time

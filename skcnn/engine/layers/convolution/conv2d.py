@@ -11,13 +11,12 @@ from skcnn.engine.layers.convolution.gemm import GemmConvolution
 from skcnn.engine.layers.convolution.geometry import Geometry, Padding
 from skcnn.engine.layers.convolution.winograd import WinogradConvolution
 
-# Winograd's method is used with at least so many channels and filters, by the number of outputs at
-# a time. It works on contiguous runs of as many numbers, and short runs take as long as long ones;
-# in layers with little work its calls take longer than they save. `examples/benchmarks/speed.py`
-# has networks on either side of these limits.
-FEWEST_CHANNELS = {2: 32, 4: 16}
+# Limits from which Winograd's method is used, by the number of outputs at a time: at least so many
+# channels and filters, and so many FLOPs for one image. It works on contiguous runs of as many
+# numbers, and short runs take as long as long ones; in layers with little work its calls take
+# longer than they save.
+LIMITS = {2: ((32, 1e6),), 4: ((32, 2e5), (16, 1e6))}
 LEAST_SHARE = 0.29  # of the multiplications that must be saved
-LEAST_FLOPS = 1e6  # for one image
 
 Method = Literal["auto", "gemm", "winograd", "winograd4"]
 
@@ -85,12 +84,15 @@ def _kernel(method: Method, geometry: Geometry) -> GemmConvolution | WinogradCon
 
 
 def _fastest_kernel(geometry: Geometry) -> GemmConvolution | WinogradConvolution:
+    gemm = GemmConvolution(geometry)
+    if geometry.flops <= 0:  # the filter is larger than the image
+        return gemm
+    kernels = [WinogradConvolution(geometry)]
+    if geometry.filter_size == 3:
+        kernels.append(WinogradConvolution(geometry, 4))
+    best = max(kernels, key=lambda kernel: kernel.saved_share)  # of equal ones the first
     fewest = min(geometry.in_shape[2], geometry.n_filters)
-    if fewest >= min(FEWEST_CHANNELS.values()) and geometry.flops >= LEAST_FLOPS:
-        kernels = [WinogradConvolution(geometry)]
-        if geometry.filter_size == 3:
-            kernels.append(WinogradConvolution(geometry, 4))
-        best = max(kernels, key=lambda kernel: kernel.saved_share)  # of equal ones the first
-        if best.saved_share >= LEAST_SHARE and fewest >= FEWEST_CHANNELS[best.n_outputs]:
-            return best
-    return GemmConvolution(geometry)
+    enough = any(
+        fewest >= channels and geometry.flops >= flops for channels, flops in LIMITS[best.n_outputs]
+    )
+    return best if enough and best.saved_share >= LEAST_SHARE else gemm
