@@ -154,7 +154,7 @@ def unfolded(network, monkeypatch):
         return pickle.loads(pickle.dumps(network))
 
 
-@pytest.mark.parametrize("method", ["gemm", "winograd", "winograd4"])
+@pytest.mark.parametrize("method", ["gemm", "winograd", "winograd4", "winograd4x4"])
 @pytest.mark.parametrize("pooling", [None, MaxPool2D(2), MeanPool2D(3)])
 def test_prediction_folds_it_into_the_filters_and_the_bias(monkeypatch, method, pooling):
     network = normalized_network(method, pooling)

@@ -35,7 +35,7 @@ def test_rows_per_product_divides_the_rows_into_uncopied_products(
             assert rows >= 16
 
 
-@pytest.mark.parametrize("method", ["gemm", "winograd", "winograd4"])
+@pytest.mark.parametrize("method", ["gemm", "winograd", "winograd4", "winograd4x4"])
 def test_divided_products_give_the_same_gradient(monkeypatch, method):
     """With and without dividing them, regardless of the BLAS library of this machine."""
     shape, rng = (10, 12, 2), np.random.default_rng(0)
@@ -55,7 +55,10 @@ def test_divided_products_give_the_same_gradient(monkeypatch, method):
             divided.append(rows < n_rows)
             return rows
 
-        monkeypatch.setattr("skcnn.engine.layers.convolution.lowering.rows_per_product", recorded)
+        for module in ("lowering", "winograd_2d"):
+            monkeypatch.setattr(
+                f"skcnn.engine.layers.convolution.{module}.rows_per_product", recorded
+            )
         network = Network(layers, shape, np.float64)
         network.initialize(np.random.default_rng(1))
         start = network.parameters.copy()

@@ -30,7 +30,11 @@ CASES = [
         for padding in ("same", "valid")
         for method in ("gemm", "winograd")
     ),
-    *((Conv2D(3, 3, padding, "winograd4"), (6, 5, 2)) for padding in ("same", "valid")),
+    *(
+        (Conv2D(3, 3, padding, method), (6, 5, 2))
+        for padding in ("same", "valid")
+        for method in ("winograd4", "winograd4x4")
+    ),
     *((pooling(n), (7, 6, 2)) for pooling in (MaxPool2D, MeanPool2D) for n in (1, 2, 3, 9)),
     *((pooling(regions=n), (7, 6, 2)) for pooling in (MaxPool2D, MeanPool2D) for n in (1, 4, 9)),
     *(

@@ -122,7 +122,8 @@ OUTPUT = [Dense(3), BiasActivation("identity")]
             for size in (1, 2, 3)
         ),
         *(
-            [Conv2D(3, 3, method="winograd4"), MaxPool2D(size), Flatten(), *OUTPUT]
+            [Conv2D(3, 3, method=method), MaxPool2D(size), Flatten(), *OUTPUT]
+            for method in ("winograd4", "winograd4x4")
             for size in (1, 2, 3, 4)
         ),
         [Flatten(), Dense(3)],
@@ -172,7 +173,7 @@ def network_settings(draw):
         layers = build_layers(shape, draw(st.integers(2, 4)), **arguments)
     except ValueError:
         assume(False)
-    methods = st.sampled_from(["auto", "gemm", "winograd", "winograd4"])
+    methods = st.sampled_from(["auto", "gemm", "winograd", "winograd4", "winograd4x4"])
     return shape, [with_method(layer, draw(methods)) for layer in layers]
 
 

@@ -39,6 +39,7 @@ HEAD = (Flatten(), Dropout(0.5), Dense(20), BiasActivation("relu"), Dense(10))
 NETWORKS = {
     "winograd": (Conv2D(8, 3), BiasActivation("relu"), Conv2D(16, 3, method="winograd")),
     "winograd4": (Conv2D(8, 3, method="winograd4"), BiasActivation("relu"), MeanPool2D(2)),
+    "winograd4x4": (Conv2D(8, 3, method="winograd4x4"), MaxPool2D(2), BiasActivation("relu")),
     "max": (Conv2D(32, 3), MaxPool2D(2), BiasActivation("relu"), Conv2D(32, 5), MaxPool2D(3)),
     "mean": (Conv2D(5, 4, "valid"), BiasActivation("tanh"), MeanPool2D(regions=3)),
     "mean of few columns": (Conv2D(1, 1), MeanPool2D(10), BiasActivation("sigmoid")),

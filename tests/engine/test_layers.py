@@ -18,9 +18,10 @@ from skcnn.engine.layers import (
     MaxPool2D,
     MeanPool2D,
 )
-from skcnn.engine.layers.convolution import winograd
+from skcnn.engine.layers.convolution import winograd, winograd_2d
 from skcnn.engine.layers.convolution.gemm import GemmConvolution
 from skcnn.engine.layers.convolution.winograd import WinogradConvolution
+from skcnn.engine.layers.convolution.winograd_2d import Winograd2DConvolution
 from skcnn.engine.network import Network
 from skcnn.engine.runtime import blas
 from skcnn.engine.testing import run_layer
@@ -37,12 +38,12 @@ def rounded(rng, shape, dtype):
 
 @st.composite
 def convolutions(draw):
-    """A convolution and its method; four outputs at a time are for filters of 3 x 3 only."""
-    method = draw(st.sampled_from(["gemm", "winograd", "winograd4"]))
+    """A convolution and its method; two of them are for filters of 3 x 3 only."""
+    method = draw(st.sampled_from(["gemm", "winograd", "winograd4", "winograd4x4"]))
     h, w = draw(st.integers(1, 7)), draw(st.integers(1, 9))
     padding = draw(st.sampled_from(["same", "valid"] if min(h, w) >= 3 else ["same"]))
     size = 3
-    if method != "winograd4":
+    if method in ("gemm", "winograd"):
         size = draw(st.integers(1, 10 if padding == "same" else min(h, w)))
     return method, (
         draw(st.integers(1, 3)),
@@ -56,7 +57,7 @@ def convolutions(draw):
 @settings(max_examples=80, deadline=None)
 @given(
     convolutions(),
-    st.sampled_from([0, 2000, 10**9]),  # rows of the output at once: one, some, all
+    st.sampled_from([1, 2000, 10**9]),  # rows of the output at once: one, some, all
     DTYPES,
     st.integers(0, 2**32),
 )
@@ -70,6 +71,7 @@ def test_convolution(case, cached_numbers, dtype, seed):
     method, (t, shape, k, size, padding) = case
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(winograd, "CACHED_NUMBERS", cached_numbers)
+        patch.setattr(winograd_2d, "PRODUCT_ROWS", cached_numbers)
         compare_convolution(Conv2D(k, size, padding, method), (t, *shape), dtype, seed)
 
 
@@ -91,7 +93,7 @@ def compare_convolution(layer, shape, dtype, seed):
 
 @pytest.mark.parametrize("uncopied", [0, 10**9])  # all rows in one product of the gradient, or not
 @pytest.mark.parametrize("padding", ["same", "valid"])
-@pytest.mark.parametrize("method", ["winograd", "winograd4"])
+@pytest.mark.parametrize("method", ["winograd", "winograd4", "winograd4x4"])
 def test_winograd_with_every_width(monkeypatch, method, padding, uncopied):
     """Blocks of columns and their overlaps are whole or not; some images have a single block."""
     monkeypatch.setattr(blas, "_most_uncopied", lambda: uncopied)
@@ -106,16 +108,23 @@ def test_winograd_with_every_width(monkeypatch, method, padding, uncopied):
 @pytest.mark.parametrize(
     ("layer", "shape", "method"),
     [
-        (Conv2D(64, 3), (14, 14, 32), "winograd4"),
+        (Conv2D(64, 3), (14, 14, 32), "winograd4x4"),
+        (Conv2D(64, 3, "valid"), (14, 14, 64), "winograd4x4"),
+        (Conv2D(64, 3), (4, 4, 32), "winograd4x4"),
+        (Conv2D(64, 3), (6, 6, 32), "winograd4x4"),  # half of the multiplications of GEMM
+        (Conv2D(63, 3), (14, 14, 32), "winograd4"),  # few channels and filters for 4 x 4 outputs
+        (Conv2D(128, 3), (14, 14, 31), "winograd4"),
+        (Conv2D(64, 3), (5, 16, 64), "winograd4"),  # 5 rows waste a part of a group
         (Conv2D(64, 3, "valid"), (9, 9, 32), "winograd4"),  # 7 columns: two blocks of four
         (Conv2D(16, 3), (32, 32, 16), "winograd4"),
         (Conv2D(32, 3), (4, 4, 32), "winograd4"),
         (Conv2D(31, 3), (4, 4, 64), "gemm"),  # few filters for so little work
         (Conv2D(32, 5, "valid"), (12, 12, 32), "winograd"),  # four outputs: 3 x 3 filters only
-        (Conv2D(64, 3), (6, 6, 32), "winograd"),  # 6 columns: as many products, smaller errors
+        (Conv2D(60, 3), (6, 6, 32), "winograd"),  # 6 columns: as many products, smaller errors
         (Conv2D(64, 3), (6, 6, 31), "gemm"),  # few channels for two outputs at a time
-        (Conv2D(64, 3), (6, 5, 32), "gemm"),  # 5 columns waste a part of a block
-        (Conv2D(64, 3), (4, 6, 32), "gemm"),  # few rows and columns
+        (Conv2D(60, 3), (6, 5, 32), "gemm"),  # 5 columns waste a part of a block
+        (Conv2D(64, 3), (5, 5, 64), "gemm"),
+        (Conv2D(48, 3), (4, 6, 32), "gemm"),  # few rows and columns
         (Conv2D(64, 3), (14, 14, 15), "gemm"),  # few channels
         (Conv2D(15, 3), (14, 14, 64), "gemm"),
         (Conv2D(64, 13, "valid"), (28, 28, 1), "gemm"),
@@ -129,16 +138,21 @@ def test_auto_chooses_the_fastest_method(layer, shape, method):
 def test_methods_have_their_kernels():
     kernels = [
         Conv2D(2, 3, method=method).plan((4, 4, 1)).kernel
-        for method in ("gemm", "winograd", "winograd4")
+        for method in ("gemm", "winograd", "winograd4", "winograd4x4")
     ]
     assert [type(kernel) for kernel in kernels] == [
         GemmConvolution,
         WinogradConvolution,
         WinogradConvolution,
+        Winograd2DConvolution,
     ]
-    assert [kernel.n_outputs for kernel in kernels[1:]] == [2, 4]
-    with pytest.raises(ValueError, match="method='winograd4', which is for filters of 3 x 3 only"):
-        Conv2D(2, 5, method="winograd4").plan((8, 8, 1))
+    assert [kernel.n_outputs for kernel in kernels[1:3]] == [2, 4]
+
+
+@pytest.mark.parametrize("method", ["winograd4", "winograd4x4"])
+def test_methods_for_filters_of_3_x_3_reject_others(method):
+    with pytest.raises(ValueError, match=f"method='{method}', which is for filters of 3 x 3 only"):
+        Conv2D(2, 5, method=method).plan((8, 8, 1))
 
 
 def test_single_images_use_gemm():
@@ -149,13 +163,15 @@ def test_single_images_use_gemm():
         Conv2D(3, 3, method="winograd"),
         BiasActivation("relu"),
         Conv2D(3, 3, method="winograd4"),
+        BiasActivation("relu"),
+        Conv2D(3, 3, method="winograd4x4"),
         Flatten(),
         Dense(2),
     ]
     network = Network(layers, (6, 6, 2), np.float64)
     single = network.for_separate_images()
     assert network.for_separate_images() is single
-    assert type(single.kernels[0]) is type(single.kernels[2]) is GemmConvolution
+    assert {type(kernel) for kernel in single.kernels[:6:2]} == {GemmConvolution}
     network.initialize(np.random.default_rng(0))
     images = np.random.default_rng(1).standard_normal((3, 6, 6, 2))
     assert_allclose(single.forward(images), network.forward(images), rtol=1e-12)
@@ -171,6 +187,9 @@ def test_single_images_use_gemm():
         ("winograd4", 2, 2),
         ("winograd4", 3, 1),
         ("winograd4", 4, 4),
+        ("winograd4x4", 2, 2),
+        ("winograd4x4", 3, 3),
+        ("winograd4x4", 4, 4),
     ],
 )
 def test_convolution_stores_columns_in_the_order_for_pooling(method, size, period):
@@ -181,7 +200,7 @@ def test_convolution_stores_columns_in_the_order_for_pooling(method, size, perio
 
 
 @pytest.mark.parametrize("size", [1, 2, 4])
-@pytest.mark.parametrize("method", ["winograd", "winograd4"])
+@pytest.mark.parametrize("method", ["winograd", "winograd4", "winograd4x4"])
 def test_winograd_with_columns_in_the_order_for_pooling(method, size):
     """The same output and gradients as with GEMM, for whole blocks of columns and others."""
     for width in range(4, 14, 2):
@@ -218,12 +237,17 @@ def test_winograd_with_columns_in_the_order_for_pooling(method, size):
         ("winograd", 5, 32, 1.5),
         ("winograd4", 3, 64, 4),
         ("winograd4", 3, 256, 4),
+        ("winograd4x4", 3, 64, 6),
+        ("winograd4x4", 3, 256, 6),
     ],
 )
-def test_winograd_rounds_little_more_than_gemm(method, size, channels, limit):
+@pytest.mark.parametrize("behind_relu", [False, True])
+def test_winograd_rounds_little_more_than_gemm(method, size, channels, limit, behind_relu):
     """The root mean square of the rounding errors, also those of the gradients."""
     rng = np.random.default_rng(0)
     x, dy = rounded(rng, (2, 2, 8, 8, channels), np.float32)
+    if behind_relu:
+        x = np.maximum(x, 0)
     weights = {"weights": rounded(rng, (size, size, channels, channels), np.float32)}
 
     def results(method, dtype):

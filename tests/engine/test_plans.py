@@ -114,11 +114,16 @@ def test_an_initializer_must_return_the_right_shape(values):
 # --- settings and inputs that the layers reject ---------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["auto", "gemm", "winograd"])
-def test_a_filter_larger_than_the_image_is_an_error(method):
-    message = r"would turn \(4, 9, 1\) into \(0, 5, 2\); .* Use a smaller filter"
+@pytest.mark.parametrize(
+    ("method", "size"),
+    [("auto", 5), ("gemm", 5), ("winograd", 5), ("winograd4", 3), ("winograd4x4", 3), ("auto", 3)],
+)
+def test_a_filter_larger_than_the_image_is_an_error(method, size):
+    message = (
+        rf"would turn \({size - 1}, 9, 64\) into \(0, {10 - size}, 64\); .* Use a smaller filter"
+    )
     with pytest.raises(ValueError, match=message):
-        Network([Conv2D(2, 5, "valid", method)], (4, 9, 1))
+        Network([Conv2D(64, size, "valid", method)], (size - 1, 9, 64))
 
 
 def test_convolutions_need_images():
@@ -193,6 +198,7 @@ class InTraining(Layer, Kernel):
         # Neither convolution can work in the memory of the other: the output is copied.
         ([Conv2D(3, 3)], [Conv2D(2, 3)]),
         ([Conv2D(3, 3, method="winograd")], [MaxPool2D(2)]),
+        ([Conv2D(3, 3, method="winograd4x4")], [MaxPool2D(2)]),
         ([Conv2D(3, 3), BiasActivation("relu")], [Conv2D(2, 3), BiasActivation("tanh")]),
         ([Flatten()], [Dense(3)]),
     ],

@@ -206,7 +206,7 @@ def test_sample_weights_of_zero(threads):
 # --- threads --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["gemm", "winograd", "winograd4"])
+@pytest.mark.parametrize("method", ["gemm", "winograd", "winograd4", "winograd4x4"])
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 @pytest.mark.parametrize("optimizer", [SGD(), SGD(nesterov=True), Adam()])
 def test_identical_weights_for_any_number_of_threads(optimizer, dropout, method):

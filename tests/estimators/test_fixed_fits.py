@@ -8,6 +8,7 @@ from helpers.fixed_fits import TABLE, fits, hash_all, new, platform
 from skcnn.engine import layers
 from skcnn.engine.layers.convolution.gemm import GemmConvolution
 from skcnn.engine.layers.convolution.winograd import WinogradConvolution
+from skcnn.engine.layers.convolution.winograd_2d import Winograd2DConvolution
 
 RECORDED = json.loads(TABLE.read_text())
 
@@ -31,8 +32,8 @@ def test_the_fits_reach_every_layer_kernel_and_parameter():
         changed |= {name for name, value in model.get_params().items() if value != defaults[name]}
         kinds |= {type(layer).__name__ for layer in network.layers}
         for plan, follower in zip(network.plans[:-1], network.layers[1:], strict=True):
-            if type(plan.kernel) in (GemmConvolution, WinogradConvolution):
-                outputs = getattr(plan.kernel, "n_outputs", 1)  # at a time
+            if type(plan.kernel) in (GemmConvolution, WinogradConvolution, Winograd2DConvolution):
+                outputs = getattr(plan.kernel, "n_outputs", None)  # at a time
                 convolutions.add((type(plan.kernel), outputs, type(follower)))
     # max_time makes the results depend on the clock; verbose only prints
     assert changed == set(defaults) - {"max_time", "verbose"}
@@ -40,9 +41,10 @@ def test_the_fits_reach_every_layer_kernel_and_parameter():
     assert convolutions == {
         (kernel, outputs, follower)
         for kernel, outputs in (
-            (GemmConvolution, 1),
+            (GemmConvolution, None),
             (WinogradConvolution, 2),
             (WinogradConvolution, 4),
+            (Winograd2DConvolution, None),
         )
         for follower in (layers.MaxPool2D, layers.BiasActivation, layers.BatchNorm)
     }

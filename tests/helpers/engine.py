@@ -48,7 +48,9 @@ def make_trainer(
 
 def with_method(layer, method):
     """The layer, with this method if it is a convolution for which the method exists."""
-    possible = type(layer) is Conv2D and (method != "winograd4" or layer.filter_size == 3)
+    possible = type(layer) is Conv2D and (
+        layer.filter_size == 3 or method not in ("winograd4", "winograd4x4")
+    )
     return replace(layer, method=method) if possible else layer
 
 

@@ -97,6 +97,22 @@ FITS = {
         }
         for normalization in (None, "batch")
     },
+    **{  # 4 x 4 outputs at a time, columns in their own order or in that for pooling
+        f"wide, 4 x 4, {padding}, {pool_size}, {normalization}": {
+            "n_filters": (32, 64) if padding == "same" else (64, 64),
+            "filter_size": (1, 3),
+            "padding": padding,
+            "pool_size": (1, pool_size),
+            "hidden_layer_sizes": (),
+            "normalization": normalization,
+            "max_iter": 1,
+        }
+        for padding, pool_size, normalization in (
+            ("same", 2, None),
+            ("same", 1, "batch"),
+            ("valid", 1, None),
+        )
+    },
     "pooling by three": {**SMALL, "pool_size": 3},
     "regions": {**SMALL, "pool_regions": (4, 3)},
     "mean pooling": {**SMALL, "pooling": "mean", "activation": "tanh"},

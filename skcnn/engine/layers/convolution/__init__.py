@@ -1,4 +1,4 @@
-"""Convolution: `geometry`, two kernels (`gemm`, `winograd`) and `Conv2D`, which chooses one."""
+"""Convolution: `geometry`, the kernels `gemm`, `winograd` and `winograd_2d`, and `Conv2D`."""
 
 from skcnn.engine.layers.convolution.conv2d import Conv2D
 

@@ -10,6 +10,7 @@ from skcnn.engine.layer import Layer, Parameter, Plan, Shape
 from skcnn.engine.layers.convolution.gemm import GemmConvolution
 from skcnn.engine.layers.convolution.geometry import Geometry, Padding
 from skcnn.engine.layers.convolution.winograd import WinogradConvolution
+from skcnn.engine.layers.convolution.winograd_2d import Winograd2DConvolution
 
 # Limits from which Winograd's method is used, by the number of outputs at a time: at least so many
 # channels and filters, and so many FLOPs for one image. It works on contiguous runs of as many
@@ -17,8 +18,14 @@ from skcnn.engine.layers.convolution.winograd import WinogradConvolution
 # longer than they save.
 LIMITS = {2: ((32, 1e6),), 4: ((32, 2e5), (16, 1e6))}
 LEAST_SHARE = 0.29  # of the multiplications that must be saved
+# In two dimensions there are more numbers to transform. That pays with many channels and filters,
+# if clearly more multiplications are saved than in one dimension.
+FEWEST_2D = 32  # channels, and filters
+LEAST_2D = 2048  # channels times filters
+LEAST_MORE_2D = 0.14  # of the multiplications of a direct sum
 
-Method = Literal["auto", "gemm", "winograd", "winograd4"]
+Method = Literal["auto", "gemm", "winograd", "winograd4", "winograd4x4"]
+ConvolutionKernel = GemmConvolution | WinogradConvolution | Winograd2DConvolution
 
 
 @dataclass(frozen=True)
@@ -32,10 +39,10 @@ class Conv2D(Layer):
     ----------
     n_filters, filter_size : int
     padding : {"same", "valid"}
-    method : {"auto", "gemm", "winograd", "winograd4"}
+    method : {"auto", "gemm", "winograd", "winograd4", "winograd4x4"}
         How to compute it: by lowering and matrix products, or with fewer multiplications by
-        Winograd's method, two or four adjacent outputs at a time. Four are for filters of 3 x 3
-        only. "auto" chooses the fastest one.
+        Winograd's method, two, four or 4 x 4 adjacent outputs at a time. The latter two are for
+        filters of 3 x 3 only. "auto" chooses the fastest one.
     init : {"he", "glorot", "uniform", "zeros"}
         Initial distribution of the weights; see `initializer`.
     """
@@ -55,9 +62,9 @@ class Conv2D(Layer):
         geometry = Geometry(in_shape, self.n_filters, self.filter_size, self.padding)
         i, j, c, k = shape = geometry.weights_shape
         weights = Parameter(shape, initializer(self.init, i * j * c, i * j * k))
-        if self.method == "winograd4" and self.filter_size != 3:
+        if self.method in ("winograd4", "winograd4x4") and self.filter_size != 3:
             raise ValueError(
-                f"{self} has method='winograd4', which is for filters of 3 x 3 only. "
+                f"{self} has method={self.method!r}, which is for filters of 3 x 3 only. "
                 "Use method='auto'."
             )
         kernel = _kernel(self.method, geometry)
@@ -75,15 +82,17 @@ class Conv2D(Layer):
         )
 
 
-def _kernel(method: Method, geometry: Geometry) -> GemmConvolution | WinogradConvolution:
+def _kernel(method: Method, geometry: Geometry) -> ConvolutionKernel:
     if method == "gemm":
         return GemmConvolution(geometry)
     if method == "auto":
         return _fastest_kernel(geometry)
+    if method == "winograd4x4":
+        return Winograd2DConvolution(geometry)
     return WinogradConvolution(geometry, 4 if method == "winograd4" else 2)
 
 
-def _fastest_kernel(geometry: Geometry) -> GemmConvolution | WinogradConvolution:
+def _fastest_kernel(geometry: Geometry) -> ConvolutionKernel:
     gemm = GemmConvolution(geometry)
     if geometry.flops <= 0:  # the filter is larger than the image
         return gemm
@@ -91,8 +100,13 @@ def _fastest_kernel(geometry: Geometry) -> GemmConvolution | WinogradConvolution
     if geometry.filter_size == 3:
         kernels.append(WinogradConvolution(geometry, 4))
     best = max(kernels, key=lambda kernel: kernel.saved_share)  # of equal ones the first
-    fewest = min(geometry.in_shape[2], geometry.n_filters)
+    c, k = geometry.in_shape[2], geometry.n_filters
+    if geometry.filter_size == 3 and min(c, k) >= FEWEST_2D and c * k >= LEAST_2D:
+        in_two = Winograd2DConvolution(geometry)
+        if in_two.saved_share - max(best.saved_share, 0) >= LEAST_MORE_2D:
+            return in_two
     enough = any(
-        fewest >= channels and geometry.flops >= flops for channels, flops in LIMITS[best.n_outputs]
+        min(c, k) >= channels and geometry.flops >= flops
+        for channels, flops in LIMITS[best.n_outputs]
     )
     return best if enough and best.saved_share >= LEAST_SHARE else gemm

@@ -1,0 +1,206 @@
+"""`Winograd2DConvolution`: F(4 x 4, 3 x 3), with the fewest multiplications for 3 x 3 filters.
+
+It computes groups of 4 x 4 adjacent outputs at once (Lavin & Gray, CVPR 2016). The matrices of
+`winograd_matrices`, applied along the rows and along the columns, turn the 6 x 6 inputs of a group
+into 6 x 6 numbers, and 36 products give 16 outputs. That is a quarter of the multiplications of a
+direct sum; four outputs in one dimension take a half.
+
+At each of the 36 points, one matrix product is computed for all groups. The inputs at the points
+are kept for the gradient of the weights. The gradient of the input is a convolution, too: of
+``dy``, with the filters reversed. To reverse the inputs and the outputs of each group gives the
+same result with the same transformed filters.
+
+In float32 the rounding errors are two to six times as large as those of direct sums; the tests
+allow six times as much.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skcnn.engine.layer import Kernel, Namespace, Plan
+from skcnn.engine.layers.convolution.geometry import Geometry
+from skcnn.engine.layers.convolution.winograd_2d_transforms import (
+    N_OUTPUTS,
+    from_points,
+    n_groups,
+    part_of,
+    to_points,
+)
+from skcnn.engine.layers.convolution.winograd_matrices import Matrices, matrices
+from skcnn.engine.memory import Array
+from skcnn.engine.runtime.blas import rows_per_product
+from skcnn.engine.runtime.calls import Call, Calls
+
+N_TAPS = 3
+MATRICES = matrices(N_OUTPUTS, N_TAPS)
+REVERSED = Matrices(MATRICES.inputs[:, ::-1], MATRICES.taps, MATRICES.outputs[::-1])
+TAPS = np.kron(MATRICES.taps, MATRICES.taps)  # along both axes: (36 points, 9 taps)
+N_POINTS = len(MATRICES.inputs)  # along each axis
+
+# A few rows of groups are transformed and multiplied at a time, so that they stay in cache: as many
+# as give products this number of rows, for tiles of 32 images.
+PRODUCT_ROWS = 128
+TILE = 32
+
+
+@dataclass(frozen=True)
+class Winograd2DConvolution(Kernel):
+    """A kernel of `Conv2D`, for filters of 3 x 3."""
+
+    geometry: Geometry
+
+    @property
+    def saved_share(self) -> float:
+        """The share of the multiplications of a direct sum that is saved; it may be negative.
+
+        On average over the output and the two gradients: groups of the input's gradient cover the
+        input, which is larger than the output without padding.
+        """
+        (h, w, c), (out_h, out_w, k) = self.geometry.in_shape, self.geometry.out_shape
+        groups = (2 * n_groups(out_h) * n_groups(out_w) + n_groups(h) * n_groups(w)) / 3
+        return 1 - 2 * N_POINTS**2 * groups * c * k / self.geometry.flops
+
+    @property
+    def _rows_at_once(self) -> int:
+        """Rows of groups that are transformed and multiplied at a time."""
+        h, w, _ = self.geometry.in_shape
+        return min(n_groups(h), -(-PRODUCT_ROWS // (TILE * n_groups(w))))
+
+    def _row_blocks(self, n_outputs: int) -> Iterator[range]:
+        """The rows of groups, a few at a time."""
+        n, at_once = n_groups(n_outputs), self._rows_at_once
+        return (range(first, min(first + at_once, n)) for first in range(0, n, at_once))
+
+    def plan(self) -> Plan:
+        """What the kernel needs; the parameters are the layer's."""
+        _, w, c = self.geometry.in_shape
+        out_h, out_w, k = self.geometry.out_shape
+        n_points, most = N_POINTS**2, max(c, k)
+        out_groups, at_once = n_groups(out_h) * n_groups(out_w), self._rows_at_once * n_groups(w)
+        return Plan(
+            kernel=self,
+            out_shape=self.geometry.out_shape,
+            # points come first, then groups, images and channels
+            kept={"inputs": Array((n_points * out_groups, c), images_second=True)},
+            scratch={
+                "one_axis": Array((N_POINTS * at_once * N_OUTPUTS, most), images_second=True),
+                "products": Array((n_points * at_once, most), images_second=True),
+            },
+            backward_scratch={
+                "doutputs": Array((n_points * out_groups, k), images_second=True),
+                "dy_inputs": Array((n_points * at_once, k), images_second=True),
+                "dtaps": Array((n_points, c, k), fixed=True),
+            },
+            derived={"taps": (n_points, c, k)},
+            backward_derived={
+                "transposed_weights": (N_TAPS**2, k, c),
+                "transposed_taps": (n_points, k, c),
+            },
+            unpadded_output=True,
+            flops=self.geometry.flops,
+        )
+
+    def derive(self, p: Namespace, training: bool) -> Calls:
+        """The filters at each point; for the gradient of the input also ``(k, c)``."""
+        weights = p.weights.reshape(N_TAPS**2, *p.weights.shape[2:])
+        calls: Calls = [_transform_taps(TAPS, weights, p.taps)]
+        if training:
+            calls += [
+                partial(np.copyto, p.transposed_weights, weights.swapaxes(1, 2)),
+                _transform_taps(TAPS, p.transposed_weights, p.transposed_taps),
+            ]
+        return calls
+
+    def forward(self, p: Namespace, m: Namespace) -> Calls:
+        before = self.geometry.rows.before, self.geometry.columns.before
+        inputs = self._inputs(m)
+        calls: Calls = []
+        for groups in self._row_blocks(self.geometry.out_shape[0]):
+            part = inputs[:, :, groups.start : groups.stop]
+            calls += to_points(MATRICES.inputs, m.x[:, None], before, groups, m.one_axis, part)
+            calls += _outputs(MATRICES, part, p.taps, groups, m, m.y_planes)
+        return calls
+
+    def _inputs(self, m: Namespace) -> NDArray[Any]:
+        h, w, _ = self.geometry.out_shape
+        _, t, _, c = m.x.shape
+        inputs: NDArray[Any] = m.inputs.reshape(N_POINTS, N_POINTS, n_groups(h), n_groups(w), t, c)
+        return inputs
+
+    def backward(self, p: Namespace, m: Namespace, g: Namespace) -> Calls:
+        calls = self._weights_gradient(m, g)
+        if m.dx is not None:
+            calls += self._input_gradient(p, m)
+        return calls
+
+    def _weights_gradient(self, m: Namespace, g: Namespace) -> Calls:
+        h, _, k = self.geometry.out_shape
+        inputs = self._inputs(m)
+        c = inputs.shape[-1]
+        doutputs = m.doutputs.reshape(*inputs.shape[:-1], k)
+        calls: Calls = []
+        for groups in self._row_blocks(h):
+            part = doutputs[:, :, groups.start : groups.stop]
+            calls += to_points(MATRICES.outputs.T, m.dy_planes, (0, 0), groups, m.one_axis, part)
+        inputs, doutputs = (
+            each.reshape(N_POINTS**2, -1, each.shape[-1]) for each in (inputs, doutputs)
+        )
+        dweights = g.weights.reshape(N_TAPS**2, c, k)
+        return [
+            *calls,
+            partial(np.matmul, inputs.swapaxes(1, 2), doutputs, m.dtaps),
+            _transform_taps(TAPS.T, m.dtaps, dweights),
+        ]
+
+    def _input_gradient(self, p: Namespace, m: Namespace) -> Calls:
+        k = self.geometry.n_filters
+        h, t, w, _ = m.dx.shape
+        # Row y of dx is computed from the rows y - before ... of dy.
+        rows, columns = self.geometry.rows, self.geometry.columns
+        before = N_TAPS - 1 - rows.before, N_TAPS - 1 - columns.before
+        calls: Calls = []
+        for groups in self._row_blocks(h):
+            shape = N_POINTS, N_POINTS, len(groups), n_groups(w), t, k
+            part = part_of(m.dy_inputs, shape)
+            calls += to_points(REVERSED.inputs, m.dy_planes, before, groups, m.one_axis, part)
+            calls += _outputs(REVERSED, part, p.transposed_taps, groups, m, m.dx[:, None])
+        return calls
+
+
+def _outputs(
+    matrices: Matrices,
+    inputs: NDArray[Any],
+    taps: NDArray[Any],
+    groups: range,
+    m: Namespace,
+    planes: NDArray[Any],
+) -> Calls:
+    """Products at each point, and some rows of `planes` from them."""
+    products = part_of(m.products, (*inputs.shape[:-1], planes.shape[-1]))
+    return [
+        _products(inputs, taps, products),
+        *from_points(matrices.outputs, products, m.one_axis, groups, planes),
+    ]
+
+
+def _transform_taps(matrix: NDArray[Any], taps: NDArray[Any], out: NDArray[Any]) -> Call:
+    """``(n, c, k)`` to ``(m, c, k)``, with a matrix ``(m, n)``; a product for each channel."""
+    matrix = np.ascontiguousarray(matrix, dtype=out.dtype)
+    return partial(np.matmul, matrix, taps.swapaxes(0, 1), out.swapaxes(0, 1))
+
+
+def _products(inputs: NDArray[Any], taps: NDArray[Any], out: NDArray[Any]) -> Call:
+    """``inputs @ taps`` at each point."""
+    *groups, c = inputs.shape[2:]
+    n_rows, k = math.prod(groups), out.shape[-1]
+    each = rows_per_product(n_rows, c, k)
+    shape = N_POINTS**2, n_rows // each, each  # also of some rows of groups, this is a view
+    return partial(np.matmul, inputs.reshape(*shape, c), taps[:, None], out.reshape(*shape, k))
