@@ -51,7 +51,7 @@ def test_random_state(images):
     assert len({tuple(vector) for vector in different[:4]} | {tuple(different[5])}) == 5
 
 
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("solver", ["adam", "muon", "sgd"])
 def test_repeated_partial_fit_equals_fit(images, solver):
     """Bit for bit, with a schedule that does not depend on the number of epochs."""
     X, y = images
@@ -135,12 +135,15 @@ def test_each_call_validates_the_parameters_once(images, monkeypatch):
         assert calls == [model] * number
 
 
-def test_partial_fit_with_another_solver_resets_the_optimizer(images):
-    model = fast(solver="sgd").fit(*images)
+@pytest.mark.parametrize("solvers", [("sgd", "adam"), ("muon", "adam"), ("adam", "muon")])
+def test_partial_fit_with_another_solver_resets_the_optimizer(images, solvers):
+    """The moments of one optimizer mean nothing to another, even if there are as many."""
+    model = fast(solver=solvers[0]).fit(*images)
     before = model.network_.parameters.copy()
-    model.set_params(solver="adam").partial_fit(*images)
+    model.set_params(solver=solvers[1]).partial_fit(*images)
     assert model.n_iter_ == 4
     assert model.t_ == 1200
+    assert model._state.step == 5  # that of the new optimizer
     assert 0 < np.abs(model.network_.parameters - before).max() < 0.1
 
 
@@ -261,6 +264,8 @@ def test_weight_init(images):
     [
         ("adam", "relu", 0.004),
         ("adam", "tanh", 0.02),
+        ("muon", "relu", 0.1),
+        ("muon", "tanh", 0.1),
         ("sgd", "relu", 0.05),
         ("gd", "sigmoid", 0.5),
     ],
