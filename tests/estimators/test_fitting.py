@@ -80,10 +80,18 @@ def test_partial_fit_on_a_stream(digits):
     assert model.score(X[1500:], y[1500:]) > 0.95
 
 
-def test_partial_fit_uses_a_constant_rate_for_one_cycle(images):
-    one_cycle = fast(learning_rate="one_cycle").partial_fit(*images, classes=range(10))
+@pytest.mark.parametrize("schedule", ["one_cycle", "linear"])
+def test_partial_fit_uses_a_constant_rate_for_schedules_with_an_end(images, schedule):
+    with_end = fast(learning_rate=schedule).partial_fit(*images, classes=range(10))
     constant = fast(learning_rate=lambda step: 0.002).partial_fit(*images, classes=range(10))
-    assert_array_equal(one_cycle.network_.parameters, constant.network_.parameters)
+    assert_array_equal(with_end.network_.parameters, constant.network_.parameters)
+
+
+def test_linear_schedule_falls_to_zero_at_the_end_of_fit(images):
+    """300 images, 2 epochs of 5 mini-batches."""
+    linear = fast(learning_rate="linear", max_iter=2).fit(*images)
+    same = fast(learning_rate=lambda step: 0.002 * (1 - step / 10), max_iter=2).fit(*images)
+    assert_array_equal(linear.network_.parameters, same.network_.parameters)
 
 
 def test_partial_fit_ignores_max_time(images):
