@@ -92,10 +92,13 @@ class ConvNetClassifier(
         "adam" [5]_; "muon" [9]_: for deeper networks with ``normalization="batch"``, photographs
         above all; "sgd": stochastic gradient descent with momentum; "gd": the same with all images
         in each step.
-    learning_rate : {"one_cycle", "constant", "invscaling"} or callable, default="one_cycle"
+    learning_rate : {"one_cycle", "linear", "constant", "invscaling"} or callable, \
+default="one_cycle"
         Schedule of the learning rate. "one_cycle" rises to `learning_rate_init` and falls to zero
-        at the end of `fit` [6]_; "invscaling" is ``learning_rate_init / sqrt(step + 1)``; a
-        callable maps the number of the step, counted from 0, to the rate.
+        at the end of `fit` [6]_; "linear" falls from `learning_rate_init` to zero in a straight
+        line, for "muon", which needs no low rates to begin with; "invscaling" is
+        ``learning_rate_init / sqrt(step + 1)``; a callable maps the number of the step, counted
+        from 0, to the rate.
     learning_rate_init : float or "auto", default="auto"
         The highest learning rate of the schedule. "auto": 0.004 for "adam" with "relu" and 0.02
         with "sigmoid" or "tanh"; 0.05 and 0.5 for "sgd" and "gd". With `augment` and more epochs,
@@ -115,8 +118,8 @@ class ConvNetClassifier(
         images in total, but between 8 and 100 epochs and at least 300 steps.
     max_time : float, default=None
         Stop training after this many seconds, even before `max_iter` epochs are done. "one_cycle"
-        then follows the clock, so that the rate is zero when the time is up. The result depends on
-        the speed of the machine.
+        and "linear" then follow the clock, so that the rate is zero when the time is up. The result
+        depends on the speed of the machine.
     shuffle : bool or "replacement", default=True
         Whether to use the images in a new order in each epoch. With "replacement", mini-batches
         are drawn with replacement, as in [1]_; an epoch then has as many images as X.
@@ -454,9 +457,9 @@ class ConvNetClassifier(
         """Train for one pass over X, continuing from the current weights.
 
         The state of the optimizer and of the random generator is continued, too; `mean_` and
-        `scale_` are updated with X before it is used (see `standardize`). "one_cycle" needs
-        the total number of steps, so the rate is held at `learning_rate_init` instead; `max_iter`
-        and `max_time` are ignored.
+        `scale_` are updated with X before it is used (see `standardize`). "one_cycle" and
+        "linear" need the total number of steps, so the rate is held at `learning_rate_init`
+        instead; `max_iter` and `max_time` are ignored.
 
         Parameters
         ----------

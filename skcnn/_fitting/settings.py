@@ -85,7 +85,8 @@ def settings_of(
 ) -> FitSettings:
     """Resolve the estimator's parameters for a training on `n_images`.
 
-    `incremental` is for `partial_fit`: one epoch, at a constant rate in place of "one_cycle".
+    `incremental` is for `partial_fit`: one epoch, at a constant rate in place of a schedule that
+    has an end.
     """
     batch_size = AUTO_BATCH if estimator.batch_size == "auto" else estimator.batch_size
     batch_size = n_images if estimator.solver == "gd" else min(n_images, batch_size)
@@ -161,7 +162,7 @@ def _rate(estimator: Any, incremental: bool) -> Callable[[int, float], float]:
     if callable(setting):
         function = UserFunction("learning_rate", setting, "step")
         return lambda step, progress: function.number(step)
-    if incremental and setting == "one_cycle":
+    if incremental and setting not in ENDLESS:
         setting = "constant"
     schedule = SCHEDULES[setting]
     return lambda step, progress: highest * schedule(step, progress)

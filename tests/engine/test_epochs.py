@@ -171,5 +171,6 @@ def test_shapes_of_the_schedules():
     assert 0.05 < progress[peak] < 0.5
     for step in (0, 3, 99):
         for p in (0.0, 0.5, 1.0):
+            assert SCHEDULES["linear"](step, p) == 1 - p
             assert SCHEDULES["constant"](step, p) == 1
             assert SCHEDULES["invscaling"](step, p) == pytest.approx(1 / math.sqrt(step + 1))

@@ -12,6 +12,7 @@ from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.threads import Threads
+from skcnn.engine.training import trainer as trainer_module
 from skcnn.engine.training.optimizers import SGD, Adam
 
 SMALL = {
@@ -165,6 +166,17 @@ def test_gradient_of_a_large_mini_batch(threads, weighted):
         parts.append(setting.gradient(trainer, part, setting.start))
         sizes.append(len(part))
     assert_allclose(whole, np.average(parts, axis=0, weights=sizes), rtol=1e-9, atol=1e-12)
+
+
+def test_gradients_that_take_much_memory_are_added_in_parts(threads, monkeypatch):
+    """Of a few tiles each, however large the mini-batch is."""
+    setting = Setting(n_images=900)
+    whole = setting.gradient(setting.trainer(threads), np.arange(900), setting.start)
+    monkeypatch.setattr(trainer_module, "GRADIENT_BYTES", 1)
+    monkeypatch.setattr(trainer_module, "FEWEST_TILES_AT_ONCE", 3)
+    trainer = setting.trainer(threads)
+    assert len(trainer.tile_gradients) == 3
+    assert_allclose(setting.gradient(trainer, np.arange(900), setting.start), whole, atol=1e-12)
 
 
 def test_a_mini_batch_of_more_than_batch_size_images_is_an_error(threads):

@@ -44,6 +44,7 @@ CHECKED = [
     ConvNetClassifier(output_activation="sigmoid", **CHEAP),
     ConvNetClassifier(n_filters=8, max_iter=50, solver="sgd", learning_rate_init=0.02, dropout=0.3),
     ConvNetClassifier(n_filters=8, max_iter=50, normalization="batch"),
+    ConvNetClassifier(n_filters=8, max_iter=50, normalization="batch", solver="muon"),
 ]
 EXPECTED_FAILURES = {
     "check_sample_weight_equivalence_on_dense_data": (
@@ -311,7 +312,7 @@ def test_clone(images):
     assert_array_equal(copy.fit(*images).network_.parameters, model.network_.parameters)
 
 
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("solver", ["adam", "muon", "sgd"])
 def test_pickle(images, solver):
     """The copy predicts and continues training identically, and shares no memory."""
     X, y = images

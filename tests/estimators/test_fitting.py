@@ -51,7 +51,7 @@ def test_random_state(images):
     assert len({tuple(vector) for vector in different[:4]} | {tuple(different[5])}) == 5
 
 
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("solver", ["adam", "muon", "sgd"])
 def test_repeated_partial_fit_equals_fit(images, solver):
     """Bit for bit, with a schedule that does not depend on the number of epochs."""
     X, y = images
@@ -80,10 +80,18 @@ def test_partial_fit_on_a_stream(digits):
     assert model.score(X[1500:], y[1500:]) > 0.95
 
 
-def test_partial_fit_uses_a_constant_rate_for_one_cycle(images):
-    one_cycle = fast(learning_rate="one_cycle").partial_fit(*images, classes=range(10))
+@pytest.mark.parametrize("schedule", ["one_cycle", "linear"])
+def test_partial_fit_uses_a_constant_rate_for_schedules_with_an_end(images, schedule):
+    with_end = fast(learning_rate=schedule).partial_fit(*images, classes=range(10))
     constant = fast(learning_rate=lambda step: 0.002).partial_fit(*images, classes=range(10))
-    assert_array_equal(one_cycle.network_.parameters, constant.network_.parameters)
+    assert_array_equal(with_end.network_.parameters, constant.network_.parameters)
+
+
+def test_linear_schedule_falls_to_zero_at_the_end_of_fit(images):
+    """300 images, 2 epochs of 5 mini-batches."""
+    linear = fast(learning_rate="linear", max_iter=2).fit(*images)
+    same = fast(learning_rate=lambda step: 0.002 * (1 - step / 10), max_iter=2).fit(*images)
+    assert_array_equal(linear.network_.parameters, same.network_.parameters)
 
 
 def test_partial_fit_ignores_max_time(images):
@@ -135,12 +143,15 @@ def test_each_call_validates_the_parameters_once(images, monkeypatch):
         assert calls == [model] * number
 
 
-def test_partial_fit_with_another_solver_resets_the_optimizer(images):
-    model = fast(solver="sgd").fit(*images)
+@pytest.mark.parametrize("solvers", [("sgd", "adam"), ("muon", "adam"), ("adam", "muon")])
+def test_partial_fit_with_another_solver_resets_the_optimizer(images, solvers):
+    """The moments of one optimizer mean nothing to another, even if there are as many."""
+    model = fast(solver=solvers[0]).fit(*images)
     before = model.network_.parameters.copy()
-    model.set_params(solver="adam").partial_fit(*images)
+    model.set_params(solver=solvers[1]).partial_fit(*images)
     assert model.n_iter_ == 4
     assert model.t_ == 1200
+    assert model._state.step == 5  # that of the new optimizer
     assert 0 < np.abs(model.network_.parameters - before).max() < 0.1
 
 
@@ -261,6 +272,8 @@ def test_weight_init(images):
     [
         ("adam", "relu", 0.004),
         ("adam", "tanh", 0.02),
+        ("muon", "relu", 0.1),
+        ("muon", "tanh", 0.1),
         ("sgd", "relu", 0.05),
         ("gd", "sigmoid", 0.5),
     ],

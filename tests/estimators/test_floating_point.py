@@ -56,7 +56,7 @@ def test_fits_and_predictions(images, settings, kind, mode):
 
 
 @pytest.mark.parametrize("mode", ["raise", "warn"])  # pytest raises warnings
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("solver", ["adam", "muon", "sgd"])
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_diverging_training_is_a_value_error(images, mode, solver, n_jobs):
     """Found by the loss; overflow by itself is neither an error nor a warning."""

@@ -133,6 +133,7 @@ FITS = {
         "augment": ("flip", "shift"),
         "predict_augment": ("flip", "shift"),
     },
+    "muon": {**SMALL, "solver": "muon", "batch_size": 100},
     "batch normalization": {**SMALL, "normalization": "batch"},
     "batch normalization, wide": {
         "n_filters": (32, 32),

@@ -37,6 +37,18 @@ def one_cycle(step: int, progress: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - WARM_UP) / (1 - WARM_UP))))
 
 
+def linear(step: int, progress: float) -> float:
+    """Fall from 1 to 0 in a straight line.
+
+    Examples
+    --------
+    >>> from skcnn.engine.training.schedules import linear
+    >>> [linear(0, progress) for progress in (0, 0.25, 1)]
+    [1.0, 0.75, 0.0]
+    """
+    return 1.0 - min(1.0, progress)
+
+
 def constant(step: int, progress: float) -> float:
     """Always 1."""
     return 1.0
@@ -49,6 +61,7 @@ def inverse_scaling(step: int, progress: float) -> float:
 
 SCHEDULES: dict[str, Callable[[int, float], float]] = {
     "one_cycle": one_cycle,
+    "linear": linear,
     "constant": constant,
     "invscaling": inverse_scaling,
 }

@@ -24,7 +24,11 @@ from skcnn.engine.training.optimizer_step import OptimizerStep
 from skcnn.engine.training.settings import StepSettings, TrainingData, TrainingState
 from skcnn.engine.workspace import Workspace
 
-MOST_IMAGES_AT_ONCE = 1024  # larger mini-batches are processed in parts
+# Larger mini-batches are processed in parts: of this many images, fewer if the gradients of their
+# tiles would take more memory than this, but not of fewer tiles than many threads need.
+MOST_IMAGES_AT_ONCE = 1024
+GRADIENT_BYTES = 64 * 2**20
+FEWEST_TILES_AT_ONCE = 16
 
 
 def tile_size(network: Network) -> int:
@@ -96,9 +100,12 @@ class Trainer:
         self.state, self.threads = state, threads
         dtype = network.dtype
         self.tile = tile_size(network)
-        at_once = min(settings.batch_size, MOST_IMAGES_AT_ONCE)
-        n_tiles = -(-at_once // self.tile)
         n_by_tile = network.n_parameters - network.n_whole_batch
+        fit = GRADIENT_BYTES // (max(1, n_by_tile) * dtype.itemsize)
+        most = MOST_IMAGES_AT_ONCE // self.tile
+        self.tiles_at_once = min(max(fit, FEWEST_TILES_AT_ONCE), most)
+        at_once = min(settings.batch_size, self.tiles_at_once * self.tile)
+        n_tiles = -(-at_once // self.tile)
         self.tile_gradients = np.zeros((n_tiles, n_by_tile), dtype)
         self.tile_losses = np.zeros(n_tiles)
         # State is merged once for the mini-batch, not for each of its parts.
@@ -136,9 +143,8 @@ class Trainer:
         loss = 0.0
         n_tiles = -(-n // self.tile)
         bounds = [n * tile // n_tiles for tile in range(n_tiles + 1)]  # as equal as possible
-        at_once = MOST_IMAGES_AT_ONCE // self.tile
-        for first in range(0, n_tiles, at_once):
-            last = min(first + at_once, n_tiles)
+        for first in range(0, n_tiles, self.tiles_at_once):
+            last = min(first + self.tiles_at_once, n_tiles)
             part = indices[bounds[first] : bounds[last]]
             starts = [bound - bounds[first] for bound in bounds[first : last + 1]]
             run_tile = functools.partial(self._run_tile, part, starts, (step, first), n)
