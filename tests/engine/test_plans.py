@@ -162,9 +162,10 @@ def test_an_unknown_initialization_is_an_error():
 # --- adjacent layers ------------------------------------------------------------------------------
 
 
-def test_two_convolutions_need_a_layer_between_them():
+@pytest.mark.parametrize("method", ["auto", "gemm", "winograd", "winograd4", "winograd4x4"])
+def test_two_convolutions_need_a_layer_between_them(method):
     with pytest.raises(ValueError, match="two convolutions need a layer between them"):
-        Network([Conv2D(2, 3), Conv2D(2, 3)], (4, 4, 1))
+        Network([Conv2D(2, 3), Conv2D(2, 3, method=method)], (4, 4, 1))
 
 
 def test_two_activations_need_a_layer_between_them():

@@ -108,6 +108,9 @@ class Winograd2DConvolution(Kernel):
                 "transposed_weights": (N_TAPS, N_TAPS, k, c),
                 "transposed_taps": (N_POINTS, N_POINTS, k, c),
             },
+            # None, but the kernel for separate images needs some: a convolution directly before this
+            # layer is an error in training, too.
+            input_padding=(0, 0),
             unpadded_output=True,
             flops=self.geometry.flops,
         )
