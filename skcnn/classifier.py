@@ -101,11 +101,13 @@ default="one_cycle"
         from 0, to the rate.
     learning_rate_init : float or "auto", default="auto"
         The highest learning rate of the schedule. "auto": 0.004 for "adam" with "relu" and 0.02
-        with "sigmoid" or "tanh"; 0.05 and 0.5 for "sgd" and "gd". With `augment` and more epochs,
-        or with more layers than by default, a rate half as large or smaller may work better.
+        with "sigmoid" or "tanh"; 0.05 for "muon"; 0.05 and 0.5 for "sgd" and "gd". With `augment`
+        and more epochs, or with more layers than by default, a rate half as large or smaller may
+        work better. "muon" moves the weights of hidden layers by this share of their norm, and
+        everything else as "adam" with a tenth of this rate.
     momentum : float in [0, 1] or callable, default=0.9
-        Momentum of "sgd" and "gd"; a callable maps the number of the step, counted from 0, to the
-        momentum.
+        Momentum of "muon", "sgd" and "gd"; a callable maps the number of the step, counted from 0,
+        to the momentum.
     nesterovs_momentum : bool, default=True
         Whether to use Nesterov's momentum.
     alpha : float, default=0.0001

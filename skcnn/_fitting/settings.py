@@ -20,7 +20,7 @@ from skcnn.engine.training.settings import Augment, EpochSettings, StepSettings
 AUTO_BATCH = 64
 AUTO_RATES = {  # ReLU, other activations
     "adam": (0.004, 0.02),
-    "muon": (0.1, 0.1),
+    "muon": (0.05, 0.05),
     "sgd": (0.05, 0.5),
     "gd": (0.05, 0.5),
 }

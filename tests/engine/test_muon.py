@@ -9,7 +9,7 @@ from skcnn._fitting.architecture import build_layers
 from skcnn.engine.network import Network
 from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.threads import Threads
-from skcnn.engine.training.muon import Muon
+from skcnn.engine.training.muon import OTHERS, Muon
 from skcnn.engine.training.optimizers import SGD, Adam
 
 # Matrices of 27 x 40 (wide), 360 x 6, and 24 x 20 (whole-batch gradient); an output layer.
@@ -63,7 +63,7 @@ def gradient_at(network, data, threads, batch, at):
 
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_by_its_definition(data, threads, nesterov):
-    """The hidden matrices; all other parameters move as with Adam at 0.03 times the rate."""
+    """The hidden matrices; all other parameters move as with Adam at a share of the rate."""
     network, helper = new_network(), new_network()
     trainer = make_trainer(network, *data, threads, optimizer=Muon(nesterov), l2=3.0)
     adam = make_trainer(helper, *data, threads, optimizer=Adam(), l2=3.0)
@@ -75,7 +75,7 @@ def test_by_its_definition(data, threads, nesterov):
         gradients = matrices(network, gradient_at(new_network(), data, threads, batch, start))
         trainer.step(batch, step=step, rate=rate, momentum=0.8)
         helper.parameters[:] = start
-        adam.step(batch, step=step, rate=0.03 * rate, momentum=0.8)
+        adam.step(batch, step=step, rate=OTHERS * rate, momentum=0.8)
         for layer, w in matrices(network, start).items():
             g = gradients[layer]
             momenta[layer] = v = 0.8 * momenta[layer] + g

@@ -272,8 +272,8 @@ def test_weight_init(images):
     [
         ("adam", "relu", 0.004),
         ("adam", "tanh", 0.02),
-        ("muon", "relu", 0.1),
-        ("muon", "tanh", 0.1),
+        ("muon", "relu", 0.05),
+        ("muon", "tanh", 0.05),
         ("sgd", "relu", 0.05),
         ("gd", "sigmoid", 0.5),
     ],

@@ -17,7 +17,7 @@ from skcnn.engine.training.optimizers import Adam
 # singular values lie around 1, which serves as well as exactly 1.
 POLYNOMIAL = (3.4445, -4.7750, 2.0315)
 N_ITERATIONS = 3
-OTHERS = 0.03  # rate of Adam for all other parameters, as a share of that of the matrices
+OTHERS = 0.1  # rate of Adam for all other parameters, as a share of that of the matrices
 
 
 @dataclass(frozen=True)
