@@ -108,8 +108,8 @@ class Winograd2DConvolution(Kernel):
                 "transposed_weights": (N_TAPS, N_TAPS, k, c),
                 "transposed_taps": (N_POINTS, N_POINTS, k, c),
             },
-            # The kernel for separate images needs padding, which a convolution cannot write. As this
-            # is requested, a convolution directly before this one is an error in training, too.
+            # The kernel for separate images needs padding, which a convolution cannot write. With
+            # this request, a convolution directly before this one is an error in training, too.
             input_padding=(0, 0),
             unpadded_output=True,
             flops=self.geometry.flops,
