@@ -177,8 +177,8 @@ default="one_cycle"
     n_jobs : int or None, default=None
         Number of threads. None: all cores that this process may use, fewer in a joblib worker; -1:
         all cores. The result does not depend on it. Threads share a mini-batch in tiles of 16 to
-        64 images: with the default `batch_size` of 64, no more than four threads have work (two
-        for most networks, one for very small images).
+        64 images: with the default `batch_size` of 64, no more than two threads have work for most
+        networks, one for very small images. With 256, eight threads have work.
 
     Attributes
     ----------

@@ -46,6 +46,22 @@ class FixedDraws:
         return np.broadcast_to(self.values[:, None, None, None], shape)
 
 
+def test_shift_by_whole_pixels():
+    """Up to `reach`, along both axes, all equally often; edges as in `sample`."""
+    images = np.random.default_rng(0).random((1, 10, 20, 2), np.float32)
+    many = np.broadcast_to(images, (3000, *images.shape[1:]))
+    shifted = Shift(reach=0.1, whole_pixels=True)(many, np.random.default_rng(1))
+    assert shifted.dtype == np.float32
+    found = {}
+    for down, right in itertools.product(range(-1, 2), range(-2, 3)):
+        rows, columns = np.meshgrid(np.arange(10.0), np.arange(20.0), indexing="ij")
+        expected = naive_sample(images, rows[None] + down, columns[None] + right)
+        found[down, right] = (shifted == np.float32(expected)).all(axis=(1, 2, 3)).sum()
+    assert sum(found.values()) == 3000
+    # five standard deviations of a binomial count
+    assert all(abs(count - 200) < 70 for count in found.values())
+
+
 def test_affine_is_rotation_after_shear_after_scale_about_the_centre():
     h, w = 7, 11
     affine = Affine(rotation=20, shear=10, scale=0.2, reach=0.1)

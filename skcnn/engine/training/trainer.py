@@ -36,9 +36,10 @@ def tile_size(network: Network) -> int:
 
     The less an image costs, the more of them a tile holds. Between two NumPy calls a thread needs
     the interpreter's lock and may have to wait for it: few long calls are faster than many short
-    ones, even where the tile exceeds the second-level cache.
+    ones, even where the tile exceeds the second-level cache. Batch normalization, whose statistics
+    are those of a tile, also needs more than a few images.
     """
-    if network.flops >= 1e7:
+    if network.flops >= 5e8:  # tiles of so large images would take much memory
         return 16
     return 32 if network.flops >= 5e5 else 64
 
