@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import statistics
 import time
 from pathlib import Path
@@ -38,7 +39,7 @@ COMMON = {
     "predict_augment": ("flip", "shift"),
     "max_iter": 1_000_000,  # the clock ends the training
 }
-# By minutes of training: each is used from this time on.
+# By minutes of training.
 RECIPES = {
     2: {**COMMON, "n_filters": (24, 64, 64, 128, 128), "pool_size": (2, 2, 1, 2, 1)},
     10: {
@@ -51,8 +52,8 @@ RECIPES = {
 
 
 def recipe(minutes: float) -> dict:
-    """The parameters for so many minutes of training."""
-    return RECIPES[max((m for m in RECIPES if m <= minutes), default=min(RECIPES))]
+    """The parameters for about so many minutes of training."""
+    return RECIPES[min(RECIPES, key=lambda m: abs(math.log(m / minutes)))]
 
 
 def train(minutes: float, seed: int, data: tuple[NDArray, ...]) -> tuple[float, ...]:

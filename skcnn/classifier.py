@@ -89,14 +89,15 @@ class ConvNetClassifier(
         "auto": He initialization [3]_ for "relu", Glorot initialization [4]_ otherwise; "uniform":
         weights and biases from U[-1, 1), as in [1]_.
     solver : {"adam", "muon", "sgd", "gd"}, default="adam"
-        "adam" [5]_; "muon" [9]_: for deeper networks with ``normalization="batch"``, photographs
-        above all; "sgd": stochastic gradient descent with momentum; "gd": the same with all images
-        in each step.
+        "adam" [5]_; "muon" [9]_, for ``normalization="batch"``: it moves the weights of each hidden
+        layer as one matrix, which learns in fewer steps, but each step costs matrix products, so
+        mini-batches of 128 or more are faster, and very wide hidden layers slow; "sgd": stochastic
+        gradient descent with momentum; "gd": the same with all images in each step.
     learning_rate : {"one_cycle", "linear", "constant", "invscaling"} or callable, \
 default="one_cycle"
         Schedule of the learning rate. "one_cycle" rises to `learning_rate_init` and falls to zero
         at the end of `fit` [6]_; "linear" falls from `learning_rate_init` to zero in a straight
-        line, for "muon", which needs no low rates to begin with; "invscaling" is
+        line, which suits "muon"; "invscaling" is
         ``learning_rate_init / sqrt(step + 1)``; a callable maps the number of the step, counted
         from 0, to the rate.
     learning_rate_init : float or "auto", default="auto"
@@ -112,7 +113,8 @@ default="one_cycle"
         Whether to use Nesterov's momentum.
     alpha : float, default=0.0001
         Strength of the L2 penalty on the weights, divided by the number of images in a mini-batch,
-        as in `MLPClassifier`.
+        as in `MLPClassifier`. With "muon" it applies to the output layer only: the norm of hidden
+        weights stays what it was at the start.
     batch_size : int or "auto", default="auto"
         Images in a mini-batch; "auto" is ``min(64, n_samples)``.
     max_iter : int or "auto", default="auto"
@@ -155,9 +157,9 @@ default="one_cycle"
         The least change that counts as an improvement; see `n_iter_no_change`.
     n_iter_no_change : int, default=10
         Stop after this many epochs without improvement. With `early_stopping`, this refers to the
-        validation accuracy, under any schedule ("one_cycle" may then end before its low rates,
-        which improve most). Otherwise it refers to the training loss, and applies to "constant"
-        and "invscaling" only; other schedules run to their end.
+        validation accuracy, under any schedule ("one_cycle" and "linear" may then end before
+        their low rates, which improve most). Otherwise it refers to the training loss, and applies
+        to "constant" and "invscaling" only; other schedules run to their end.
     early_stopping : bool, default=False
         Monitor the accuracy on validation images, stop when it no longer improves, and restore the
         best weights. The images are `X_val` or, without it, set aside from X.
@@ -178,7 +180,7 @@ default="one_cycle"
         Number of threads. None: all cores that this process may use, fewer in a joblib worker; -1:
         all cores. The result does not depend on it. Threads share a mini-batch in tiles of 16 to
         64 images: with the default `batch_size` of 64, no more than two threads have work for most
-        networks, one for very small images. With 256, eight threads have work.
+        networks, one for very small images. With 256, four to eight threads have work.
 
     Attributes
     ----------

@@ -68,9 +68,9 @@ def test_image_folder_reads_a_folder_in_colour(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "image_folder.joblib").exists()
 
 
-# A busy machine does few steps in this time.
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_cifar10_in_minutes_trains_on_a_folder(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def photos(tmp_path):
+    """A folder with train/ and test/, of reddish and bluish images of 16 x 16 pixels."""
     from skimage.io import imsave
 
     rng = np.random.default_rng(0)
@@ -78,9 +78,16 @@ def test_cifar10_in_minutes_trains_on_a_folder(tmp_path, monkeypatch, capsys):
         for name, channel in (("red", 0), ("blue", 2)):
             (tmp_path / part / name).mkdir(parents=True)
             for number in range(count):
-                image = rng.integers(0, 60, (8, 8, 3), dtype=np.uint8)
+                image = rng.integers(0, 60, (16, 16, 3), dtype=np.uint8)
                 image[..., channel] += 150
                 imsave(tmp_path / part / name / f"{number}.png", image, check_contrast=False)
+    return tmp_path
+
+
+# A busy machine does few steps in this time.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_cifar10_in_minutes_trains_on_a_folder(photos, monkeypatch, capsys):
+    tmp_path = photos
     arguments = ("--data", tmp_path, "--out", tmp_path / "out", "--minutes", 0.005)
     run_example("cifar10_in_minutes", monkeypatch, *arguments, "--validate")
     assert "validation accuracy" in capsys.readouterr().out
@@ -92,6 +99,26 @@ def test_cifar10_in_minutes_trains_on_a_folder(tmp_path, monkeypatch, capsys):
     assert [row["minutes"] for row in rows] == ["0.005", "0.01"]
     columns = ("accuracy_percent", "plain_percent")
     assert [float(row[column]) for row in rows for column in columns] == found
+
+
+def test_cifar10_in_minutes_has_a_recipe_for_any_time():
+    recipe = runpy.run_path(str(EXAMPLES / "cifar10_in_minutes.py"))["recipe"]
+    widths = [max(recipe(minutes)["n_filters"]) for minutes in (0.01, 1.9, 2, 4, 6, 9.5, 10, 1000)]
+    assert widths == sorted(widths)
+    assert widths[1] == widths[2] < widths[5] == widths[6]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_ablation_measures_the_variants(photos, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(EXAMPLES / "benchmarks")
+    names = ("the recipe", "Adam")
+    arguments = ("--data", photos, "--out", photos / "out", "--seconds", 0.2)
+    run_example("benchmarks/ablation", monkeypatch, *arguments, "--variants", *names)
+    with open(photos / "out" / "ablation.csv", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert [row[0] for row in rows[1:]] == list(names)
+    assert all(0 <= float(accuracy) <= 100 for row in rows[1:] for accuracy in row[1:3])
+    assert "| Adam | " in capsys.readouterr().out
 
 
 def test_image_folder_without_classes(tmp_path, monkeypatch):

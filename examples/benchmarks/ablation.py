@@ -2,10 +2,11 @@
 
     python examples/benchmarks/ablation.py --data FOLDER [--seconds 60] [--seeds 1] [--out DIR]
 
-FOLDER is that of `examples/cifar10_in_minutes.py`. Each variant differs from the recipe for two
-minutes in one respect and trains for the same time on nine tenths of the training images; its
-accuracy is that on the others, which are predicted once each, and as an average over mirrored and
-shifted copies. So an ingredient that costs time must be worth it.
+FOLDER is that of `examples/cifar10_in_minutes.py`. Each variant changes one ingredient of the
+recipe for two minutes, and the settings that go with it: another optimizer or mini-batch has a
+learning rate of its own, chosen on validation images. All train for the same time on nine tenths of
+the training images, so an ingredient that costs time must be worth it. The accuracy is that on the
+others, which are predicted once each, and as an average over mirrored and shifted copies.
 """
 
 from __future__ import annotations

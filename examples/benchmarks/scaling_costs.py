@@ -28,9 +28,9 @@ from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.calls import Call
 from skcnn.engine.runtime.threads import Task as ThreadTask
 from skcnn.engine.runtime.threads import Threads
+from skcnn.engine.training.blocks import BLOCK
 from skcnn.engine.training.loop import run_epochs
 from skcnn.engine.training.losses import LOSSES
-from skcnn.engine.training.optimizer_step import BLOCK
 from skcnn.engine.training.optimizers import Adam
 from skcnn.engine.training.settings import EpochSettings, StepSettings, TrainingData, TrainingState
 from skcnn.engine.training.trainer import Trainer

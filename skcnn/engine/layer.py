@@ -68,6 +68,9 @@ class Parameter:
         Draws the initial values.
     penalized : bool
         Whether the L2 penalty applies: to weights, not to biases.
+    matrix : bool
+        Whether these are weights (..., outputs) that map inputs to outputs, which an optimizer may
+        move as one matrix (inputs, outputs).
     whole_batch : bool
         Whether the gradient is one product ``x.T @ dy`` over the mini-batch, which the optimizer
         step then computes instead of `backward`. For parameters of shape (inputs, outputs) of a
@@ -77,6 +80,7 @@ class Parameter:
     shape: Shape
     init: Initializer
     penalized: bool = True
+    matrix: bool = False
     whole_batch: bool = False
 
 

@@ -162,8 +162,8 @@ class Network:
         return {e: slot for e, slot in self._slots.items() if self._parameter(e).whole_batch}
 
     def hidden_weights(self) -> Slots:
-        """Places of the weights with two axes or more, except those of the last such layer."""
-        weights = {e: slot for e, slot in self._slots.items() if len(self._parameter(e).shape) > 1}
+        """Places of the weights that are matrices, except those of the last layer with any."""
+        weights = {e: slot for e, slot in self._slots.items() if self._parameter(e).matrix}
         last = max((index for index, _ in weights), default=0)
         return {(index, name): slot for (index, name), slot in weights.items() if index != last}
 

@@ -41,6 +41,11 @@ def check_plan(layer: Layer, in_shape: Shape, plan: Plan) -> None:
                 f"{layer} plans {name!r} with init={array.init!r}; expected an initializer such as "
                 "Constant(0.0) or initializer('he', fan_in=9)."
             )
+        if isinstance(array, Parameter) and array.matrix and len(array.shape) < 2:
+            raise ValueError(
+                f"{layer} plans {name!r} as a matrix, with shape {array.shape}; expected weights "
+                "(..., outputs) of two axes or more. Set matrix=False."
+            )
     # Arrays reach the layer by name: no two in the same namespace may share one.
     in_p = [*plan.parameters, *plan.state, *plan.derived, *plan.backward_derived]
     in_m = [*RESERVED, *plan.kept, *plan.scratch, *plan.backward_scratch]

@@ -101,7 +101,7 @@ def test_few_images_move_the_initial_statistics_slowly(images, size):
     state = trained_state(images, sizes)
     parts = np.split(images, np.cumsum(sizes))[:-1]
     means = [part.mean(axis=(0, 1, 2)) for part in parts]
-    assert_allclose(state.mean, moving_mean(means, sizes, 1280, prior=64), rtol=1e-10)
+    assert_allclose(state.mean, moving_mean(means, sizes, 1280, prior=128), rtol=1e-10)
     long = trained_state(np.concatenate([images] * 8), [size] * (2400 // size))
     assert_allclose(long.mean, images.mean(axis=(0, 1, 2)), atol=0.2)
     assert_allclose(long.variance, images.var(axis=(0, 1, 2)), rtol=0.3)

@@ -6,9 +6,12 @@ from helpers.engine import make_trainer
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skcnn._fitting.architecture import build_layers
+from skcnn.engine.layers import BiasActivation, Dense, Flatten
 from skcnn.engine.network import Network
 from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.threads import Threads
+from skcnn.engine.training import blocks, optimizer_step
+from skcnn.engine.training import trainer as trainer_module
 from skcnn.engine.training.muon import OTHERS, Muon
 from skcnn.engine.training.optimizers import SGD, Adam
 
@@ -61,16 +64,25 @@ def gradient_at(network, data, threads, batch, at):
     return at - network.parameters
 
 
-@pytest.mark.parametrize("nesterov", [False, True])
-def test_by_its_definition(data, threads, nesterov):
-    """The hidden matrices; all other parameters move as with Adam at a share of the rate."""
+@pytest.mark.parametrize(
+    ("nesterov", "block", "at_once"), [(False, 1 << 16, 16), (True, 1 << 16, 16), (True, 100, 1)]
+)
+def test_by_its_definition(data, threads, monkeypatch, nesterov, block, at_once):
+    """The hidden matrices; all other parameters move as with Adam at a share of the rate.
+
+    Also for matrices of several blocks, and mini-batches in parts of one tile.
+    """
+    monkeypatch.setattr(blocks, "BLOCK", block)
+    monkeypatch.setattr(optimizer_step, "BLOCK", block)
+    monkeypatch.setattr(trainer_module, "GRADIENT_BYTES", 1)
+    monkeypatch.setattr(trainer_module, "FEWEST_TILES_AT_ONCE", at_once)
     network, helper = new_network(), new_network()
     trainer = make_trainer(network, *data, threads, optimizer=Muon(nesterov), l2=3.0)
     adam = make_trainer(helper, *data, threads, optimizer=Adam(), l2=3.0)
     momenta = {layer: 0.0 for layer, _ in HIDDEN}
     rng = np.random.default_rng(2)
     for step in range(1, 5):
-        batch, rate = rng.permutation(90)[:50], 0.1 / step
+        batch, rate = rng.permutation(90)[:80], 0.1 / step
         start = network.parameters.copy()
         gradients = matrices(network, gradient_at(new_network(), data, threads, batch, start))
         trainer.step(batch, step=step, rate=rate, momentum=0.8)
@@ -83,68 +95,110 @@ def test_by_its_definition(data, threads, nesterov):
             norm = np.linalg.norm(w)
             moved = w - rate * norm * direction / np.linalg.norm(direction)
             expected = moved * norm / np.linalg.norm(moved)
-            assert_allclose(matrices(network, network.parameters)[layer], expected, rtol=1e-9)
-            helper.layer_parameters[layer].weights[...] = expected.reshape(
-                helper.layer_parameters[layer].weights.shape
-            )
-        assert_allclose(network.parameters, helper.parameters, rtol=1e-9, atol=1e-13)
+            assert_allclose(matrices(network, network.parameters)[layer], expected, rtol=1e-8)
+            weights = helper.layer_parameters[layer].weights
+            weights[...] = expected.reshape(weights.shape)
+        assert_allclose(network.parameters, helper.parameters, rtol=1e-8, atol=1e-12)
         assert np.abs(network.parameters - start).max() > 1e-3
 
 
-def test_all_directions_move_at_about_the_same_pace():
-    """Singular values between 1 and 1/50 of the largest end within a factor of 4.
+def moved_by(gradient, start, *, n_steps=1, dtype=np.float64):
+    """`start` after steps with this gradient, without momentum and with a rate of 0.01."""
+    w = start.astype(dtype)
+    moments, scratch = [np.zeros_like(w), np.zeros_like(w)], np.zeros_like(w)
+    g = np.zeros_like(w)
+    scalars = [np.array(value, dtype) for value in (0.01, 0.0, 0.0, 0.0)]
+    calls = Muon().move(w, g, moments, scratch, scalars)
+    for _ in range(n_steps):
+        g[...] = gradient
+        for call in calls:
+            call()
+    return w
 
-    Of the raw gradient, the smallest would move 50 times as slowly.
-    """
+
+def test_small_singular_values_move_almost_as_fast_as_large_ones():
+    """Between 1 and 1/50 of the largest. By the raw gradient, they move 50 times as slowly."""
     rng = np.random.default_rng(0)
     u, _ = np.linalg.qr(rng.standard_normal((60, 12)))
     v, _ = np.linalg.qr(rng.standard_normal((12, 12)))
-    g = (u * np.geomspace(1, 1 / 50, 12)) @ v
     w = rng.standard_normal((60, 12))
-    before = w.copy()
-    moments, scratch = [np.zeros_like(w), np.zeros_like(w)], np.zeros_like(w)
-    scalars = [np.array(value) for value in (0.01, 0.0, 0.0, 0.0)]
-    for call in Muon().move(w, g.copy(), moments, scratch, scalars):
-        call()
-    moved = np.linalg.svd(w / np.linalg.norm(w) - before / np.linalg.norm(before))[1]
-    assert moved.max() / moved[:12].min() < 4
+    moved = moved_by((u * np.geomspace(1, 1 / 50, 12)) @ v, w)
+    change = np.linalg.svd(moved / np.linalg.norm(moved) - w / np.linalg.norm(w))[1]
+    assert change.max() / change[:12].min() < 4
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [1e-38, 1e-30, 1e-24, 1e-22, 1e-18, 1e-8, 1.0, 1e15])
+def test_the_scale_of_the_gradient_does_not_matter(dtype, scale):
+    """Unless its square is zero in this dtype: then nothing moves. Nothing becomes NaN."""
+    rng = np.random.default_rng(0)
+    w, g = rng.standard_normal((2, 30, 20))
+    moved = moved_by(scale * g, w, dtype=dtype)
+    same = moved_by(g, w, dtype=dtype)
+    unchanged = np.abs(moved - w).max() < 1e-5
+    assert unchanged or np.abs(moved - same).max() < 0.02
+    assert np.isfinite(moved).all()
+    if scale > 1e-18:
+        assert_allclose(moved, same, rtol=1e-4, atol=1e-6)
+
+
+def test_weights_of_zero_stay_finite():
+    g = np.random.default_rng(0).standard_normal((30, 20))
+    moved = moved_by(g, np.zeros((30, 20)), n_steps=20, dtype=np.float32)
+    assert np.abs(moved).max() < 1e-15
 
 
 @pytest.mark.parametrize("normalization", [None, "batch"])
 def test_the_norm_of_hidden_weights_stays(data, threads, normalization):
     network = new_network(np.float32, normalization=normalization)
-    before = [np.linalg.norm(plan_weights(network, layer)) for layer in hidden_layers(network)]
+    before = hidden_norms(network)
     trainer = make_trainer(network, np.float32(data[0]), data[1], threads, optimizer=Muon())
     for step in range(1, 60):
         trainer.step(np.arange(90), step=step, rate=0.3, momentum=0.9)
-    after = [np.linalg.norm(plan_weights(network, layer)) for layer in hidden_layers(network)]
-    assert_allclose(after, before, rtol=1e-5)
+    assert_allclose(hidden_norms(network), before, rtol=1e-5)
 
 
-def hidden_layers(network):
-    return [index for index, _ in network.hidden_weights()]
+def hidden_norms(network):
+    return [np.linalg.norm(network.parameters[slot]) for slot in network.hidden_weights().values()]
 
 
-def plan_weights(network, layer):
-    return network.layer_parameters[layer].weights
-
-
-def test_a_gradient_of_zero_moves_nothing(data, threads):
-    """Also no division of zero by zero: weights of images may be zero."""
+def test_a_gradient_of_zero_does_not_move_hidden_weights(data, threads):
+    """Not even along the momentum: weights of images may be zero."""
     network = new_network(np.float32)
-    start = network.parameters.copy()
-    zeros = np.zeros(90)
+    weights = np.ones(90)
+    weights[50:] = 0
     trainer = make_trainer(
-        network, np.float32(data[0]), data[1], threads, optimizer=Muon(), weights=zeros
+        network, np.float32(data[0]), data[1], threads, optimizer=Muon(), weights=weights
     )
-    trainer.step(np.arange(90), step=1, rate=0.1, momentum=0.9)
-    assert_allclose(network.parameters, start, rtol=1e-6)
+    trainer.step(np.arange(50), step=1, rate=0.1, momentum=0.9)
+    start = network.parameters.copy()
+    for step in range(2, 600):
+        trainer.step(np.arange(50, 90), step=step, rate=0.1, momentum=0.9)
+    for slot in network.hidden_weights().values():
+        assert_allclose(network.parameters[slot], start[slot], rtol=1e-4)
 
 
-def test_bit_identical_for_any_number_of_threads(data):
+def test_a_network_without_hidden_weights(threads):
+    """Everything moves as with Adam."""
+    found = []
+    for optimizer, share in ((Muon(), 1.0), (Adam(), OTHERS)):
+        network = Network([Flatten(), Dense(3), BiasActivation("identity")], (4, 4, 1), np.float64)
+        network.initialize(np.random.default_rng(0))
+        images = np.random.default_rng(1).standard_normal((20, 4, 4, 1))
+        trainer = make_trainer(network, images, np.arange(20) % 3, threads, optimizer=optimizer)
+        for step in range(1, 4):
+            trainer.step(np.arange(20), step=step, rate=0.1 * share, momentum=0.9)
+        found.append(network.parameters.copy())
+    assert_allclose(found[0], found[1], rtol=1e-12)
+
+
+def test_bit_identical_for_any_number_of_threads(data, monkeypatch):
+    """Also in parts of one tile."""
+    monkeypatch.setattr(trainer_module, "GRADIENT_BYTES", 1)
+    monkeypatch.setattr(trainer_module, "FEWEST_TILES_AT_ONCE", 1)
     found = []
     for n_threads in (1, 2, 5):
-        network = new_network(np.float32)
+        network = new_network(np.float32, normalization="batch")
         with single_threaded_blas(), Threads(n_threads) as threads:
             trainer = make_trainer(
                 network, np.float32(data[0]), data[1], threads, optimizer=Muon(), batch_size=90

@@ -52,6 +52,12 @@ def test_an_output_without_numbers_is_an_error(out_shape):
         Network([Planned({"out_shape": out_shape})], (4, 3, 2))
 
 
+def test_a_matrix_has_two_axes():
+    layer = Planned({"parameters": {"scale": Parameter((2,), Constant(1.0), matrix=True)}})
+    with pytest.raises(ValueError, match=r"'scale' as a matrix, with shape \(2,\); expected"):
+        Network([layer], (4, 3, 2))
+
+
 def test_whole_batch_gradients_need_features():
     scale = Parameter((2,), Constant(1.0), whole_batch=True)
     layer = Planned({"parameters": {"scale": scale}})

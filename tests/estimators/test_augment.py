@@ -62,6 +62,13 @@ def test_shift_by_whole_pixels():
     assert all(abs(count - 200) < 70 for count in found.values())
 
 
+def test_shift_by_whole_pixels_moves_small_images_by_one_pixel():
+    image = np.arange(64, dtype=np.float32).reshape(1, 8, 8, 1)
+    shift = Shift(whole_pixels=True)
+    moved = [shift(image, np.random.default_rng(seed))[0, 4, 4, 0] for seed in range(200)]
+    assert set(moved) == {image[0, y, x, 0] for y in (3, 4, 5) for x in (3, 4, 5)}
+
+
 def test_affine_is_rotation_after_shear_after_scale_about_the_centre():
     h, w = 7, 11
     affine = Affine(rotation=20, shear=10, scale=0.2, reach=0.1)

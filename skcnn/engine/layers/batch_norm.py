@@ -15,8 +15,8 @@ from skcnn.engine.memory import Array
 from skcnn.engine.runtime.calls import Calls
 
 EPSILON = 1e-5  # added to the variance
-WINDOW = 1280  # the running statistics are those of the last images, about half as many
-PRIOR = 64  # images that the statistics so far count for, at least, beside a mini-batch of few
+WINDOW = 1280  # the running statistics are a moving average over about half as many images
+PRIOR = 128  # twice the images that the initial statistics count for beside a mini-batch of few
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,11 @@ class Dense(Layer, Kernel):
             )
         (n_in,) = in_shape
         init = initializer(self.init, n_in, self.n_units)
+        weights = Parameter((n_in, self.n_units), init, matrix=True, whole_batch=True)
         return Plan(
             kernel=self,
             out_shape=(self.n_units,),
-            parameters={"weights": Parameter((n_in, self.n_units), init, whole_batch=True)},
+            parameters={"weights": weights},
             flops=2 * n_in * self.n_units,
         )
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from skcnn.engine.runtime.calls import Calls
 from skcnn.engine.training.optimizers import Adam
 
-# A quintic polynomial with a steep slope at 0, from Jordan et al.: after a few iterations the
-# singular values lie around 1, which serves as well as exactly 1.
+# A quintic polynomial with a steep slope at 0, from Jordan et al. Three iterations multiply small
+# singular values by up to 41, so those above about 1/41 of the norm end around 1.
 POLYNOMIAL = (3.4445, -4.7750, 2.0315)
 N_ITERATIONS = 3
 OTHERS = 0.1  # rate of Adam for all other parameters, as a share of that of the matrices
@@ -25,12 +25,13 @@ class Muon:
     """Muon (Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024).
 
     The weights of a hidden layer, a matrix W of inputs by outputs, move along their momentum (with
-    Nesterov's, as in `SGD`) after all its singular values have been made about equal, by a few
-    Newton-Schulz iterations. So all directions are learned at the same pace.
+    Nesterov's, as in `SGD`), whose singular values a few Newton-Schulz iterations have made more
+    equal. So the directions of small gradients are learned, too.
 
     Here a step has the length ``rate * norm(W)``, after which W is scaled back to the norm it had
-    before: the rate is the relative change of the weights, whatever their scale and shape. All
-    other parameters, biases and the output layer, follow `Adam` with ``OTHERS * rate``.
+    before: the rate is the relative change of the weights, whatever their scale and shape. With a
+    gradient of zero W does not move; weights that are all zero have no norm and stay about zero.
+    All other parameters, biases and the output layer, follow `Adam` with ``OTHERS * rate``.
     """
 
     nesterov: bool = True
@@ -58,34 +59,36 @@ class Muon:
             calls += [partial(np.multiply, v, momentum, scratch), partial(np.add, g, scratch, g)]
         else:
             calls.append(partial(np.copyto, g, v))
-        before, length = np.zeros((2, 1), g.dtype)
-        calls += [
-            *_divide_by_norm(g, length),
+        before, length, moving = np.zeros((3, 1), g.dtype)
+        return [
+            partial(np.vecdot, g.reshape(1, -1), g.reshape(1, -1), moving),
+            partial(np.sign, moving, moving),  # 0 or 1
+            *calls,
+            *_norm(g, length),
+            partial(np.divide, g, length, g),
             *_equalize_singular_values(g, scratch),
-            *_divide_by_norm(g, length),
+            *_norm(g, length),
             *_norm(parameters, before),
-            partial(np.multiply, g, rate, g),
-            partial(np.multiply, g, before, g),
+            partial(np.divide, before, length, length),
+            partial(np.multiply, length, rate, length),
+            partial(np.multiply, length, moving, length),
+            partial(np.multiply, g, length, g),
             partial(np.subtract, parameters, g, parameters),
-            *_divide_by_norm(parameters, length),
-            partial(np.multiply, parameters, before, parameters),
+            *_norm(parameters, length),
+            partial(np.divide, before, length, length),
+            # One call, so that Ctrl-C cannot come between two.
+            partial(np.multiply, parameters, length, parameters),
         ]
-        return calls
 
 
 def _norm(matrix: NDArray[Any], out: NDArray[Any]) -> Calls:
-    """The Frobenius norm, in an array of one number."""
+    """The Frobenius norm, in an array of one number; not less than squares can represent."""
     numbers = matrix.reshape(1, -1)
-    return [partial(np.vecdot, numbers, numbers, out), partial(np.sqrt, out, out)]
-
-
-def _divide_by_norm(matrix: NDArray[Any], norm: NDArray[Any]) -> Calls:
-    """Scale to a norm of 1, in place; zeros stay zeros. `norm` is overwritten."""
-    tiny = np.finfo(matrix.dtype).tiny
+    least = np.sqrt(np.finfo(matrix.dtype).tiny)
     return [
-        *_norm(matrix, norm),
-        partial(np.maximum, norm, tiny, out=norm),
-        partial(np.divide, matrix, norm, matrix),
+        partial(np.vecdot, numbers, numbers, out),
+        partial(np.sqrt, out, out),
+        partial(np.maximum, out, least, out=out),
     ]
 
 

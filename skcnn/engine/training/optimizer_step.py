@@ -1,16 +1,14 @@
 """`OptimizerStep`: from the tiles' gradients to the next parameters.
 
-The parameter vector is divided into blocks. Thread i of n takes blocks i, i + n, i + 2n, ... For
-each it adds the tiles' gradients, in tile order, or computes the gradient as one product over the
-mini-batch, and moves the block while it is in the cache. The blocks do not depend on the number of
-threads.
+The parameter vector is divided into blocks (`blocks`), and each thread has its share of them. For
+each block it adds the tiles' gradients, in tile order, or computes the gradient as one product over
+the mini-batch, and moves the block, usually while it is in the cache. The result of a block does
+not depend on the shares.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,59 +19,10 @@ from skcnn.engine.layer import Namespace
 from skcnn.engine.network import Network
 from skcnn.engine.runtime.calls import Calls
 from skcnn.engine.runtime.threads import Threads
+from skcnn.engine.training.blocks import BLOCK, Block, cut_into_blocks, share_out
 from skcnn.engine.training.optimizers import Optimizer
 
-BLOCK = 1 << 16  # parameters, about: after short calls threads wait for the interpreter's lock
-WORTH_SHARING = 200_000  # parameters; below this number one thread is as fast
-
-
-@dataclass(frozen=True)
-class Block:
-    """Part of the parameter vector.
-
-    With a whole-batch gradient, it is `rows` of the weights of layer number `layer`. As a `matrix`,
-    (inputs, outputs), it is all weights of a layer.
-    """
-
-    part: slice
-    layer: int | None = None
-    rows: slice | None = None
-    matrix: tuple[int, int] | None = None
-
-    def __len__(self) -> int:
-        return int(self.part.stop - self.part.start)
-
-
-def cut_into_blocks(network: Network, *, matrices: bool) -> list[Block]:
-    """Blocks of the whole vector, in order; with `matrices`, the hidden weights are not cut."""
-    blocks: list[Block] = []
-    whole_batch = network.whole_batch_slots()
-    hidden = network.hidden_weights() if matrices else {}
-    done = 0  # parameters before this one have a block
-
-    def cut_up_to(end: int) -> None:
-        nonlocal done
-        starts = range(done, end, BLOCK)
-        blocks.extend(Block(slice(start, min(start + BLOCK, end))) for start in starts)
-        done = end
-
-    for (index, name), slot in (whole_batch | hidden).items():
-        cut_up_to(slot.start)
-        shape = network.plans[index].parameters[name].shape
-        n_in, n_out = math.prod(shape[:-1]), shape[-1]
-        whole = (index, name) in hidden
-        step = n_in if whole else max(1, BLOCK // n_out)
-        for first in range(0, n_in, step):
-            rows = slice(first, min(first + step, n_in))
-            part = slice(slot.start + rows.start * n_out, slot.start + rows.stop * n_out)
-            matrix = (n_in, n_out) if whole else None
-            if (index, name) in whole_batch:
-                blocks.append(Block(part, index, rows, matrix))
-            else:
-                blocks.append(Block(part, matrix=matrix))
-        done = slot.stop
-    cut_up_to(network.n_parameters)
-    return blocks
+WORTH_SHARING = 200_000  # the cost of all blocks below which one thread is as fast
 
 
 class OptimizerStep:
@@ -107,14 +56,18 @@ class OptimizerStep:
         self.tile_gradients, self.factors = tile_gradients, factors
         self.l2, self.threads = l2, threads
         dtype = network.dtype
-        self.blocks = cut_into_blocks(network, matrices=optimizer.moves_matrices)
-        shared = optimizer.moves_matrices or network.n_parameters >= WORTH_SHARING
-        self.n_shares = min(threads.n_threads, len(self.blocks)) if shared else 1
+        blocks = cut_into_blocks(network, matrices=optimizer.moves_matrices)
+        shared = sum(block.cost for block in blocks) >= WORTH_SHARING
+        self.shares = share_out(blocks, min(threads.n_threads, len(blocks)) if shared else 1)
         self.gradient = np.zeros(network.n_parameters, dtype)
-        self.scratch = np.zeros((self.n_shares, max(map(len, self.blocks))), dtype)
+        self.scratch = [np.zeros(max(map(len, share)), dtype) for share in self.shares]
         # What changes from step to step is held in 0-d arrays, to which the calls are bound.
         self.decay = np.zeros((), dtype)
         self.scalars = [np.zeros((), dtype) for _ in range(optimizer.n_scalars)]
+        self._moves = [
+            [self._move(block, scratch[: len(block)]) for block in share]
+            for share, scratch in zip(self.shares, self.scratch, strict=True)
+        ]
         self._calls: dict[tuple[int, int, bool, bool], list[Calls]] = {}
 
     def run(
@@ -139,25 +92,25 @@ class OptimizerStep:
             scalar[()] = value
         key = (n_images, n_tiles, first, last)
         if key not in self._calls:
-            self._calls[key] = [self._bind(share, *key) for share in range(self.n_shares)]
+            self._calls[key] = [self._bind(share, *key) for share in range(len(self.shares))]
         shares = self._calls[key]
 
         def move(thread: int, share: int) -> None:
             for call in shares[share]:
                 call()
 
-        self.threads.run(move, self.n_shares)
+        self.threads.run(move, len(self.shares))
 
     def _bind(self, share: int, n_images: int, n_tiles: int, first: bool, last: bool) -> Calls:
         calls: Calls = []
-        for block in self.blocks[share :: self.n_shares]:
+        for block, move in zip(self.shares[share], self._moves[share], strict=True):
             gradient = self.gradient[block.part]
-            scratch = self.scratch[share, : len(gradient)]
+            scratch = self.scratch[share][: len(block)]
             calls += self._sum(block, n_images, n_tiles, gradient if first else scratch)
             if not first:
                 calls.append(partial(np.add, gradient, scratch, gradient))
             if last:
-                calls += self._move(block, gradient, scratch)
+                calls += move
         return calls
 
     def _sum(self, block: Block, n_images: int, n_tiles: int, out: NDArray[Any]) -> Calls:
@@ -174,14 +127,14 @@ class OptimizerStep:
             calls.append(partial(np.add.reduce, tiles, 0, None, part))
         return calls
 
-    def _move(self, block: Block, gradient: NDArray[Any], scratch: NDArray[Any]) -> Calls:
+    def _move(self, block: Block, scratch: NDArray[Any]) -> Calls:
         """Add the gradient of the penalty, then follow the optimizer.
 
         Matrices have no penalty: the optimizer preserves their norm.
         """
-        parameters = self.network.parameters[block.part]
+        parameters, gradient = self.network.parameters[block.part], self.gradient[block.part]
         calls: Calls = []
-        n_penalized = min(len(parameters), self.network.n_penalized - block.part.start)
+        n_penalized = min(len(block), self.network.n_penalized - block.part.start)
         if self.l2 and n_penalized > 0 and block.matrix is None:
             weights, decay = parameters[:n_penalized], scratch[:n_penalized]
             penalized = gradient[:n_penalized]

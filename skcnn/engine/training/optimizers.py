@@ -40,7 +40,7 @@ class Optimizer(Protocol):
         scratch: NDArray[Any],
         scalars: Sequence[NDArray[Any]],
     ) -> Calls:
-        """Calls that move `parameters` (n,), or (inputs, outputs) if `moves_matrices`.
+        """Calls that move `parameters`: (n,), or, for hidden weights, (inputs, outputs).
 
         All arrays but `scalars` have this shape. The calls may overwrite `gradients` and `scratch`.
         """

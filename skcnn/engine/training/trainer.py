@@ -24,8 +24,8 @@ from skcnn.engine.training.optimizer_step import OptimizerStep
 from skcnn.engine.training.settings import StepSettings, TrainingData, TrainingState
 from skcnn.engine.workspace import Workspace
 
-# Larger mini-batches are processed in parts: of this many images, fewer if the gradients of their
-# tiles would take more memory than this, but not of fewer tiles than many threads need.
+# Larger mini-batches are processed in parts. A part has fewer images if the gradients of its tiles
+# would take more memory than this, but at least this many tiles, for as many threads.
 MOST_IMAGES_AT_ONCE = 1024
 GRADIENT_BYTES = 64 * 2**20
 FEWEST_TILES_AT_ONCE = 16
@@ -37,9 +37,9 @@ def tile_size(network: Network) -> int:
     The less an image costs, the more of them a tile holds. Between two NumPy calls a thread needs
     the interpreter's lock and may have to wait for it: few long calls are faster than many short
     ones, even where the tile exceeds the second-level cache. Batch normalization, whose statistics
-    are those of a tile, also needs more than a few images.
+    are those of a tile, is more accurate with 32 than with 16 images.
     """
-    if network.flops >= 5e8:  # tiles of so large images would take much memory
+    if network.flops >= (5e8 if network.has_state else 1e7):
         return 16
     return 32 if network.flops >= 5e5 else 64
 
@@ -144,8 +144,9 @@ class Trainer:
         loss = 0.0
         n_tiles = -(-n // self.tile)
         bounds = [n * tile // n_tiles for tile in range(n_tiles + 1)]  # as equal as possible
-        for first in range(0, n_tiles, self.tiles_at_once):
-            last = min(first + self.tiles_at_once, n_tiles)
+        at_once = -(-n_tiles // -(-n_tiles // self.tiles_at_once))  # parts as equal as possible
+        for first in range(0, n_tiles, at_once):
+            last = min(first + at_once, n_tiles)
             part = indices[bounds[first] : bounds[last]]
             starts = [bound - bounds[first] for bound in bounds[first : last + 1]]
             run_tile = functools.partial(self._run_tile, part, starts, (step, first), n)

@@ -61,7 +61,7 @@ class Conv2D(Layer):
             )
         geometry = Geometry(in_shape, self.n_filters, self.filter_size, self.padding)
         i, j, c, k = shape = geometry.weights_shape
-        weights = Parameter(shape, initializer(self.init, i * j * c, i * j * k))
+        weights = Parameter(shape, initializer(self.init, i * j * c, i * j * k), matrix=True)
         if self.method in ("winograd4", "winograd4x4") and self.filter_size != 3:
             raise ValueError(
                 f"{self} has method={self.method!r}, which is for filters of 3 x 3 only. "
