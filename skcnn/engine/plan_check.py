@@ -12,13 +12,18 @@ RESERVED = (
 )
 
 
-def check_plan(layer: Layer, in_shape: Shape, plan: Plan) -> None:
-    """Check a plan before anything is laid out."""
-    if min(plan.out_shape, default=0) < 1:
+def check_out_shape(layer: Layer, in_shape: Shape, out_shape: Shape) -> None:
+    """Check that the output has at least one number."""
+    if min(out_shape, default=0) < 1:
         raise ValueError(
-            f"{layer} would turn {in_shape} into {plan.out_shape}; expected at least one pixel or "
+            f"{layer} would turn {in_shape} into {out_shape}; expected at least one pixel or "
             "feature. Use a smaller filter or window, or larger images."
         )
+
+
+def check_plan(layer: Layer, in_shape: Shape, plan: Plan) -> None:
+    """Check a plan before anything is laid out."""
+    check_out_shape(layer, in_shape, plan.out_shape)
     if plan.state and type(plan.kernel).update_state is Kernel.update_state:
         raise TypeError(
             f"{layer} plans state, but {type(plan.kernel).__name__} does not define update_state; "

@@ -114,7 +114,7 @@ def test_winograd_with_every_width(monkeypatch, method, padding, uncopied):
         (Conv2D(64, 3), (6, 6, 32), "winograd4x4"),  # half of the multiplications of GEMM
         (Conv2D(63, 3), (14, 14, 32), "winograd4"),  # few channels and filters for 4 x 4 outputs
         (Conv2D(128, 3), (14, 14, 31), "winograd4"),
-        (Conv2D(64, 3), (5, 16, 64), "winograd4"),  # 5 rows waste a part of a group
+        (Conv2D(64, 3), (5, 16, 64), "winograd4"),  # 5 rows waste a part of a block
         (Conv2D(64, 3, "valid"), (9, 9, 32), "winograd4"),  # 7 columns: two blocks of four
         (Conv2D(16, 3), (32, 32, 16), "winograd4"),
         (Conv2D(32, 3), (4, 4, 32), "winograd4"),
@@ -205,29 +205,49 @@ def test_winograd_with_columns_in_the_order_for_pooling(method, size):
     """The same output and gradients as with GEMM, for whole blocks of columns and others."""
     for width in range(4, 14, 2):
         rng = np.random.default_rng(width)
-        images, dy = rng.standard_normal((2, 3, width, 2)), rng.standard_normal((2, 2))
-        found = []
-        for each in ("gemm", method):
-            layers = [MeanPool2D(1), Conv2D(3, 3, method=each), MaxPool2D(size), Flatten()]
-            network = Network([*layers, Dense(2)], images.shape[1:], np.float64)
-            network.initialize(np.random.default_rng(0))
-            prepared, derive = network.prepare(training=True)
-            for call in derive:
-                call()
-            gradient = np.zeros(network.n_parameters)
-            factors = network.new_factors(len(images))
-            space = Workspace(
-                network, len(images), prepared, gradients=network.views(gradient), factors=factors
-            )
-            space.input[:] = images
-            space.forward()
-            space.doutput[:] = dy
-            found.append([space.output.copy()])
-            space.backward()
-            found[-1] += [space.memories[1].dx.copy(), gradient]
-        for result, expected in zip(*found, strict=True):
-            assert_allclose(result, expected, rtol=1e-11, atol=1e-11)
-        assert np.abs(found[0][1]).max() > 0
+        compare_with_gemm(Conv2D(3, 3, method=method), size, rng.standard_normal((2, 3, width, 2)))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_winograd_in_two_dimensions_with_every_height(monkeypatch, padding, size):
+    """Two rows of blocks at a time, and the rest; columns are in the order for pooling, or not."""
+    layer = Conv2D(3, 3, padding, "winograd4x4")
+    for width in range(3, 7):
+        product_rows = 2 * winograd_2d.TILE * winograd_2d.n_blocks(width)
+        monkeypatch.setattr(winograd_2d, "PRODUCT_ROWS", product_rows)
+        for height in range(8, 19):
+            rng = np.random.default_rng(height)
+            compare_with_gemm(layer, size, rng.standard_normal((2, height, width, 2)))
+        kernel = layer.plan((18, width, 2)).kernel
+        assert [len(rows) for rows in kernel._block_rows(18)] == [2, 2, 1]
+
+
+def compare_with_gemm(layer, size, images):
+    """Output and gradients of a network with `layer` and max pooling, in float64."""
+    dy = np.random.default_rng(1).standard_normal((len(images), 2))
+    found = []
+    for each in (replace(layer, method="gemm"), layer):
+        layers = [MeanPool2D(1), each, MaxPool2D(size), Flatten(), Dense(2)]
+        network = Network(layers, images.shape[1:], np.float64)
+        network.initialize(np.random.default_rng(0))
+        prepared, derive = network.prepare(training=True)
+        for call in derive:
+            call()
+        gradient = np.zeros(network.n_parameters)
+        factors = network.new_factors(len(images))
+        space = Workspace(
+            network, len(images), prepared, gradients=network.views(gradient), factors=factors
+        )
+        space.input[:] = images
+        space.forward()
+        space.doutput[:] = dy
+        found.append([space.output.copy()])
+        space.backward()
+        found[-1] += [space.memories[1].dx.copy(), gradient]
+    for result, expected in zip(*found, strict=True):
+        assert_allclose(result, expected, rtol=1e-11, atol=1e-11)
+    assert np.abs(found[0][1]).max() > 0
 
 
 @pytest.mark.parametrize(

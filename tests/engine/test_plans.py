@@ -1,5 +1,6 @@
 """Plans: what `Network` rejects before it lays out memory, and how plans change what is done."""
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -120,16 +121,34 @@ def test_an_initializer_must_return_the_right_shape(values):
 # --- settings and inputs that the layers reject ---------------------------------------------------
 
 
+@pytest.mark.parametrize("missing", [1, 2])  # pixels
+@pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize(
     ("method", "size"),
-    [("auto", 5), ("gemm", 5), ("winograd", 5), ("winograd4", 3), ("winograd4x4", 3), ("auto", 3)],
+    [
+        *[("auto", 5), ("gemm", 5), ("winograd", 5)],
+        *[("auto", 3), ("gemm", 3), ("winograd", 3), ("winograd4", 3), ("winograd4x4", 3)],
+    ],
 )
-def test_a_filter_larger_than_the_image_is_an_error(method, size):
-    message = (
-        rf"would turn \({size - 1}, 9, 64\) into \(0, {10 - size}, 64\); .* Use a smaller filter"
-    )
-    with pytest.raises(ValueError, match=message):
-        Network([Conv2D(64, size, "valid", method)], (size - 1, 9, 64))
+def test_a_filter_larger_than_the_image_is_an_error(method, size, axis, missing):
+    in_shape, out_shape = [9, 9, 64], [10 - size, 10 - size, 64]
+    in_shape[axis], out_shape[axis] = size - missing, 1 - missing
+    message = re.escape(f"would turn {tuple(in_shape)} into {tuple(out_shape)}; ")
+    with pytest.raises(ValueError, match=f"{message}.* Use a smaller filter"):
+        Conv2D(64, size, "valid", method).plan(tuple(in_shape))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("method", "winograd2", "auto, gemm, winograd, winograd4, winograd4x4"),
+        ("method", None, "auto, gemm, winograd, winograd4, winograd4x4"),
+        ("padding", "Same", "same, valid"),
+    ],
+)
+def test_an_unknown_method_or_padding_is_an_error(name, value, expected):
+    with pytest.raises(ValueError, match=f"^{name} is {value!r}; expected one of {expected}.$"):
+        Conv2D(2, 3, **{name: value})
 
 
 def test_convolutions_need_images():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from skcnn.engine.initialization import InitName, initializer
 from skcnn.engine.layer import Layer, Parameter, Plan, Shape
@@ -11,6 +11,7 @@ from skcnn.engine.layers.convolution.gemm import GemmConvolution
 from skcnn.engine.layers.convolution.geometry import Geometry, Padding
 from skcnn.engine.layers.convolution.winograd import WinogradConvolution
 from skcnn.engine.layers.convolution.winograd_2d import Winograd2DConvolution
+from skcnn.engine.plan_check import check_out_shape
 
 # Limits from which Winograd's method is used, by the number of outputs at a time: at least so many
 # channels and filters, and so many FLOPs for one image. It works on contiguous runs of as many
@@ -20,9 +21,9 @@ LIMITS = {2: ((32, 1e6),), 4: ((32, 2e5), (16, 1e6))}
 LEAST_SHARE = 0.29  # of the multiplications that must be saved
 # In two dimensions there are more numbers to transform. That pays with many channels and filters,
 # if clearly more multiplications are saved than in one dimension.
-FEWEST_2D = 32  # channels, and filters
-LEAST_2D = 2048  # channels times filters
-LEAST_MORE_2D = 0.14  # of the multiplications of a direct sum
+FEWEST_CHANNELS_2D = 32  # and filters
+LEAST_CHANNELS_TIMES_FILTERS_2D = 2048
+LEAST_ADDED_SHARE_2D = 0.14  # of the multiplications of a direct sum
 
 Method = Literal["auto", "gemm", "winograd", "winograd4", "winograd4x4"]
 ConvolutionKernel = GemmConvolution | WinogradConvolution | Winograd2DConvolution
@@ -53,6 +54,12 @@ class Conv2D(Layer):
     method: Method = "auto"
     init: InitName = field(default="glorot", compare=False)
 
+    def __post_init__(self) -> None:
+        for name, known in (("padding", get_args(Padding)), ("method", get_args(Method))):
+            value = getattr(self, name)
+            if value not in known:
+                raise ValueError(f"{name} is {value!r}; expected one of {', '.join(known)}.")
+
     def plan(self, in_shape: Shape) -> Plan:
         if len(in_shape) != 3:
             raise ValueError(
@@ -60,6 +67,7 @@ class Conv2D(Layer):
                 "channels). Convolutions come before Flatten()."
             )
         geometry = Geometry(in_shape, self.n_filters, self.filter_size, self.padding)
+        check_out_shape(self, in_shape, geometry.out_shape)
         i, j, c, k = shape = geometry.weights_shape
         weights = Parameter(shape, initializer(self.init, i * j * c, i * j * k), matrix=True)
         if self.method in ("winograd4", "winograd4x4") and self.filter_size != 3:
@@ -93,20 +101,20 @@ def _kernel(method: Method, geometry: Geometry) -> ConvolutionKernel:
 
 
 def _fastest_kernel(geometry: Geometry) -> ConvolutionKernel:
-    gemm = GemmConvolution(geometry)
-    if geometry.flops <= 0:  # the filter is larger than the image
-        return gemm
     kernels = [WinogradConvolution(geometry)]
     if geometry.filter_size == 3:
         kernels.append(WinogradConvolution(geometry, 4))
     best = max(kernels, key=lambda kernel: kernel.saved_share)  # of equal ones the first
     c, k = geometry.in_shape[2], geometry.n_filters
-    if geometry.filter_size == 3 and min(c, k) >= FEWEST_2D and c * k >= LEAST_2D:
+    wide = min(c, k) >= FEWEST_CHANNELS_2D and c * k >= LEAST_CHANNELS_TIMES_FILTERS_2D
+    if geometry.filter_size == 3 and wide:
         in_two = Winograd2DConvolution(geometry)
-        if in_two.saved_share - max(best.saved_share, 0) >= LEAST_MORE_2D:
+        if in_two.saved_share - max(best.saved_share, 0) >= LEAST_ADDED_SHARE_2D:
             return in_two
     enough = any(
         min(c, k) >= channels and geometry.flops >= flops
         for channels, flops in LIMITS[best.n_outputs]
     )
-    return best if enough and best.saved_share >= LEAST_SHARE else gemm
+    if enough and best.saved_share >= LEAST_SHARE:
+        return best
+    return GemmConvolution(geometry)

@@ -205,8 +205,8 @@ class WinogradConvolution(Kernel):
         # Tap r of input row y is output row y + r - reach: the filter, rows reversed.
         reach = n - 1 - rows.before
         calls: Calls = []
-        for number, slots in self._group_slots():
-            dinputs = self.transforms.dinputs(m, number)
+        views = self.transforms.dinputs(m)
+        for (number, slots), dinputs in zip(self._group_slots(), views, strict=True):
             size, _, n_blocks, depth = dinputs.shape
             doutputs = m.doutputs[slots].reshape(size, n_blocks, rows.n_out, k)
             flipped = getattr(p, f"reversed{number}").reshape(size, n * k, depth)

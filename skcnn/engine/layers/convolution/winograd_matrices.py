@@ -11,7 +11,7 @@ tests allow four times as much.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -23,8 +23,9 @@ from skcnn.engine.layers.convolution.winograd_transforms import Transforms
 from skcnn.engine.memory import Array
 from skcnn.engine.runtime.calls import Call, Calls
 
-# The points of the polynomials, beside infinity. Among simple numbers these have the smallest
-# rounding errors; with 0, 1, -1, 2 and -2 (Lavin & Gray) they are one and a half times as large.
+N_OUTPUTS, N_TAPS = 4, 3
+# The points of the polynomials, beside infinity. Their powers are close to 1: with large
+# coefficients, rounding errors are large.
 POINTS = (0.0, 2 / 3, -2 / 3, 3 / 2, -3 / 2)
 
 
@@ -36,38 +37,37 @@ class Matrices(NamedTuple):
     outputs: NDArray[np.float64]  # (outputs, points)
 
 
-def matrices(n_outputs: int, n_taps: int) -> Matrices:
-    """The Toom-Cook algorithm, with infinity as the last point.
+def _toom_cook() -> Matrices:
+    """The Toom-Cook algorithm for F(4, 3), with infinity as the last point.
 
     Row i of `inputs` has the coefficients of the polynomial whose zeros are the other points.
     """
-    powers = np.vander(POINTS, max(n_outputs, n_taps), increasing=True)
-    n_points = len(POINTS) + 1
-    inputs, taps = np.zeros((n_points, n_points)), np.zeros((n_points, n_taps))
-    outputs = np.zeros((n_outputs, n_points))
-    outputs[:, :-1] = powers[:, :n_outputs].T
+    powers = np.vander(POINTS, N_OUTPUTS, increasing=True)
+    n_points = len(POINTS) + 1  # as many as inputs: N_OUTPUTS + N_TAPS - 1
+    inputs, taps = np.zeros((n_points, n_points)), np.zeros((n_points, N_TAPS))
+    outputs = np.zeros((N_OUTPUTS, n_points))
+    outputs[:, :-1] = powers.T
     outputs[-1, -1] = taps[-1, -1] = 1
     inputs[-1] = np.poly(POINTS)[::-1]
     for i, point in enumerate(POINTS):
         others = [other for other in POINTS if other != point]
         inputs[i, :-1] = np.poly(others)[::-1]
-        taps[i] = powers[i, :n_taps] / np.prod([point - other for other in others])
+        taps[i] = powers[i, :N_TAPS] / np.prod([point - other for other in others])
     return Matrices(inputs, taps, outputs)
+
+
+MATRICES = _toom_cook()
 
 
 @dataclass(frozen=True)
 class MatrixTransforms(Transforms):
-    """Transforms for blocks of four columns, as products with `matrices`."""
+    """Transforms for blocks of four columns, as products with `MATRICES`."""
 
-    n_outputs: ClassVar[int] = 4
+    n_outputs: ClassVar[int] = N_OUTPUTS
 
     @property
     def group_sizes(self) -> list[tuple[int, int]]:
         return [(len(POINTS) + 1, 1)]
-
-    @cached_property
-    def _matrices(self) -> Matrices:
-        return matrices(self.n_outputs, self.geometry.filter_size)
 
     def derived(self) -> dict[str, Shape]:
         n, _, c, k = self.geometry.weights_shape
@@ -87,18 +87,18 @@ class MatrixTransforms(Transforms):
 
     def _transform_taps(self, weights: NDArray[Any], out: NDArray[Any]) -> Call:
         """``(rows, taps, c, k)`` to ``(points, rows, c, k)``."""
-        taps = self._matrices.taps.astype(out.dtype)
+        taps = MATRICES.taps.astype(out.dtype)
         return partial(np.matmul, taps, weights.swapaxes(1, 2), out.transpose(1, 2, 0, 3))
 
     def inputs(self, m: Namespace) -> Calls:
-        matrix = self._matrices.inputs.astype(m.x_stored.dtype)
+        matrix = MATRICES.inputs.astype(m.x_stored.dtype)
         blocks = _blocks(m.x_stored, m.inputs0.shape[2], len(matrix), self.n_outputs)
         blocks = blocks.transpose(1, 2, 0, 3, 4)  # (t, blocks, h, inputs, c)
         return [partial(np.matmul, matrix, blocks, m.inputs0.transpose(1, 2, 3, 0, 4))]
 
     def outputs(self, products: NDArray[Any], y_planes: NDArray[Any]) -> Calls:
         calls: Calls = []
-        matrix = self._matrices.outputs.astype(products.dtype)
+        matrix = MATRICES.outputs.astype(products.dtype)
         period, width = y_planes.shape[1], y_planes.shape[3]
         products = products.transpose(1, 2, 3, 0, 4)  # (rows, t, blocks, points, k)
         for plane in range(period):
@@ -122,7 +122,7 @@ class MatrixTransforms(Transforms):
             calls.append(partial(np.copyto, natural, dy.transpose(0, 2, 3, 1, 4)))
             dy = natural
         dy = dy.reshape(h, t, period * width, k).swapaxes(0, 1)  # (t, h, columns, k)
-        matrix = np.ascontiguousarray(self._matrices.outputs.T, dtype=dy.dtype)
+        matrix = np.ascontiguousarray(MATRICES.outputs.T, dtype=dy.dtype)
         n_whole, rest = divmod(dy.shape[2], self.n_outputs)
         out = m.doutputs.transpose(1, 2, 3, 0, 4)  # (t, blocks, h, points, k)
         if n_whole:
@@ -134,19 +134,18 @@ class MatrixTransforms(Transforms):
         return calls
 
     def dweights(self, m: Namespace, g: Namespace) -> Calls:
-        matrix = np.ascontiguousarray(self._matrices.taps.T, dtype=m.dtaps0.dtype)
+        matrix = np.ascontiguousarray(MATRICES.taps.T, dtype=m.dtaps0.dtype)
         dtaps = m.dtaps0.transpose(1, 2, 0, 3)  # (rows, c, points, k)
         return [partial(np.matmul, matrix, dtaps, g.weights.swapaxes(1, 2))]
 
-    def dinputs(self, m: Namespace, number: int) -> NDArray[Any]:
+    def dinputs(self, m: Namespace) -> list[NDArray[Any]]:
         # All points of a block side by side, so that `dx` finds those of two blocks in one matrix.
         h, _, _, c = m.dx.shape
-        found: NDArray[Any] = m.dinputs0.reshape(h, -1, len(POINTS) + 1, c).transpose(2, 0, 1, 3)
-        return found
+        return [m.dinputs0.reshape(h, -1, len(POINTS) + 1, c).transpose(2, 0, 1, 3)]
 
     def dx(self, m: Namespace) -> Calls:
         """Each column from the blocks that read it: one, or two where they overlap."""
-        matrix = np.ascontiguousarray(self._matrices.inputs.T, dtype=m.dx.dtype)
+        matrix = np.ascontiguousarray(MATRICES.inputs.T, dtype=m.dx.dtype)
         n_inputs, n_points = matrix.shape
         overlap = n_inputs - self.n_outputs
         # Four columns, of which the first ones were also inputs of the block before.

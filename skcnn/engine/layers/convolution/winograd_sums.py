@@ -145,10 +145,12 @@ class SumTransforms(Transforms):
             calls += _signed_sum(g.weights[:, tap], sums)
         return calls
 
-    def dinputs(self, m: Namespace, number: int) -> NDArray[Any]:
-        dinputs = getattr(m, f"dinputs{number}")
-        _, t, n_pairs, depth = dinputs.shape
-        found: NDArray[Any] = dinputs.reshape(len(self.groups[number]), -1, t * n_pairs, depth)
+    def dinputs(self, m: Namespace) -> list[NDArray[Any]]:
+        found = []
+        for number, group in enumerate(self.groups):
+            dinputs = getattr(m, f"dinputs{number}")
+            _, t, n_pairs, depth = dinputs.shape
+            found.append(dinputs.reshape(len(group), -1, t * n_pairs, depth))
         return found
 
     def dx(self, m: Namespace) -> Calls:

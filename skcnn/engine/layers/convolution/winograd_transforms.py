@@ -59,8 +59,8 @@ class Transforms(ABC):
         """``g.weights`` from ``m.dtaps``."""
 
     @abstractmethod
-    def dinputs(self, m: Namespace, number: int) -> NDArray[Any]:
-        """A view of the memory of a group of ``m.dinputs``, (points, h, t * blocks, depth)."""
+    def dinputs(self, m: Namespace) -> list[NDArray[Any]]:
+        """Views of ``m.dinputs``, ``(points, h, t * blocks, depth)`` for each group of points."""
 
     @abstractmethod
     def dx(self, m: Namespace) -> Calls:
