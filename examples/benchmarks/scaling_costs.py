@@ -1,8 +1,8 @@
 """Measure what `scaling_model` needs, and training on the threads that this machine has.
 
 For each call of a tile, the same NumPy function is timed on views of one element, directly before
-the call itself. On one element, a call has next to nothing to compute: its time is that of handling
-the call, which needs the lock. The rest of the time of the call itself does not.
+the call itself. On one element, a call has next to nothing to compute: its time estimates the time
+to handle the call, which needs the lock. The rest of the time of the call itself does not.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from skcnn.engine.training.optimizers import Adam
 from skcnn.engine.training.settings import EpochSettings, StepSettings, TrainingData, TrainingState
 from skcnn.engine.training.trainer import Trainer
 
+STARTING = 120  # seconds that a process may take until it has trained an epoch
 EPOCH = EpochSettings(1, rate=lambda step, progress: 1e-3, momentum=lambda step: 0.9)
 
 
@@ -103,10 +104,14 @@ def one_element(call: Call) -> Call:
     def small(value: object) -> object:
         if isinstance(value, Namespace):
             return Namespace(**{name: small(item) for name, item in vars(value).items()})
-        return value[(slice(1),) * value.ndim] if isinstance(value, np.ndarray) else value
+        return value[(..., *[slice(1)] * value.ndim)] if isinstance(value, np.ndarray) else value
 
+    function = call.func
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ndarray):  # a method of an array, such as fill
+        function = getattr(small(owner), function.__name__)
     keywords = {name: small(value) for name, value in call.keywords.items()}
-    return partial(call.func, *map(small, call.args), **keywords)
+    return partial(function, *map(small, call.args), **keywords)
 
 
 def pieces_of_layers(trainer: Trainer, n_images: int, n_rounds: int) -> Task:
@@ -243,12 +248,32 @@ def measure_threads(name: str, batch_size: int, cores: list[int], n_images: int,
 
 
 def _keep_busy(name: str, ready) -> None:
+    """Train until the parent terminates this process, or is gone."""
     trainer = new_trainer(build(name), 64, Recorder(1), 256)
     with single_threaded_blas():
-        while True:
+        while multiprocessing.parent_process().is_alive():
             train(trainer)
             trainer.threads.seconds.clear()
             ready.set()
+
+
+def wait_until_ready(process, ready) -> None:
+    """Wait until a process sets the event `ready`.
+
+    Raises RuntimeError if the process exits before that, or takes longer than `STARTING`.
+    """
+    end = time.monotonic() + STARTING
+    while not ready.wait(0.1):
+        if not process.is_alive():
+            raise RuntimeError(
+                f"A process that should keep a core busy has exited with code {process.exitcode}; "
+                "expected it to train until the measurement ends. See its error above."
+            )
+        if time.monotonic() > end:
+            raise RuntimeError(
+                f"A process that should keep a core busy has not trained an epoch in {STARTING} "
+                "seconds. Measure on a machine that is otherwise idle."
+            )
 
 
 @contextlib.contextmanager
@@ -262,8 +287,8 @@ def busy_processes(name: str, n: int) -> Iterator[None]:
     try:
         for process in processes:
             process.start()
-        for ready in signals:
-            ready.wait()
+        for process, ready in zip(processes, signals, strict=True):
+            wait_until_ready(process, ready)
         yield
     finally:
         for process in processes:

@@ -4,8 +4,8 @@ A step consists of tiles of images, shares of the optimizer step, and a serial p
 (`skcnn.engine.training.trainer`). Threads take tiles and shares in order. A call to NumPy needs the
 interpreter's lock while Python handles the call, and releases it while NumPy computes. So a task is
 a list of pieces: seconds with the lock, then seconds without it. `simulate` lets threads work on
-such tasks. The model has no limit on memory bandwidth: it assumes that a thread computes as fast
-beside others as it does alone.
+such tasks. The model ignores memory bandwidth: it assumes that a thread computes as fast beside
+others as it does alone.
 """
 
 from __future__ import annotations
