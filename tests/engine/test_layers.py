@@ -257,6 +257,8 @@ def compare_with_gemm(layer, size, images):
         ("winograd", 5, 32, False, 1.5),
         ("winograd4", 3, 64, False, 4),
         ("winograd4", 3, 256, False, 4),
+        ("winograd4", 3, 64, True, 3.1),
+        ("winograd4", 3, 256, True, 4.7),
         ("winograd4x4", 3, 64, False, 6.5),
         ("winograd4x4", 3, 64, True, 6.5),
         ("winograd4x4", 3, 256, True, 6.5),

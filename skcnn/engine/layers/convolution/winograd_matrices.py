@@ -4,8 +4,8 @@ Six products give four outputs: half the multiplications of a direct sum. The co
 1 and -1 only, and the transforms are small matrix products over the columns of each block. BLAS
 reads every number once, where sums of whole arrays would read it for every term.
 
-In float32 the rounding errors are mostly two to three times as large as those of direct sums; the
-tests allow four times as much.
+In float32 the rounding errors are mostly two to four times as large as those of direct sums. They
+are largest with 256 channels behind ReLU, where the tests allow 4.7 times as much.
 """
 
 from __future__ import annotations
