@@ -44,7 +44,7 @@ Glossary
 --------
 tile : a few images that pass through all layers together, on one thread.
 workspace : the memory of one tile, and the calls that the layers make on it.
-kernel : the object that does a layer's computations; `Conv2D` chooses between two.
+kernel : the object that does a layer's computations; `Conv2D` chooses between three.
 boundary : the values between two layers.
 derived : computed from the parameters once a step, such as reversed filters.
 state : arrays that are saved with the parameters but not trained, such as running means.
