@@ -27,7 +27,7 @@ options.out.mkdir(parents=True, exist_ok=True)
 def stream(size=32):
     """Yield batches of `size` images and their labels, as from a camera or a queue."""
     X, y = load_digits_images()
-    order = np.random.default_rng(0).permutation(len(y))[: 400 if options.quick else None]
+    order = np.random.default_rng(0).permutation(len(y))[: 600 if options.quick else None]
     for start in range(0, len(order), size):
         chosen = order[start : start + size]
         yield X[chosen], y[chosen]
