@@ -18,7 +18,7 @@ ERRORS_BELOW = {
     "grid_search": 25,
     "image_folder": 40,
     "learning_curve": 40,
-    "partial_fit_stream": 60,
+    "partial_fit_stream": 50,
     "pipeline": 30,
 }
 
