@@ -90,8 +90,8 @@ class Shift:
         Largest shift as a fraction of the height and of the width. The default is 2 pixels for
         images of 28 x 28.
     whole_pixels : bool, default=False
-        Shift by whole pixels only, up to `reach` rounded to pixels, at least one. It is faster, and
-        does not blur photographs.
+        Shift by whole pixels only, which does not blur photographs: up to `reach` rounded to
+        pixels, and at least one unless it is 0.
 
     Examples
     --------
@@ -122,7 +122,7 @@ class Shift:
 
     def _positions(self, size: int, n: int, rng: np.random.Generator) -> NDArray:
         """The positions that each of n shifted images reads along one axis, (n, size)."""
-        most = max(1, round(self.reach * size))
+        most = max(1, round(self.reach * size)) if self.reach else 0
         moves = rng.integers(-most, most, (n, 1), endpoint=True)
         return np.clip(np.arange(size) + moves, 0, size - 1)
 

@@ -90,9 +90,10 @@ class ConvNetClassifier(
         weights and biases from U[-1, 1), as in [1]_.
     solver : {"adam", "muon", "sgd", "gd"}, default="adam"
         "adam" [5]_; "muon" [9]_, for ``normalization="batch"``: it moves the weights of each hidden
-        layer as one matrix, which learns in fewer steps, but each step costs matrix products, so
-        mini-batches of 128 or more are faster, and very wide hidden layers slow; "sgd": stochastic
-        gradient descent with momentum; "gd": the same with all images in each step.
+        layer as one matrix, so that small gradients count, too. Each step costs matrix products,
+        which take long if hidden layers are very wide; larger mini-batches need fewer steps;
+        "sgd": stochastic gradient descent with momentum; "gd": the same with all images in each
+        step.
     learning_rate : {"one_cycle", "linear", "constant", "invscaling"} or callable, \
 default="one_cycle"
         Schedule of the learning rate. "one_cycle" rises to `learning_rate_init` and falls to zero

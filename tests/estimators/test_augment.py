@@ -67,6 +67,8 @@ def test_shift_by_whole_pixels_moves_small_images_by_one_pixel():
     shift = Shift(whole_pixels=True)
     moved = [shift(image, np.random.default_rng(seed))[0, 4, 4, 0] for seed in range(200)]
     assert set(moved) == {image[0, y, x, 0] for y in (3, 4, 5) for x in (3, 4, 5)}
+    still = Shift(reach=0, whole_pixels=True)(image, np.random.default_rng(0))
+    assert_array_equal(still, image)
 
 
 def test_affine_is_rotation_after_shear_after_scale_about_the_centre():
