@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
+from multiprocessing.process import BaseProcess
 
 import numpy as np
 from networks import build
@@ -277,7 +278,7 @@ def wait_until_ready(process, ready) -> None:
 
 
 @contextlib.contextmanager
-def busy_processes(name: str, n: int) -> Iterator[None]:
+def busy_processes(name: str, n: int) -> Iterator[list[BaseProcess]]:
     """`n` other processes that train the network on one thread each."""
     context = multiprocessing.get_context("spawn")
     signals = [context.Event() for _ in range(n)]
@@ -289,7 +290,7 @@ def busy_processes(name: str, n: int) -> Iterator[None]:
             process.start()
         for process, ready in zip(processes, signals, strict=True):
             wait_until_ready(process, ready)
-        yield
+        yield processes
     finally:
         for process in processes:
             process.terminate()

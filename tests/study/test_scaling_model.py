@@ -291,8 +291,7 @@ def test_a_process_that_exits_or_hangs_is_an_error(costs, monkeypatch):
 
 @pytest.mark.slow  # each process imports everything
 def test_processes_run_until_the_measurement_ends(costs):
-    with costs.busy_processes("default-8x8", 2):
-        processes = multiprocessing.active_children()
+    with costs.busy_processes("default-8x8", 2) as processes:
         assert len(processes) == 2
         assert all(process.is_alive() for process in processes)
     assert not any(process.is_alive() for process in processes)
