@@ -24,7 +24,7 @@ options.out = options.out.expanduser()
 options.out.mkdir(parents=True, exist_ok=True)
 
 X, y = load_digits_images()
-filters, rates = [(8,), (16,), (16, 32)], [0.001, 0.003, 0.01]
+filters, rates = [(8,), (16,), (16, 32)], [0.01, 0.03, 0.1]
 if options.quick:
     X, y, filters, rates = X[:300], y[:300], filters[:2], rates[:2]
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)

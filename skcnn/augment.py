@@ -11,8 +11,10 @@ applies several in turn.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,21 @@ from numpy.typing import NDArray
 from skcnn.engine.runtime.floating_point import ignore_underflow
 
 __all__ = ["AUGMENTATIONS", "Affine", "Compose", "Elastic", "Flip", "Shift", "sample"]
+
+MOST_SHEAR = 89  # degrees; at 90 an image has no width
+
+
+def _check(owner: object, **limits: float) -> None:
+    """Raise a ValueError unless each of these attributes is a number from 0 to its limit."""
+    for name, highest in limits.items():
+        value = getattr(owner, name)
+        number = isinstance(value, Real) and not isinstance(value, bool)
+        if not number or not 0 <= value <= highest or math.isinf(value):
+            expected = "a number of at least 0" if math.isinf(highest) else f"0 to {highest:g}"
+            raise ValueError(
+                f"{name} of {type(owner).__name__} is {value!r}; expected {expected}. Pass such a "
+                "number."
+            )
 
 
 @dataclass(frozen=True)
@@ -43,6 +60,9 @@ class Flip:
     """
 
     probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check(self, probability=1)
 
     def __call__(self, images: NDArray, rng: np.random.Generator) -> NDArray:
         """Transform images (n, h, w, channels)."""
@@ -107,6 +127,9 @@ class Shift:
     reach: float = 1 / 14
     whole_pixels: bool = False
 
+    def __post_init__(self) -> None:
+        _check(self, reach=math.inf)
+
     @ignore_underflow
     def __call__(self, images: NDArray, rng: np.random.Generator) -> NDArray:
         """Transform float32 images (n, h, w, channels)."""
@@ -156,6 +179,9 @@ class Affine:
     shear: float = 8.0
     scale: float = 0.1
     reach: float = 1 / 14
+
+    def __post_init__(self) -> None:
+        _check(self, rotation=math.inf, shear=MOST_SHEAR, scale=1, reach=math.inf)
 
     def __call__(self, images: NDArray, rng: np.random.Generator) -> NDArray:
         """Transform float32 images (n, h, w, channels)."""
@@ -227,6 +253,9 @@ class Elastic:
     strength: float = 1 / 25
     smoothness: float = 1 / 6
     affine: Affine = Affine()
+
+    def __post_init__(self) -> None:
+        _check(self, strength=math.inf, smoothness=math.inf)
 
     @ignore_underflow
     def __call__(self, images: NDArray, rng: np.random.Generator) -> NDArray:

@@ -72,12 +72,12 @@ class ConvNetClassifier(
         Activation of the convolution layers and the hidden layers.
     output_activation : {"softmax", "sigmoid"}, default="softmax"
         "softmax" with cross-entropy, or "sigmoid" with squared error ([1]_, section 5.5).
-    normalization : {"batch"} or None, default=None
+    normalization : {"batch"} or None, default="batch"
         "batch": batch normalization of the output of every convolution (after its max pooling) and
         of every hidden layer, before the bias: each channel or unit is standardized, in prediction
         by a running mean and standard deviation, in training by those over 8 to 64 images [8]_ (in
         mini-batches of fewer than 8, by the running ones). Sample weights do not apply to them.
-        For deep networks and photographs. For prediction it is folded into the filters.
+        For prediction it is folded into the filters.
     dropout : float in [0, 1) or "auto", default="auto"
         Share of the inputs of each fully connected layer that are set to zero in training [2]_.
         "auto": 0.3 with "relu", except before layers with fewer than 64 inputs; 0 with "sigmoid"
@@ -88,25 +88,26 @@ class ConvNetClassifier(
     weight_init : {"auto", "uniform"}, default="auto"
         "auto": He initialization [3]_ for "relu", Glorot initialization [4]_ otherwise; "uniform":
         weights and biases from U[-1, 1), as in [1]_.
-    solver : {"adam", "muon", "sgd", "gd"}, default="adam"
-        "adam" [5]_; "muon" [9]_, for ``normalization="batch"``: it moves the weights of each hidden
-        layer as one matrix, so that small gradients count, too. Each step costs matrix products,
-        which take long if hidden layers are very wide; larger mini-batches need fewer steps;
-        "sgd": stochastic gradient descent with momentum; "gd": the same with all images in each
-        step.
-    learning_rate : {"one_cycle", "linear", "constant", "invscaling"} or callable, \
-default="one_cycle"
-        Schedule of the learning rate. "one_cycle" rises to `learning_rate_init` and falls to zero
-        at the end of `fit` [6]_; "linear" falls from `learning_rate_init` to zero in a straight
-        line, which suits "muon"; "invscaling" is
+    solver : {"muon", "adam", "sgd", "gd"}, default="muon"
+        "muon" [9]_ moves the weights of each hidden layer as one matrix, so that small gradients
+        count, too. Each step costs matrix products, which take long if hidden layers are very wide;
+        larger mini-batches need fewer steps; "adam" [5]_; "sgd": stochastic gradient descent with
+        momentum; "gd": the same with all images in each step.
+    learning_rate : {"auto", "linear", "one_cycle", "constant", "invscaling"} or callable, \
+default="auto"
+        Schedule of the learning rate. "linear" falls from `learning_rate_init` to zero at the end
+        of `fit`; "one_cycle" rises to `learning_rate_init` and falls to zero [6]_; "auto" is
+        "linear" for "muon" and "one_cycle" for the other solvers; "invscaling" is
         ``learning_rate_init / sqrt(step + 1)``; a callable maps the number of the step, counted
-        from 0, to the rate.
+        from 0, to the rate. `partial_fit`, which knows no end, keeps the rate constant instead of
+        "linear" and "one_cycle".
     learning_rate_init : float or "auto", default="auto"
-        The highest learning rate of the schedule. "auto": 0.004 for "adam" with "relu" and 0.02
-        with "sigmoid" or "tanh"; 0.05 for "muon"; 0.05 and 0.5 for "sgd" and "gd". With `augment`
-        and more epochs, or with more layers than by default, a rate half as large or smaller may
-        work better. "muon" moves the weights of hidden layers by this share of their norm, and
-        everything else as "adam" with a tenth of this rate.
+        The highest learning rate of the schedule. "muon" moves the weights of hidden layers by this
+        share of their norm, and everything else as "adam" with a tenth of this rate. "auto" for
+        "muon": 0.05, or 0.015 if the rate stays constant; for mini-batches of fewer than 64 images
+        times ``sqrt(batch_size / 64)``. For "adam": 0.004 with "relu" and 0.02 with "sigmoid" or
+        "tanh"; for "sgd" and "gd" 0.05 and 0.5. With "adam" or "sgd" and more layers than by
+        default, or with `augment` and more epochs, a rate half as large or smaller may work better.
     momentum : float in [0, 1] or callable, default=0.9
         Momentum of "muon", "sgd" and "gd"; a callable maps the number of the step, counted from 0,
         to the momentum.
@@ -117,7 +118,8 @@ default="one_cycle"
         as in `MLPClassifier`. With "muon" it applies to the output layer only: the norm of hidden
         weights stays what it was at the start.
     batch_size : int or "auto", default="auto"
-        Images in a mini-batch; "auto" is ``min(64, n_samples)``.
+        Images in a mini-batch. "auto": a hundredth of the training images, but between 64 and 256,
+        for "muon"; 64 for "adam" and "sgd".
     max_iter : int or "auto", default="auto"
         Number of epochs: how often each training image is used. "auto": enough epochs for 600,000
         images in total, but between 8 and 100 epochs and at least 300 steps.
@@ -180,8 +182,8 @@ default="one_cycle"
     n_jobs : int or None, default=None
         Number of threads. None: all cores that this process may use, fewer in a joblib worker; -1:
         all cores. The result does not depend on it. Threads share a mini-batch in tiles of 16 to
-        64 images: with the default `batch_size` of 64, no more than two threads have work for most
-        networks, one for very small images. With 256, four to eight threads have work.
+        64 images, 32 for most networks: in mini-batches of 64 two threads have work, in those of
+        256 eight have (half as many for very small images).
 
     Attributes
     ----------
@@ -265,7 +267,7 @@ default="one_cycle"
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "weight_init": [StrOptions({"auto", "uniform"})],
         "solver": [StrOptions({"adam", "muon", "sgd", "gd"})],
-        "learning_rate": [StrOptions(set(SCHEDULES)), callable],
+        "learning_rate": [StrOptions({"auto", *SCHEDULES}), callable],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "momentum": [Interval(Real, 0, 1, closed="both"), callable],
         "nesterovs_momentum": ["boolean"],
@@ -301,12 +303,12 @@ default="one_cycle"
         hidden_layer_sizes: int | Iterable[int] = (128,),
         activation: str = "relu",
         output_activation: str = "softmax",
-        normalization: str | None = None,
+        normalization: str | None = "batch",
         dropout: float | str = "auto",
         label_smoothing: float = 0.05,
         weight_init: str = "auto",
-        solver: str = "adam",
-        learning_rate: str | Callable[[int], float] = "one_cycle",
+        solver: str = "muon",
+        learning_rate: str | Callable[[int], float] = "auto",
         learning_rate_init: float | str = "auto",
         momentum: float | Callable[[int], float] = 0.9,
         nesterovs_momentum: bool = True,

@@ -7,7 +7,8 @@ from skcnn._fitting.architecture import build_layers
 from skcnn.engine.layer import Layer
 from skcnn.engine.network import Network
 
-LENET = {"filter_size": 5, "padding": "valid", "hidden_layer_sizes": (128,)}
+PLAIN = {"normalization": None}
+LENET = {"filter_size": 5, "padding": "valid", "hidden_layer_sizes": (128,), **PLAIN}
 SAME = {"filter_size": 3, "padding": "same", "hidden_layer_sizes": (128,)}
 
 # name: (image shape, parameters that differ from the defaults)
@@ -22,23 +23,18 @@ NETWORKS = {
             "pool_regions": 2,
             "activation": "sigmoid",
             "hidden_layer_sizes": (10,),
+            **PLAIN,
         },
     ),
     "lenet-32-64": ((28, 28, 1), {"n_filters": (32, 64), **LENET}),
     "lenet-16-32": ((28, 28, 1), {"n_filters": (16, 32), **LENET}),
-    "same-3x3": ((28, 28, 1), {"n_filters": (32, 64), **SAME}),
+    "same-3x3": ((28, 28, 1), {"n_filters": (32, 64), **SAME, **PLAIN}),
+    "colour": ((32, 32, 3), {"n_filters": (32, 64, 64), **SAME, **PLAIN}),
+    # with batch normalization
     "default": ((28, 28, 1), {}),
     "default-8x8": ((8, 8, 1), {}),
-    "colour": ((32, 32, 3), {"n_filters": (32, 64, 64), **SAME}),
-    "same-3x3-batch-norm": (
-        (28, 28, 1),
-        {"n_filters": (32, 64), "normalization": "batch", **SAME},
-    ),
-    "default-batch-norm": ((28, 28, 1), {"normalization": "batch", "dropout": 0.3}),
-    "colour-batch-norm": (
-        (32, 32, 3),
-        {"n_filters": (32, 64, 64), "normalization": "batch", **SAME},
-    ),
+    "same-3x3-batch-norm": ((28, 28, 1), {"n_filters": (32, 64), **SAME}),
+    "colour-batch-norm": ((32, 32, 3), {"n_filters": (32, 64, 64), **SAME}),
 }
 N_CLASSES = 10
 ARCHITECTURE = (  # the parameters on which the layers depend

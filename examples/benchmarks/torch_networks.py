@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from networks import NETWORKS, layers_of
 from torch import nn
 
+from skcnn.engine.layer import Layer
 from skcnn.engine.layers import (
     BatchNorm,
     BiasActivation,
@@ -21,11 +24,16 @@ ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "identit
 
 
 def build_torch(name: str) -> nn.Sequential:
+    """The network `name` of `networks`."""
+    return translate(layers_of(name), NETWORKS[name][0])
+
+
+def translate(layers: Sequence[Layer], image_shape: tuple[int, int, int]) -> nn.Sequential:
     """Translate the layers one by one; convolutions and dense layers include their bias."""
-    shape: tuple[int, ...] = NETWORKS[name][0]
+    shape: tuple[int, ...] = image_shape
     modules: list[nn.Module] = []
-    normalized = any(isinstance(layer, BatchNorm) for layer in layers_of(name))
-    for layer in layers_of(name):
+    normalized = any(isinstance(layer, BatchNorm) for layer in layers)
+    for layer in layers:
         out_shape = layer.plan(shape).out_shape
         match layer:
             case Conv2D():
@@ -55,7 +63,7 @@ def build_torch(name: str) -> nn.Sequential:
                 modules.append(nn.Dropout(layer.rate))
             case _:
                 raise ValueError(
-                    f"{layer} has no translation to PyTorch; expected a layer that `build_torch` "
+                    f"{layer} has no translation to PyTorch; expected a layer that `translate` "
                     "knows. Add a case for it."
                 )
         shape = out_shape

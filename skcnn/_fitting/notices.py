@@ -43,7 +43,7 @@ def not_converged(settings: FitSettings) -> list[Notice]:
         Notice(
             f"max_iter={n_epochs} epochs were done before the training loss stopped improving "
             f"by tol={stopping.tol:g} for n_iter_no_change={stopping.n_iter_no_change} epochs. "
-            "Increase max_iter, or use learning_rate='one_cycle', which ends at max_iter.",
+            "Increase max_iter, or use learning_rate='auto', which ends at max_iter.",
             ConvergenceWarning,
         )
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,13 +18,15 @@ from skcnn.engine.training.optimizers import SGD, Adam, Optimizer
 from skcnn.engine.training.schedules import SCHEDULES
 from skcnn.engine.training.settings import Augment, EpochSettings, StepSettings
 
-AUTO_BATCH = 64
+AUTO_BATCH = (64, 256)  # "muon": a hundredth of the images, within these limits; others: 64
+AUTO_SCHEDULES = {"muon": "linear"}  # others: "one_cycle"
 AUTO_RATES = {  # ReLU, other activations
     "adam": (0.004, 0.02),
     "muon": (0.05, 0.05),
     "sgd": (0.05, 0.5),
     "gd": (0.05, 0.5),
 }
+CONSTANT_RATE = 0.015  # "muon" at a constant rate, as in `partial_fit`
 AUTO_IMAGES = 600_000  # images seen in all with max_iter="auto"...
 AUTO_EPOCHS = (8, 100)  # ... within these numbers of epochs...
 AUTO_STEPS = 300  # ... but at least this many steps
@@ -88,8 +91,7 @@ def settings_of(
     `incremental` is for `partial_fit`: one epoch, at a constant rate in place of a schedule that
     has an end.
     """
-    batch_size = AUTO_BATCH if estimator.batch_size == "auto" else estimator.batch_size
-    batch_size = n_images if estimator.solver == "gd" else min(n_images, batch_size)
+    batch_size = _batch_size(estimator, n_images)
     step = StepSettings(
         loss=LOSSES[estimator.output_activation],
         optimizer=_optimizer(estimator),
@@ -99,7 +101,7 @@ def settings_of(
     )
     epochs = EpochSettings(
         n_epochs=1 if incremental else _n_epochs(estimator.max_iter, n_images, batch_size),
-        rate=_rate(estimator, incremental),
+        rate=_rate(estimator, batch_size, incremental),
         momentum=_momentum(estimator.momentum),
         shuffle=estimator.shuffle,
         max_time=None if incremental else estimator.max_time,
@@ -122,6 +124,17 @@ def _watched(estimator: Any, incremental: bool, has_validation: bool) -> str | N
     if estimator.early_stopping:
         return "score" if has_validation else None
     return "loss" if not incremental and estimator.learning_rate in ENDLESS else None
+
+
+def _batch_size(estimator: Any, n_images: int) -> int:
+    if estimator.solver == "gd":
+        return n_images
+    if estimator.batch_size != "auto":
+        return min(n_images, estimator.batch_size)
+    smallest, largest = AUTO_BATCH
+    if estimator.solver != "muon":
+        largest = smallest
+    return min(n_images, max(smallest, min(n_images // 100, largest)))
 
 
 def _optimizer(estimator: Any) -> Optimizer:
@@ -153,19 +166,30 @@ def _augment(setting: str | Augment | Sequence[str | Augment] | None) -> Augment
     return functions[0] if len(functions) == 1 else Compose(functions)
 
 
-def _rate(estimator: Any, incremental: bool) -> Callable[[int, float], float]:
+def _rate(estimator: Any, batch_size: int, incremental: bool) -> Callable[[int, float], float]:
     """``(step, progress) -> rate``"""
     setting, highest = estimator.learning_rate, estimator.learning_rate_init
-    if highest == "auto":
-        # The gradients of sigmoid and tanh are several times smaller than those of ReLU.
-        highest = AUTO_RATES[estimator.solver][estimator.activation != "relu"]
     if callable(setting):
         function = UserFunction("learning_rate", setting, "step")
         return lambda step, progress: function.number(step)
+    if setting == "auto":
+        setting = AUTO_SCHEDULES.get(estimator.solver, "one_cycle")
     if incremental and setting not in ENDLESS:
         setting = "constant"
+    if highest == "auto":
+        highest = _highest_rate(estimator, batch_size, constant=setting == "constant")
     schedule = SCHEDULES[setting]
     return lambda step, progress: highest * schedule(step, progress)
+
+
+def _highest_rate(estimator: Any, batch_size: int, *, constant: bool) -> float:
+    # The gradients of sigmoid and tanh are several times smaller than those of ReLU.
+    rate = AUTO_RATES[estimator.solver][estimator.activation != "relu"]
+    if estimator.solver != "muon":
+        return rate
+    # The steps of muon have the same length however noisy the gradient is. Half as many images
+    # make its noise larger by the square root of two.
+    return (CONSTANT_RATE if constant else rate) * math.sqrt(min(1, batch_size / AUTO_BATCH[0]))
 
 
 def _momentum(setting: float | Callable[[int], float]) -> Callable[[int], float]:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -154,3 +155,27 @@ def test_compose_applies_its_steps_in_order():
     steps = (lambda images, rng: images + 1, lambda images, rng: images * rng.random())
     composed = Compose(steps)(images, np.random.default_rng(1))
     assert_array_equal(composed, (images + 1) * np.random.default_rng(1).random())
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "value"),
+    [
+        (Flip, "probability", 1.5),
+        (Flip, "probability", -0.1),
+        (Flip, "probability", math.nan),
+        (Flip, "probability", "half"),
+        (Flip, "probability", True),
+        (Shift, "reach", -1),
+        (Shift, "reach", math.inf),
+        (Affine, "rotation", -1),
+        (Affine, "shear", 90),
+        (Affine, "scale", 1.1),
+        (Affine, "reach", None),
+        (Elastic, "strength", math.nan),
+        (Elastic, "smoothness", -0.1),
+    ],
+)
+def test_strengths_out_of_range_are_errors(cls, name, value):
+    message = f"{name} of {cls.__name__} is {value!r}; expected"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        cls(**{name: value})

@@ -24,7 +24,8 @@ from skcnn._parallel import n_threads
 
 # --- scikit-learn's estimator checks --------------------------------------------------------------
 
-CHEAP = {"n_filters": 8, "dropout": 0.0, "max_iter": 50, "learning_rate_init": 0.01}
+CHEAP = {"n_filters": 8, "dropout": 0.0, "max_iter": 50}
+SGD = {"solver": "sgd", "learning_rate_init": 0.02, "normalization": None}
 CHECKED = [
     ConvNetClassifier(),
     # the paper's network, with padding because the checks' images are smaller than its filters
@@ -42,9 +43,10 @@ CHECKED = [
     ConvNetClassifier(padding="valid", filter_size=1, pool_regions=2, **CHEAP),
     ConvNetClassifier(pooling="mean", activation="tanh", **CHEAP),
     ConvNetClassifier(output_activation="sigmoid", **CHEAP),
-    ConvNetClassifier(n_filters=8, max_iter=50, solver="sgd", learning_rate_init=0.02, dropout=0.3),
-    ConvNetClassifier(n_filters=8, max_iter=50, normalization="batch"),
-    ConvNetClassifier(n_filters=8, max_iter=50, normalization="batch", solver="muon"),
+    ConvNetClassifier(n_filters=8, max_iter=50, dropout=0.3, **SGD),
+    ConvNetClassifier(n_filters=8, max_iter=50, solver="adam"),
+    ConvNetClassifier(solver="adam", normalization=None),
+    ConvNetClassifier(n_filters=8, max_iter=50, normalization=None),
 ]
 EXPECTED_FAILURES = {
     "check_sample_weight_equivalence_on_dense_data": (

@@ -1,6 +1,7 @@
 """How ConvNetClassifier trains: `fit`, `partial_fit`, warm start, parameters."""
 
 import gc
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,11 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skcnn import ConvNetClassifier
+from skcnn._fitting.settings import settings_of
 from skcnn.engine.layers import Dense, Dropout
 from skcnn.engine.workspace import Workspace
+
+DIGITS = np.arange(10)
 
 # --- training -------------------------------------------------------------------------------------
 
@@ -283,6 +287,66 @@ def test_automatic_learning_rate(images, solver, activation, rate):
     automatic = fast(learning_rate_init="auto", **settings).fit(*images)
     given = fast(learning_rate_init=rate, **settings).fit(*images)
     assert_array_equal(automatic.network_.parameters, given.network_.parameters)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "schedule", "rate"),
+    [
+        (64, "linear", 0.05),
+        (100, "auto", 0.05),
+        (16, "linear", 0.025),
+        (64, "constant", 0.015),
+        (4, "constant", 0.00375),
+        (64, "one_cycle", 0.05),
+        (64, "invscaling", 0.05),
+    ],
+)
+def test_automatic_learning_rate_of_muon(images, batch_size, schedule, rate):
+    """Smaller in small mini-batches, and if it stays constant."""
+    settings = {"solver": "muon", "max_iter": 1, "batch_size": batch_size}
+    model = fast(learning_rate_init="auto", learning_rate=schedule, **settings)
+    given = fast(learning_rate_init=rate, learning_rate=schedule, **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(*images)
+        given.fit(*images)
+    assert_array_equal(model.network_.parameters, given.network_.parameters)
+
+
+def test_automatic_learning_rate_of_muon_in_a_stream(images):
+    X, y = images
+    model = fast(solver="muon", learning_rate="auto", learning_rate_init="auto", batch_size="auto")
+    given = clone(model).set_params(learning_rate="constant", learning_rate_init=0.0075)
+    for part in (slice(16), slice(16, 32)):
+        model.partial_fit(X[part], y[part], classes=DIGITS)
+        given.partial_fit(X[part], y[part], classes=DIGITS)
+    assert_array_equal(model.network_.parameters, given.network_.parameters)
+
+
+@pytest.mark.parametrize("solver", ["muon", "adam", "sgd", "gd"])
+def test_automatic_schedule(images, solver):
+    rates = {"muon": "linear"}
+    automatic = fast(solver=solver, learning_rate="auto", max_iter=2).fit(*images)
+    given = fast(solver=solver, learning_rate=rates.get(solver, "one_cycle"), max_iter=2)
+    assert_array_equal(automatic.network_.parameters, given.fit(*images).network_.parameters)
+
+
+@pytest.mark.parametrize(
+    ("solver", "n_images", "expected"),
+    [
+        ("muon", 20, 20),
+        ("muon", 6_500, 65),
+        ("muon", 1_000, 64),
+        ("muon", 60_000, 256),
+        ("adam", 60_000, 64),
+        ("sgd", 20, 20),
+        ("gd", 6_500, 6_500),
+    ],
+)
+def test_automatic_batch_size(solver, n_images, expected):
+    model = fast(solver=solver, batch_size="auto")
+    settings = settings_of(model, n_images, incremental=False, has_validation=False)
+    assert settings.step.batch_size == expected
 
 
 def test_automatic_dropout(images):

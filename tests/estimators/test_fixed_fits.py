@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from helpers.fixed_fits import TABLE, fits, hash_all, new, platform
+from helpers.fixed_fits import TABLE, fits, hash_all, platform
 
+from skcnn import ConvNetClassifier
 from skcnn.engine import layers
 from skcnn.engine.layers.convolution.gemm import GemmConvolution
 from skcnn.engine.layers.convolution.winograd import WinogradConvolution
@@ -25,7 +26,7 @@ def test_results_equal_the_recorded_ones(n_jobs):
 
 
 def test_the_fits_reach_every_layer_kernel_and_parameter():
-    defaults = new().get_params() | {"random_state": None}
+    defaults = ConvNetClassifier().get_params()
     changed, kinds, convolutions = set(), set(), set()
     for _, model, _ in fits(n_jobs=1):
         network = model.network_

@@ -44,7 +44,7 @@ def test_results_do_not_depend_on_the_number_of_threads(digits, batch_size):
         assert_array_equal(other.predict_proba(digits[0]), first.predict_proba(digits[0]))
 
 
-@pytest.mark.parametrize("settings", [{}, {"pooling": "mean"}, {"solver": "sgd"}])
+@pytest.mark.parametrize("settings", [{}, {"pooling": "mean"}, {"solver": "adam"}, {"solver": "sgd"}])
 def test_it_learns(digits, settings):
     assert new(max_iter=20, **settings).fit(*digits).score(*digits) > 0.95
 
@@ -107,7 +107,7 @@ def test_constant_pixels_and_single_images_of_a_class(digits):
 def test_statistics_that_overflow_are_an_error(digits):
     """The loss and the weights are still finite, since the statistics divide the outputs."""
     rates = np.append(np.full(8, 0.001), [1e11, 0.001])
-    settings = {"hidden_layer_sizes": (), "dropout": 0.0, "max_iter": 2}
+    settings = {"hidden_layer_sizes": (), "dropout": 0.0, "max_iter": 2, "solver": "adam"}
     model = new(learning_rate=lambda step: float(rates[step]), **settings)
     with pytest.raises(ValueError, match="diverged: the statistics are no longer finite"):
         model.fit(digits[0][:320], digits[1][:320])

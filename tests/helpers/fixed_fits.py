@@ -18,6 +18,14 @@ from skcnn.augment import Elastic
 
 TABLE = Path(__file__).with_suffix(".json")
 N_TRAIN = 200
+# What the fits share, unless their own settings differ. The defaults are one of the fits.
+COMMON = {
+    "normalization": None,
+    "solver": "adam",
+    "learning_rate": "one_cycle",
+    "batch_size": 64,
+    "random_state": 0,
+}
 SMALL = {"n_filters": (6, 8), "hidden_layer_sizes": (16,), "max_iter": 2}
 PAPER = {
     "n_filters": 64,
@@ -47,7 +55,7 @@ def negated(images, rng):
 # Settings of one `fit`, by name. With the others in `fits`, they reach every layer, every
 # kernel, and every parameter that can change the results (`test_fixed_fits` checks it).
 FITS = {
-    "defaults": {"max_iter": 3},
+    "Adam": {"max_iter": 3},
     "paper": PAPER,
     "paper, as published": {
         **PAPER,
@@ -198,7 +206,7 @@ def hashes_of(model, X) -> dict[str, str]:
 
 
 def new(**settings) -> ConvNetClassifier:
-    return ConvNetClassifier(random_state=0, **settings)
+    return ConvNetClassifier(**{**COMMON, **settings})
 
 
 def fits(n_jobs=None):
@@ -211,6 +219,12 @@ def fits(n_jobs=None):
     def small(**settings):
         return new(n_jobs=n_jobs, **SMALL, **settings)
 
+    defaults = ConvNetClassifier(random_state=0, max_iter=3, n_jobs=n_jobs)
+    yield "defaults", defaults.fit(X[train], y[train]), X[test]
+    model = ConvNetClassifier(random_state=0, n_jobs=n_jobs)
+    for part in (slice(70), slice(70, 75), slice(75, 76), slice(76, N_TRAIN)):
+        model.partial_fit(X[part], y[part], classes=np.arange(10))
+    yield "defaults, partial_fit", model, X[test]
     flat = X.reshape(len(X), -1) / 16
     weights = np.random.default_rng(0).uniform(0, 2, len(X))
     yield "rows, sample weights", small().fit(flat[train], y[train], weights[train]), flat[test]

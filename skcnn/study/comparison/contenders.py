@@ -88,7 +88,7 @@ def _cnn_grid() -> dict[str, list]:
         "cnn__filter_size": around("filter_size", [3, 5]),
         "cnn__dropout": around("dropout", [0.0, 0.25, 0.5]),
         "cnn__augment": around("augment", [None, "shift", "affine"]),
-        "cnn__learning_rate_init": around("learning_rate_init", [0.002, 0.008]),
+        "cnn__learning_rate_init": around("learning_rate_init", [0.025, 0.1]),
     }
 
 

@@ -55,6 +55,7 @@ NETWORK: dict[str, Any] = {
     "hidden_layer_sizes": (),
     "activation": "sigmoid",
     "output_activation": "softmax",
+    "normalization": None,
     "dropout": 0.0,
     "label_smoothing": 0.0,
     "alpha": 0.0,

@@ -1,0 +1,130 @@
+"""Error against training time: skcnn, and PyTorch with the same network and recipe.
+
+    python examples/benchmarks/curves.py [--mnist DIR] [--cifar10 FOLDER] [--seeds 1] [--out DIR]
+
+On MNIST, the network and the training are those of `ConvNetClassifier()`; on CIFAR-10 (FOLDER is
+that of `examples/cifar10_in_minutes.py`), those of its recipe for two minutes. Each point is a fit
+of its own, whose learning rate falls to zero within the time of training. Test images are predicted
+once each, not as an average over copies. The two take turns, on the same cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from speed import save
+from torch_recipe import TorchClassifier
+
+from skcnn import ConvNetClassifier
+from skcnn.datasets import load_mnist
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from cifar10_in_minutes import load, recipe
+
+SECONDS = {"MNIST": (4, 8, 15, 30, 60), "CIFAR-10": (15, 30, 60, 120)}
+LOOKS = {"skcnn": ("o-", "#0072B2"), "PyTorch": ("s--", "#D55E00")}
+TICKS = (0.4, 0.5, 0.6, 0.8, 1, 1.5, 2, 3, 15, 20, 25, 30, 40, 50)  # percent
+HEADS = ("data", "seconds", *(f"{name}, error" for name in LOOKS))
+Data = tuple[NDArray, NDArray, NDArray, NDArray]
+
+
+def error(name: str, params: dict, seconds: float, seed: int, data: Data) -> float:
+    """Test error in percent after so many seconds of training."""
+    X_train, y_train, X_test, y_test = data
+    params = {**params, "max_iter": 1_000_000, "max_time": seconds, "predict_augment": None}
+    if name == "PyTorch":
+        model = TorchClassifier(params, seed)
+    else:
+        model = ConvNetClassifier(**params, random_state=seed)
+    begin = time.perf_counter()
+    model.fit(X_train, y_train)
+    took = time.perf_counter() - begin
+    found = 100 * (1 - model.score(X_test, y_test))
+    print(f"{name}: {took:.1f} s of training, test error {found:.2f} %", flush=True)
+    return found
+
+
+def measure(params: dict, budgets: list[float], seeds: int, data: Data) -> list[list[float]]:
+    """For each time of training, the time and the median errors of skcnn and PyTorch."""
+    rows = []
+    for seconds in budgets:
+        errors: dict = {name: [] for name in LOOKS}
+        for seed in range(seeds):
+            for name, found in errors.items():
+                found.append(error(name, params, seconds, seed, data))
+        rows.append([seconds, *map(statistics.median, errors.values())])
+    return rows
+
+
+def draw(curves: dict[str, list[list[float]]], path: Path) -> None:
+    """One panel for each data set."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(
+        1, len(curves), figsize=(4.5 * len(curves), 3.6), layout="constrained", squeeze=False
+    )
+    for ax, (data, rows) in zip(axes[0], curves.items(), strict=True):
+        seconds, *errors = zip(*rows, strict=True)
+        for (name, (style, colour)), values in zip(LOOKS.items(), errors, strict=True):
+            ax.plot(seconds, values, style, color=colour, label=name)
+        ax.set(title=data, xlabel="seconds of training", ylabel="test error (%)", xscale="log")
+        ax.set_yscale("log")
+        ax.set_xticks(seconds, [f"{s:g}" for s in seconds])
+        low, high = (f(value for row in rows for value in row[1:]) for f in (min, max))
+        ticks = [t for t in TICKS if 0.9 * low <= t <= 1.1 * high]
+        ax.set_yticks(ticks, [f"{t:g}" for t in ticks])
+        ax.minorticks_off()
+        ax.grid(color="0.9")
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.legend(frameon=False)
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mnist", type=Path, help="folder with the four IDX files")
+    parser.add_argument("--cifar10", type=Path, help="folder with train/ and test/")
+    parser.add_argument("--seconds", type=float, nargs="+", help="of training")
+    parser.add_argument("--seeds", type=int, default=1, help="fits for each point (default: 1)")
+    parser.add_argument("--out", type=Path, default=Path("curves"), help="output folder")
+    args = parser.parse_args()
+    if args.mnist is None and args.cifar10 is None:
+        parser.error("neither --mnist nor --cifar10 is given; give at least one")
+    args.out = args.out.expanduser()
+    args.out.mkdir(parents=True, exist_ok=True)
+    curves = {}
+    for data, folder, params in (("MNIST", args.mnist, {}), ("CIFAR-10", args.cifar10, recipe(2))):
+        if folder is None:
+            continue
+        if data == "MNIST":
+            X, y, X_test, y_test = load_mnist(folder)
+        else:
+            X, y, X_test, y_test = load(folder.expanduser(), validate=False, train_size=None)
+        classes, y = np.unique(y, return_inverse=True)
+        data_set = (X, y, X_test, np.searchsorted(classes, y_test))
+        curves[data] = measure(params, args.seconds or SECONDS[data], args.seeds, data_set)
+    rows = [
+        dict(zip(HEADS, (data, *row), strict=True))
+        for data, found in curves.items()
+        for row in found
+    ]
+    lines = [f"| {' | '.join(HEADS)} |", "|---" * len(HEADS) + "|"]
+    lines += [
+        f"| {data} | {seconds:g} | {ours:.2f} % | {theirs:.2f} % |"
+        for data, seconds, ours, theirs in (row.values() for row in rows)
+    ]
+    save(rows, "\n".join(lines), args.out, "curves")
+    draw(curves, args.out / "curves.png")
+
+
+if __name__ == "__main__":
+    main()
