@@ -1,13 +1,13 @@
 """MNIST in seconds: test error against training time, compared with ten hours in 2014.
 
     python examples/mnist_in_seconds.py [--data DIR] [--recipe NAME ...] [--seeds 3] [--out DIR]
-    python examples/mnist_in_seconds.py --best --out mnist-best
+    python examples/mnist_in_seconds.py --recipe hour --out mnist-hour
 
 Each point of the curve is a separate fit. `max_time` sets its duration in seconds, and the
 learning rate falls to zero within that time. Only training is timed. The script prints the test
 errors and draws their median over the seeds, together with Fig. 8 of Bastani & Wang (2014). The
 recipes were chosen by hand on the last 10,000 training images, as `--validate` measures them, not
-on the test images.
+on the test images. The longest averages two networks, which train side by side.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import time
 from pathlib import Path
 
 from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.ensemble import VotingClassifier
 
 from skcnn import ConvNetClassifier
 from skcnn.datasets import load_mnist
@@ -31,30 +33,27 @@ PAPER_NETWORK = {
     "pooling": "mean",
     "hidden_layer_sizes": (10,),
     "activation": "sigmoid",
+    "normalization": None,
+    "solver": "adam",
 }
 AUGMENTED = {
     "n_filters": (32, 64, 128),
-    "hidden_layer_sizes": (128,),
     "augment": "affine",
-    "learning_rate_init": 0.002,
 }
-BEST = {
-    "n_filters": (32, 32, 64, 64, 128),
-    "pool_size": (1, 2, 1, 2, 2),
-    "hidden_layer_sizes": (256,),
-    "dropout": 0.4,
-    "label_smoothing": 0.1,
+DEEP = {
+    "n_filters": (32, 32, 64, 64, 128, 128),
+    "pool_size": (1, 2, 1, 2, 1, 2),
+    "hidden_layer_sizes": (),
     "augment": "affine",
-    "learning_rate_init": 0.0015,
 }
-# name: (parameters, seconds of training; None trains for max_iter epochs)
+# name: (parameters, number of networks to average, seconds of training; None trains for max_iter
+# epochs)
 RECIPES = {
-    "the paper's network": (PAPER_NETWORK, (3, 6, 12, 30, 60)),
-    "defaults": ({}, (5, 10, 15, 30, None)),
-    'defaults, augment="affine"': ({"augment": "affine"}, (None,)),
-    "three minutes": (AUGMENTED, (170,)),
+    "the paper's network": (PAPER_NETWORK, 1, (3, 6, 12, 30, 57)),
+    "defaults": ({}, 1, (5, 10, 14, 30, 57, None)),
+    "three minutes": (AUGMENTED, 1, (170,)),
+    "hour": (DEEP, 2, (3400,)),
 }
-BEST_SECONDS = 1800
 # Markers and colours of the recipes, from the palette of Okabe and Ito, which colour-blind readers
 # can tell apart.
 LOOKS = (("o", "#0072B2"), ("s", "#D55E00"), ("D", "#009E73"), ("^", "#CC79A7"), ("v", "#E69F00"))
@@ -65,16 +64,27 @@ PUBLISHED = (
 )  # fmt: skip
 
 
-def train(
-    params: dict, seconds: float | None, seed: int, data: tuple[NDArray, ...]
-) -> tuple[float, float]:
+def new(params: dict, n_networks: int, seconds: float | None, seed: int) -> ClassifierMixin:
+    """The classifier of a recipe; several networks train in a process each and are averaged."""
+    networks = [
+        (
+            f"network {i}",
+            ConvNetClassifier(**params, max_time=seconds, random_state=seed + 1000 * i),
+        )
+        for i in range(n_networks)
+    ]
+    if n_networks == 1:
+        return networks[0][1]
+    return VotingClassifier(networks, voting="soft", n_jobs=n_networks)
+
+
+def train(classifier: ClassifierMixin, data: tuple[NDArray, ...]) -> tuple[float, float]:
     """Fit once; return the seconds of training and the error on the other images in percent."""
     X_train, y_train, X_test, y_test = data
-    cnn = ConvNetClassifier(**params, max_time=seconds, random_state=seed)
     begin = time.perf_counter()
-    cnn.fit(X_train, y_train)
+    classifier.fit(X_train, y_train)
     took = time.perf_counter() - begin
-    return took, 100 * (1 - cnn.score(X_test, y_test))
+    return took, 100 * (1 - classifier.score(X_test, y_test))
 
 
 def draw(rows: list[dict], which: str, path: Path) -> None:
@@ -114,10 +124,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="folder with the four IDX files (default: download MNIST)")
     parser.add_argument(
-        "--recipe", nargs="+", choices=RECIPES, default=list(RECIPES), help="default: all recipes"
-    )
-    parser.add_argument(
-        "--best", action="store_true", help="run only the largest recipe, which takes 30 minutes"
+        "--recipe",
+        nargs="+",
+        choices=RECIPES,
+        default=[name for name in RECIPES if name != "hour"],
+        help="default: all but the one that takes an hour",
     )
     parser.add_argument(
         "--validate",
@@ -139,15 +150,16 @@ def main() -> None:
         X_train, y_train = X_train[:50_000], y_train[:50_000]
     data = (X_train[: args.train_size], y_train[: args.train_size], X_test, y_test)
     which = "validation" if args.validate else "test"
-    recipes = {name: RECIPES[name] for name in args.recipe}
-    if args.best:
-        recipes = {"best": (BEST, (BEST_SECONDS,))}
     rows = []
-    for name, (params, budgets) in recipes.items():
+    for name in args.recipe:
+        params, n_networks, budgets = RECIPES[name]
         for seconds in args.seconds or budgets:
             # with a time limit, the clock ends the training, not the number of epochs
             epochs = {} if seconds is None else {"max_iter": 1_000_000}
-            runs = [train({**params, **epochs}, seconds, seed, data) for seed in range(args.seeds)]
+            runs = [
+                train(new({**params, **epochs}, n_networks, seconds, seed), data)
+                for seed in range(args.seeds)
+            ]
             errors = [error for _, error in runs]
             row = {
                 "recipe": name,

@@ -208,6 +208,9 @@ default="auto"
     validation_scores_ : list of float or None
         Validation accuracy after each epoch, if there were validation images; NaN for the epochs
         of an earlier fit without them.
+    validation_loss_curve_ : list of float or None
+        The mean loss of the validation images after each epoch, without dropout and without the L2
+        penalty; None and NaN as for `validation_scores_`.
     best_validation_score_ : float or None
         The best validation accuracy.
     filters_ : ndarray of shape (n_filters, filter_size, filter_size, channels)

@@ -40,7 +40,8 @@ from skcnn.engine.training.optimizers import Optimizer
 from skcnn.engine.training.settings import TrainingData, TrainingState
 from skcnn.engine.training.trainer import Trainer
 
-CARRIED_ALONG = ("network_", "_state", "loss_curve_", "validation_scores_")
+CURVES = ("loss_curve_", "validation_scores_", "validation_loss_curve_")
+CARRIED_ALONG = ("network_", "_state", *CURVES)
 
 
 @ignore_underflow  # also if np.seterr makes it an error
@@ -111,7 +112,7 @@ def _start(work: Any, problem: Problem, layers: Sequence[Layer]) -> None:
     work.network_ = Network(layers, problem.shape)
     work.n_iter_ = work.t_ = 0
     work.loss_curve_ = []
-    work.validation_scores_ = None
+    work.validation_scores_ = work.validation_loss_curve_ = None
     work.best_validation_score_ = None
 
 
@@ -142,13 +143,6 @@ def _train(
     """Train the copy and set its fitted attributes; returns the warnings."""
     network, state = work.network_, work._state
     reader = ImageReader(problem.images, work.mean_, work.scale_)
-    validation = validation_of(work, problem, held_out, reader)
-    score = None if validation is None else partial(validation.accuracy, network, threads)
-    stopping = early_stopping(settings, network)
-    keep_best = stopping is not None and stopping.keep_best
-    log = EpochLog(work, settings, score, stopping)
-    if stopping is not None and score is not None and keep_best and work.n_iter_:
-        stopping.remember(score())  # in a warm start, the weights so far may be the best
     data = TrainingData(
         reader,
         problem.labels,
@@ -156,6 +150,13 @@ def _train(
         # A call of partial_fit cannot know the weights of the others.
         problem.weights if incremental else _with_mean_one(problem.weights, train),
     )
+    validation = validation_of(work, problem, held_out, data, settings.step.loss)
+    measure = None if validation is None else partial(validation.measure, network, threads)
+    stopping = early_stopping(settings, network)
+    keep_best = stopping is not None and stopping.keep_best
+    log = EpochLog(work, settings, measure, stopping)
+    if stopping is not None and measure is not None and keep_best and work.n_iter_:
+        stopping.remember(measure()[0])  # in a warm start, the weights so far may be the best
     trainer = Trainer(network, settings.step, data, state, threads)
     seen_before = state.n_seen
     try:

@@ -18,33 +18,51 @@ from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.training.early_stopping import EarlyStopping
+from skcnn.engine.training.losses import Loss
+from skcnn.engine.training.settings import TrainingData
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Images on which the accuracy is measured after each epoch."""
+    """Images on which accuracy and loss are measured after each epoch.
+
+    Row c of `targets` is the desired output for an image of class c.
+    """
 
     reader: ImageReader
     indices: NDArray[np.intp] | None
     labels: NDArray[np.intp]
     weights: NDArray[Any] | None
+    targets: NDArray[Any]
+    loss: Loss
 
-    def accuracy(self, network: Network, threads: Threads) -> float:
+    def measure(self, network: Network, threads: Threads) -> tuple[float, float]:
+        """The accuracy and the mean loss."""
         z = outputs(network, self.reader, threads, self.indices)
-        return float(np.average(z.argmax(axis=1) == self.labels, weights=self.weights))
+        accuracy = np.average(z.argmax(axis=1) == self.labels, weights=self.weights)
+        # divided by the largest first, so that the sum does not overflow
+        weights = np.ones(len(z)) if self.weights is None else self.weights / self.weights.max()
+        shares = (weights / weights.sum()).astype(z.dtype)[:, None]
+        loss = self.loss.loss(z, self.targets[self.labels], shares, np.empty_like(z))
+        return float(accuracy), loss
 
 
 def validation_of(
-    work: Any, problem: Problem, held_out: NDArray[np.intp] | None, reader: ImageReader
+    work: Any,
+    problem: Problem,
+    held_out: NDArray[np.intp] | None,
+    data: TrainingData,
+    loss: Loss,
 ) -> Validation | None:
     if problem.validation is not None:
         given = problem.validation
         own_reader = ImageReader(given.images, work.mean_, work.scale_)
-        return Validation(own_reader, None, given.labels, given.weights)
+        return Validation(own_reader, None, given.labels, given.weights, data.targets, loss)
     if held_out is None:
         return None
     weights = None if problem.weights is None else problem.weights[held_out]
-    return Validation(reader, held_out, problem.labels[held_out], weights)
+    labels = problem.labels[held_out]
+    return Validation(data.reader, held_out, labels, weights, data.targets, loss)
 
 
 class EpochLog:
@@ -54,16 +72,18 @@ class EpochLog:
         self,
         work: Any,
         settings: FitSettings,
-        score: Callable[[], float] | None,
+        measure: Callable[[], tuple[float, float]] | None,
         stopping: EarlyStopping | None,
     ) -> None:
         self.loss_curve: list[float] = work.loss_curve_
-        self.scores: list[float] | None = None
-        if score is not None:
-            scores = work.validation_scores_ or []
-            missing = len(work.loss_curve_) - len(scores)  # epochs without validation images
-            self.scores = work.validation_scores_ = scores + [math.nan] * missing
-        self.settings, self.score, self.stopping = settings, score, stopping
+        self.scores: list[float] = []
+        self.validation_losses: list[float] = []
+        if measure is not None:
+            scores, losses = work.validation_scores_ or [], work.validation_loss_curve_ or []
+            missing = [math.nan] * (len(work.loss_curve_) - len(scores))  # no validation images
+            self.scores = work.validation_scores_ = scores + missing
+            self.validation_losses = work.validation_loss_curve_ = losses + missing
+        self.settings, self.measure, self.stopping = settings, measure, stopping
         self.n_epochs = settings.epochs.n_epochs
         self.epoch = 0
         self._begin = time.perf_counter()
@@ -74,9 +94,10 @@ class EpochLog:
         self.loss_curve.append(loss)
         line = f"epoch {self.epoch:>{len(str(self.n_epochs))}}/{self.n_epochs}  loss {loss:.4f}"
         watched = -loss
-        if self.score is not None and self.scores is not None:
-            score = self.score()
+        if self.measure is not None:
+            score, validation_loss = self.measure()
             self.scores.append(score)
+            self.validation_losses.append(validation_loss)
             line += f"  validation accuracy {score:.4f}"
             if self.settings.stopping.watch == "score":
                 watched = score

@@ -84,8 +84,8 @@ class LossCurveDisplay:
         Parameters
         ----------
         estimator : ConvNetClassifier, or a fitted Pipeline or search that contains one
-            The fitted network. Its `loss_curve_` is drawn, and its `validation_scores_` if it was
-            fitted with a validation set (``early_stopping=True`` or
+            The fitted network. Its `loss_curve_` is drawn, and its `validation_loss_curve_` and
+            `validation_scores_` if it was fitted with a validation set (``early_stopping=True`` or
             ``fit(..., X_val=..., y_val=...)``).
         ax : matplotlib Axes or sequence of Axes, default=None
             Axes to draw into. A single one is divided if there are two panels. None creates a new
@@ -119,6 +119,7 @@ class LossCurveDisplay:
         display = cls(
             network.loss_curve_,
             validation_scores=getattr(network, "validation_scores_", None),
+            validation_loss_curve=getattr(network, "validation_loss_curve_", None),
         )
         return display.plot(ax=ax, log_loss=log_loss)
 
@@ -154,7 +155,7 @@ class LossCurveDisplay:
             self._draw(axes[0], label, loss)
         for label, score in scores.items():
             self._draw(axes[1], label, 100 * (1 - score))
-        if log_loss and min(loss.min() for loss in losses.values()) > 0:
+        if log_loss and min(np.nanmin(loss) for loss in losses.values()) > 0:
             plain_log_axis(axes[0])
         axes[0].set_ylabel("mean loss per image")
         if scores:

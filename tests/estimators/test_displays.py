@@ -105,6 +105,8 @@ def test_loss_curve_shows_loss_and_validation_error(network):
     display = LossCurveDisplay.from_estimator(network)
     loss, error = display.lines_["training loss"], display.lines_["validation error"]
     np.testing.assert_allclose(loss.get_ydata(), network.loss_curve_)
+    validation_loss = display.lines_["validation loss"].get_ydata()
+    np.testing.assert_allclose(validation_loss, network.validation_loss_curve_)
     np.testing.assert_allclose(error.get_ydata(), 100 * (1 - np.array(network.validation_scores_)))
     np.testing.assert_array_equal(loss.get_xdata(), [1, 2, 3])
     assert len(display.axes_) == 2

@@ -220,6 +220,7 @@ def test_validation_scores_have_one_entry_for_each_epoch(images):
     assert len(model.validation_scores_) == len(model.loss_curve_) == 4
     assert np.isnan(model.validation_scores_[:2]).all()
     assert model.best_validation_score_ == max(model.validation_scores_[2:])
+    assert np.isnan(model.validation_loss_curve_).tolist() == [True, True, False, False]
 
 
 def test_curves_and_counters(images):
@@ -228,6 +229,7 @@ def test_curves_and_counters(images):
     assert model.t_ == 7 * 300
     assert model.loss_ == model.loss_curve_[-1] < model.loss_curve_[0]
     assert model.validation_scores_ is None
+    assert model.validation_loss_curve_ is None
     assert model.best_validation_score_ is None
 
 

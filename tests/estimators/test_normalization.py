@@ -44,7 +44,9 @@ def test_results_do_not_depend_on_the_number_of_threads(digits, batch_size):
         assert_array_equal(other.predict_proba(digits[0]), first.predict_proba(digits[0]))
 
 
-@pytest.mark.parametrize("settings", [{}, {"pooling": "mean"}, {"solver": "adam"}, {"solver": "sgd"}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"pooling": "mean"}, {"solver": "adam"}, {"solver": "sgd"}]
+)
 def test_it_learns(digits, settings):
     assert new(max_iter=20, **settings).fit(*digits).score(*digits) > 0.95
 

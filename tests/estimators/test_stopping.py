@@ -11,6 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from skcnn.augment import Affine
+from skcnn.engine.inference import outputs
+from skcnn.engine.reader import ImageReader
+from skcnn.engine.runtime.threads import Threads
 
 
 def test_validation_images_do_not_affect_training(digits):
@@ -29,6 +32,30 @@ def test_validation_images_do_not_affect_training(digits):
     assert weighted.validation_scores_[-1] == pytest.approx(
         weighted.score(X[val], y[val], sample_weight=weights)
     )
+
+
+@pytest.mark.parametrize("output_activation", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_validation_loss(digits, output_activation, weighted):
+    """That of the last weights, with smoothed labels as in training, but without dropout."""
+    X, y = digits
+    settings = {"label_smoothing": 0.2, "dropout": 0.5, "output_activation": output_activation}
+    weights = np.random.default_rng(0).uniform(0, 1e308, 200) if weighted else None
+    X_val, y_val = X[300:500], y[300:500]
+    model = fast(**settings).fit(
+        X[:300], y[:300], X_val=X_val, y_val=y_val, sample_weight_val=weights
+    )
+    targets = np.where(y_val[:, None] == model.classes_, 0.8 + 0.2 / 10, 0.2 / 10)
+    if output_activation == "softmax":
+        losses = -np.sum(targets * model.predict_log_proba(X_val), axis=1)
+    else:
+        reader = ImageReader(X_val[..., None], model.mean_, model.scale_)
+        with Threads(1) as threads:
+            z = outputs(model.network_, reader, threads)
+        losses = 0.5 * np.sum((1 / (1 + np.exp(-z)) - targets) ** 2, axis=1)
+    expected = np.average(losses, weights=None if weights is None else weights / 1e308)
+    assert len(model.validation_loss_curve_) == 3
+    assert_allclose(model.validation_loss_curve_[-1], expected, rtol=1e-5)
 
 
 def diverging_rate(step):
