@@ -1,6 +1,6 @@
 """Photographs in minutes: CIFAR-10, or any folder of small colour images.
 
-    python examples/cifar10_in_minutes.py --data FOLDER [--minutes 2 10] [--seeds 3] [--out DIR]
+    python examples/cifar10_in_minutes.py --data FOLDER [--minutes 2 10 60] [--seeds 3] [--out DIR]
     python examples/cifar10_in_minutes.py --data FOLDER --validate
 
 FOLDER has the subfolders train/<class>/ and test/<class>/ with image files, of one size in each.
@@ -27,14 +27,11 @@ from skcnn import ConvNetClassifier
 from skcnn.augment import Shift
 from skcnn.datasets import load_image_folder
 
+# What differs from the defaults.
 COMMON = {
-    "normalization": "batch",
     "hidden_layer_sizes": (),
     "dropout": 0.0,
     "label_smoothing": 0.1,
-    "solver": "muon",
-    "learning_rate": "linear",
-    "batch_size": 256,
     "augment": "flip",
     "predict_augment": ("flip", "shift"),
     "max_iter": 1_000_000,  # the clock ends the training
@@ -44,8 +41,14 @@ RECIPES = {
     2: {**COMMON, "n_filters": (24, 64, 64, 128, 128), "pool_size": (2, 2, 1, 2, 1)},
     10: {
         **COMMON,
-        "n_filters": (32, 64, 64, 128, 128, 256, 256),
-        "pool_size": (2, 1, 2, 1, 2, 1, 1),
+        "n_filters": (24, 64, 64, 192, 192, 192, 192),
+        "pool_size": (1, 2, 1, 2, 1, 2, 1),
+        "augment": ("flip", Shift(reach=1 / 16, whole_pixels=True)),
+    },
+    60: {
+        **COMMON,
+        "n_filters": (24, 64, 64, 256, 256, 256, 256),
+        "pool_size": (1, 2, 1, 2, 1, 2, 1),
         "augment": ("flip", Shift(reach=1 / 16, whole_pixels=True)),
     },
 }

@@ -33,9 +33,8 @@ def stream(size=32):
         yield X[chosen], y[chosen]
 
 
-# Mini-batches of 8 give four steps per batch of the stream, since each image is seen only once. A
-# stream has no end at which the learning rate could reach zero, so the rate is constant.
-network = ConvNetClassifier(batch_size=8, learning_rate="constant", random_state=0)
+# Mini-batches of 8 give four steps per batch of the stream, since each image is seen only once.
+network = ConvNetClassifier(batch_size=8, random_state=0)
 wrong = []
 for images, labels in stream():
     if wrong:

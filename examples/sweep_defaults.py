@@ -1,116 +1,130 @@
 """Validation error and training time of `ConvNetClassifier` near its defaults.
 
-    python examples/sweep_defaults.py [--data DIR] [--seeds 1] [--out DIR]
+    python examples/sweep_defaults.py [--mnist DIR] [--cifar10 FOLDER] [--seeds 1] [--out DIR]
 
-Each candidate differs from the defaults in one parameter. On MNIST it is trained on the first
-50,000 training images and evaluated on the other 10,000. On scikit-learn's digits it is evaluated
-by 5-fold cross-validation on four fifths of the images. MNIST's test images and the last fifth of
-the digits are not used. The script writes a table and a picture, in which the current defaults are
-highlighted.
+Each candidate differs from the defaults in one respect. scikit-learn's digits are evaluated by
+5-fold cross-validation on four fifths of the images. On MNIST, the last 10,000 training images are
+the validation images, on CIFAR-10 (FOLDER is that of `cifar10_in_minutes.py`) a tenth of the
+training images; candidates train on 1,000 of the others, on 5,000, and on all. Neither the test
+images nor the last fifth of the digits are used. The script writes a table and a picture, in which
+the current defaults are highlighted.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import statistics
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from cifar10_in_minutes import load
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from skcnn import ConvNetClassifier
 from skcnn.datasets import load_digits_images, load_mnist
 
-N_TRAIN = 50_000
 DEFAULTS = "defaults"
 CANDIDATES = {
     DEFAULTS: {},
-    "2 layers, 32 and 64 filters": {"n_filters": (32, 64)},
-    "3 layers, 16, 32 and 64 filters": {"n_filters": (16, 32, 64)},
-    "3 layers, 32, 64 and 64 filters": {"n_filters": (32, 64, 64)},
-    "first filters 5 x 5": {"filter_size": (5, 3, 3)},
-    "no dropout": {"dropout": 0.0},
-    "dropout 0.5": {"dropout": 0.5},
-    "no label smoothing": {"label_smoothing": 0.0},
-    "label smoothing 0.1": {"label_smoothing": 0.1},
-    "no batch normalization": {"normalization": None},
     "Adam": {"solver": "adam"},
+    "no batch normalization": {"normalization": None},
     "Adam, no batch normalization": {"solver": "adam", "normalization": None},
     "one-cycle learning rate": {"learning_rate": "one_cycle"},
     "rate 0.025": {"learning_rate_init": 0.025},
     "rate 0.1": {"learning_rate_init": 0.1},
-    "mini-batches of 32": {"batch_size": 32},
     "mini-batches of 64": {"batch_size": 64},
     "mini-batches of 128": {"batch_size": 128},
     "mini-batches of 256": {"batch_size": 256},
-    "hidden 64": {"hidden_layer_sizes": (64,)},
+    "no dropout": {"dropout": 0.0},
+    "dropout 0.5": {"dropout": 0.5},
+    "no label smoothing": {"label_smoothing": 0.0},
+    "label smoothing 0.1": {"label_smoothing": 0.1},
+    "no hidden layer": {"hidden_layer_sizes": ()},
     "hidden 256": {"hidden_layer_sizes": (256,)},
+    "first filters 5 x 5": {"filter_size": (5, 3, 3)},
+    "3 layers, 16, 32 and 64 filters": {"n_filters": (16, 32, 64)},
+    "3 layers, 32, 64 and 64 filters": {"n_filters": (32, 64, 64)},
 }
+SIZES = (1000, 5000, None)
+Split = tuple[NDArray, NDArray, NDArray, NDArray]  # X, y, validation X and y
+DataSets = dict[str, list[Split]]
 
 
-def evaluate(
-    params: dict,
-    seed: int,
-    mnist: tuple[NDArray, NDArray],
-    digits: tuple[NDArray, NDArray],
-) -> dict[str, float]:
-    """Errors in percent and training times in seconds on both data sets."""
-    X, y = mnist
-    cnn = ConvNetClassifier(**params, random_state=seed)
-    begin = time.perf_counter()
-    cnn.fit(X[:N_TRAIN], y[:N_TRAIN])
-    seconds = time.perf_counter() - begin
-    mnist_error = 100 * (1 - cnn.score(X[N_TRAIN:], y[N_TRAIN:]))
-    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-    begin = time.perf_counter()
-    scores = cross_val_score(ConvNetClassifier(**params, random_state=seed), *digits, cv=folds)
-    return {
-        "mnist_error_percent": mnist_error,
-        "mnist_seconds": seconds,
-        "digits_error_percent": 100 * (1 - scores.mean()),
-        "digits_seconds_per_fold": (time.perf_counter() - begin) / folds.n_splits,
-    }
+def digits() -> list[Split]:
+    """Five folds of four fifths of the images."""
+    X, y = load_digits_images()
+    X, _, y, _ = train_test_split(X, y, test_size=0.2, stratify=y, random_state=0)
+    folds = StratifiedKFold(5, shuffle=True, random_state=0).split(X, y)
+    return [(X[train], y[train], X[val], y[val]) for train, val in folds]
 
 
-def draw(rows: list[dict], path: Path) -> None:
-    """Draw the error and the training time of each candidate on both data sets."""
+def by_size(
+    name: str, split: Split, sizes: tuple[int | None, ...]
+) -> Iterator[tuple[str, list[Split]]]:
+    """The name and the split for each number of training images."""
+    X, y, X_val, y_val = split
+    order = np.random.default_rng(0).permutation(len(X))
+    for size in sizes:
+        chosen = np.sort(order[:size])
+        yield f"{name}, {len(chosen):,} images", [(X[chosen], y[chosen], X_val, y_val)]
+
+
+def data_sets(mnist: Path | None, cifar10: Path | None, sizes: tuple[int | None, ...]) -> DataSets:
+    found: DataSets = {"digits": digits()}
+    if mnist is not None:
+        X, y, _, _ = load_mnist(mnist)
+        n = len(X) * 5 // 6
+        found |= by_size("MNIST", (X[:n], y[:n], X[n:], y[n:]), sizes)
+    if cifar10 is not None:
+        split = load(cifar10.expanduser(), validate=True, train_size=None)
+        found |= by_size("CIFAR-10", split, sizes)
+    return found
+
+
+def evaluate(params: dict, splits: list[Split], seed: int) -> tuple[float, float]:
+    """Mean error in percent and mean seconds of training."""
+    errors, seconds = [], []
+    for X, y, X_val, y_val in splits:
+        cnn = ConvNetClassifier(**params, random_state=seed)
+        begin = time.perf_counter()
+        cnn.fit(X, y)
+        seconds.append(time.perf_counter() - begin)
+        errors.append(100 * (1 - cnn.score(X_val, y_val)))
+    return statistics.mean(errors), statistics.mean(seconds)
+
+
+def draw(rows: list[dict], names: list[str], path: Path) -> None:
+    """Draw the error of each candidate on each data set, with its training time."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    rows = sorted(rows, key=lambda row: row["mnist_error_percent"], reverse=True)
+    rows = rows[::-1]  # the defaults on top
     places = range(len(rows))
+    colours = ["C1" if row["candidate"] == DEFAULTS else "C0" for row in rows]
     figure, axes = plt.subplots(
-        1, 2, figsize=(10, 1.5 + 0.3 * len(rows)), sharey=True, layout="constrained"
+        1,
+        len(names),
+        figsize=(2.2 + 2.0 * len(names), 1.2 + 0.27 * len(rows)),
+        sharey=True,
+        layout="constrained",
+        squeeze=False,
     )
-    for ax, error, seconds, title in (
-        (axes[0], "mnist_error_percent", "mnist_seconds", "MNIST, 50,000 training images"),
-        (
-            axes[1],
-            "digits_error_percent",
-            "digits_seconds_per_fold",
-            "scikit-learn's digits, 5-fold",
-        ),
-    ):
-        colours = ["C1" if row["candidate"] == DEFAULTS else "C0" for row in rows]
-        ax.scatter([row[error] for row in rows], places, c=colours, s=45)
-        for place, row in zip(places, rows, strict=True):
-            ax.annotate(
-                f"{row[seconds]:.3g} s",
-                (row[error], place),
-                xytext=(7, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=8,
-                color="0.35",
-            )
+    for ax, name in zip(axes[0], names, strict=True):
+        errors = [row[f"{name}: error"] for row in rows]
+        ax.scatter(errors, places, c=colours, s=30)
+        for place, row, error in zip(places, rows, errors, strict=True):
+            label = f"{row[f'{name}: seconds']:.3g} s"
+            ax.annotate(label, (error, place), (6, -2), textcoords="offset points", fontsize=7)
         ax.set_yticks(places, [row["candidate"] for row in rows])
-        ax.set_xlabel("validation error (%)")
-        ax.set_title(title)
-        ax.margins(x=0.2)
+        ax.set_title(name.replace(", ", "\n"), fontsize=9)
+        ax.set_xlabel("validation error (%)", fontsize=8)
+        ax.margins(x=0.3)
         ax.grid(color="0.9")
         ax.set_axisbelow(True)
         ax.spines[["top", "right"]].set_visible(False)
@@ -119,38 +133,39 @@ def draw(rows: list[dict], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", help="folder with the four IDX files (default: download MNIST)")
+    parser.add_argument("--mnist", type=Path, help="folder with the four IDX files")
+    parser.add_argument("--cifar10", type=Path, help="folder with train/")
     parser.add_argument(
         "--candidates", nargs="+", choices=CANDIDATES, default=list(CANDIDATES), help="default: all"
+    )
+    parser.add_argument(
+        "--sizes",
+        type=int,
+        nargs="+",
+        default=SIZES,
+        help="default: 1000, 5000, all",
     )
     parser.add_argument("--seeds", type=int, default=1, help="fits per candidate (default: 1)")
     parser.add_argument("--out", type=Path, default=Path("sweep"), help="output folder")
     args = parser.parse_args()
     args.out = args.out.expanduser()
     args.out.mkdir(parents=True, exist_ok=True)
-    X, y, _, _ = load_mnist(args.data)
-    digits, _, digits_y, _ = train_test_split(
-        *load_digits_images(), test_size=0.2, stratify=load_digits_images()[1], random_state=0
-    )
+    data = data_sets(args.mnist, args.cifar10, tuple(args.sizes))
     rows = []
-    for name in args.candidates:
-        runs = [
-            evaluate(CANDIDATES[name], seed, (X, y), (digits, digits_y))
-            for seed in range(args.seeds)
-        ]
-        row = {"candidate": name} | {key: np.mean([run[key] for run in runs]) for key in runs[0]}
+    for candidate in args.candidates:
+        row: dict = {"candidate": candidate}
+        for name, splits in data.items():
+            runs = [evaluate(CANDIDATES[candidate], splits, seed) for seed in range(args.seeds)]
+            row[f"{name}: error"], row[f"{name}: seconds"] = np.mean(runs, axis=0)
         rows.append(row)
-        print(
-            f"{name:<34} MNIST {row['mnist_error_percent']:.2f} % in {row['mnist_seconds']:5.1f} s"
-            f"   digits {row['digits_error_percent']:.2f} %"
-            f" in {row['digits_seconds_per_fold']:.1f} s",
-            flush=True,
-        )
+        cells = (f"{row[f'{n}: error']:.2f} % in {row[f'{n}: seconds']:.1f} s" for n in data)
+        print(f"| {candidate} | {' | '.join(cells)} |", flush=True)
     with open(args.out / "sweep.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    draw(rows, args.out / "sweep.png")
+    draw(rows, list(data), args.out / "sweep.png")
+    print(f"| candidate | {' | '.join(data)} |\n{'|---' * (len(data) + 1)}|")
     print(f"Written to {args.out}")
 
 

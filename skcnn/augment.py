@@ -23,19 +23,19 @@ from skcnn.engine.runtime.floating_point import ignore_underflow
 
 __all__ = ["AUGMENTATIONS", "Affine", "Compose", "Elastic", "Flip", "Shift", "sample"]
 
-MOST_SHEAR = 89  # degrees; at 90 an image has no width
+LARGEST_SHEAR = 89  # degrees; at 90 an image has no width
 
 
-def _check(owner: object, **limits: float) -> None:
-    """Raise a ValueError unless each of these attributes is a number from 0 to its limit."""
+def _check_ranges(owner: object, **limits: float) -> None:
+    """Raise a ValueError unless each of these attributes is a finite number from 0 to its limit."""
     for name, highest in limits.items():
         value = getattr(owner, name)
         number = isinstance(value, Real) and not isinstance(value, bool)
         if not number or not 0 <= value <= highest or math.isinf(value):
-            expected = "a number of at least 0" if math.isinf(highest) else f"0 to {highest:g}"
+            end = "" if math.isinf(highest) else f" and at most {highest:g}"
             raise ValueError(
-                f"{name} of {type(owner).__name__} is {value!r}; expected {expected}. Pass such a "
-                "number."
+                f"{name} of {type(owner).__name__} is {value!r}; expected a finite number of at "
+                f"least 0{end}. Correct it."
             )
 
 
@@ -62,7 +62,7 @@ class Flip:
     probability: float = 0.5
 
     def __post_init__(self) -> None:
-        _check(self, probability=1)
+        _check_ranges(self, probability=1)
 
     def __call__(self, images: NDArray, rng: np.random.Generator) -> NDArray:
         """Transform images (n, h, w, channels)."""
@@ -128,7 +128,12 @@ class Shift:
     whole_pixels: bool = False
 
     def __post_init__(self) -> None:
-        _check(self, reach=math.inf)
+        _check_ranges(self, reach=math.inf)
+        if not isinstance(self.whole_pixels, bool | np.bool_):
+            raise ValueError(
+                f"whole_pixels of Shift is {self.whole_pixels!r}; expected True or False. Pass one "
+                "of them."
+            )
 
     @ignore_underflow
     def __call__(self, images: NDArray, rng: np.random.Generator) -> NDArray:
@@ -181,7 +186,7 @@ class Affine:
     reach: float = 1 / 14
 
     def __post_init__(self) -> None:
-        _check(self, rotation=math.inf, shear=MOST_SHEAR, scale=1, reach=math.inf)
+        _check_ranges(self, rotation=math.inf, shear=LARGEST_SHEAR, scale=1, reach=math.inf)
 
     def __call__(self, images: NDArray, rng: np.random.Generator) -> NDArray:
         """Transform float32 images (n, h, w, channels)."""
@@ -255,7 +260,12 @@ class Elastic:
     affine: Affine = Affine()
 
     def __post_init__(self) -> None:
-        _check(self, strength=math.inf, smoothness=math.inf)
+        _check_ranges(self, strength=math.inf, smoothness=math.inf)
+        if not isinstance(self.affine, Affine):
+            raise ValueError(
+                f"affine of Elastic is {self.affine!r}; expected an Affine. Pass Affine(), or "
+                "Affine(rotation=0, shear=0, scale=0, reach=0) for none."
+            )
 
     @ignore_underflow
     def __call__(self, images: NDArray, rng: np.random.Generator) -> NDArray:

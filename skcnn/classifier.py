@@ -90,9 +90,9 @@ class ConvNetClassifier(
         weights and biases from U[-1, 1), as in [1]_.
     solver : {"muon", "adam", "sgd", "gd"}, default="muon"
         "muon" [9]_ moves the weights of each hidden layer as one matrix, so that small gradients
-        count, too. Each step costs matrix products, which take long if hidden layers are very wide;
-        larger mini-batches need fewer steps; "adam" [5]_; "sgd": stochastic gradient descent with
-        momentum; "gd": the same with all images in each step.
+        count, too. Each of its steps costs matrix products, which take long if hidden layers are
+        very wide; larger mini-batches then need fewer steps. "adam" is Adam [5]_, "sgd" stochastic
+        gradient descent with momentum, and "gd" the same with all images in each step.
     learning_rate : {"auto", "linear", "one_cycle", "constant", "invscaling"} or callable, \
 default="auto"
         Schedule of the learning rate. "linear" falls from `learning_rate_init` to zero at the end
@@ -118,8 +118,9 @@ default="auto"
         as in `MLPClassifier`. With "muon" it applies to the output layer only: the norm of hidden
         weights stays what it was at the start.
     batch_size : int or "auto", default="auto"
-        Images in a mini-batch. "auto": a hundredth of the training images, but between 64 and 256,
-        for "muon"; 64 for "adam" and "sgd".
+        Images in a mini-batch, at most all of them. "auto": for "muon" a hundredth of the training
+        images, but between 64 and 256; for "adam" and "sgd" 64. "gd" always uses all images. If
+        fewer than half as many are left for the last mini-batch, the last two share them.
     max_iter : int or "auto", default="auto"
         Number of epochs: how often each training image is used. "auto": enough epochs for 600,000
         images in total, but between 8 and 100 epochs and at least 300 steps.
@@ -182,8 +183,8 @@ default="auto"
     n_jobs : int or None, default=None
         Number of threads. None: all cores that this process may use, fewer in a joblib worker; -1:
         all cores. The result does not depend on it. Threads share a mini-batch in tiles of 16 to
-        64 images, 32 for most networks: in mini-batches of 64 two threads have work, in those of
-        256 eight have (half as many for very small images).
+        64 images, 32 for most networks: of a mini-batch of 64 images two threads have work, of one
+        of 256 eight; half as many for very small images, twice as many for large ones.
 
     Attributes
     ----------
@@ -209,8 +210,9 @@ default="auto"
         Validation accuracy after each epoch, if there were validation images; NaN for the epochs
         of an earlier fit without them.
     validation_loss_curve_ : list of float or None
-        The mean loss of the validation images after each epoch, without dropout and without the L2
-        penalty; None and NaN as for `validation_scores_`.
+        The mean loss of the validation images after each epoch, weighted as their accuracy: with
+        label smoothing as in training, without dropout and without the L2 penalty. None and NaN as
+        for `validation_scores_`.
     best_validation_score_ : float or None
         The best validation accuracy.
     filters_ : ndarray of shape (n_filters, filter_size, filter_size, channels)
@@ -394,8 +396,8 @@ default="auto"
         sample_weight : array-like of shape (n,), default=None
             Weights of the images. Only their ratios matter.
         X_val, y_val, sample_weight_val : like X, y and sample_weight, default=None
-            Images on which the accuracy is measured after each epoch; see `early_stopping`. They
-            must be scaled like X. In a pipeline that scales X, see the example below.
+            Images on which accuracy and loss are measured after each epoch; see `early_stopping`.
+            They must be scaled like X. In a pipeline that scales X, see the example below.
             `class_weight` does not apply to them.
 
         Returns
@@ -467,9 +469,9 @@ default="auto"
         """Train for one pass over X, continuing from the current weights.
 
         The state of the optimizer and of the random generator is continued, too; `mean_` and
-        `scale_` are updated with X before it is used (see `standardize`). "one_cycle" and
+        `scale_` are updated with X before it is used (see `standardize`). "auto", "one_cycle" and
         "linear" need the total number of steps, so the rate is held at `learning_rate_init`
-        instead; `max_iter` and `max_time` are ignored.
+        instead, whose "auto" for "muon" is then lower; `max_iter` and `max_time` are ignored.
 
         Parameters
         ----------
@@ -480,7 +482,8 @@ default="auto"
         sample_weight : array-like of shape (n,), default=None
             Factors of each image's loss and gradient, and of its share in `mean_` and `scale_`.
             They and `class_weight` are used without rescaling, because a call cannot know the
-            images of the other calls. (With "adam", a factor common to all calls has no effect.)
+            images of the other calls. (With "muon" and "adam", a factor common to all calls has no
+            effect.)
 
         Returns
         -------

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.idx import write_data_set
+
+from skcnn.datasets import load_digits_images
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -106,6 +109,56 @@ def test_cifar10_in_minutes_has_a_recipe_for_any_time():
     widths = [max(recipe(minutes)["n_filters"]) for minutes in (0.01, 1.9, 2, 4, 6, 9.5, 10, 1000)]
     assert widths == sorted(widths)
     assert widths[1] == widths[2] < widths[5] == widths[6]
+
+
+@pytest.fixture
+def idx_files(tmp_path):
+    """A folder with MNIST's four files, which hold scikit-learn's digits in a frame of zeros."""
+    X, y = load_digits_images()
+    X = np.pad(16 * X.clip(max=15), ((0, 0), (10, 10), (10, 10))).astype(np.uint8)
+    y = y.astype(np.uint8)
+    write_data_set(tmp_path / "idx", [X[:1000], y[:1000], X[1000:], y[1000:]])
+    return tmp_path / "idx"
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_mnist_in_seconds_trains_for_the_given_time(idx_files, tmp_path, monkeypatch, capsys):
+    arguments = ("--data", idx_files, "--out", tmp_path / "out", "--seconds", 0.05, 0.1)
+    names = ("the paper's network", "defaults")
+    run_example("mnist_in_seconds", monkeypatch, *arguments, "--recipe", *names)
+    with open(tmp_path / "out" / "mnist_in_seconds.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["recipe"], row["max_time"]) for row in rows] == [
+        (name, seconds) for name in names for seconds in ("0.05", "0.1")
+    ]
+    found = [round(float(row["error_percent"]), 2) for row in rows]
+    assert percentages(capsys.readouterr().out) == found
+    assert (tmp_path / "out" / "mnist_in_seconds.png").exists()
+
+
+@pytest.mark.slow  # each of two processes imports everything
+def test_mnist_in_seconds_averages_two_networks(idx_files, tmp_path, monkeypatch):
+    arguments = ("--data", idx_files, "--out", tmp_path / "out", "--recipe", "hour")
+    run_example("mnist_in_seconds", monkeypatch, *arguments, "--seconds", 3)
+    with open(tmp_path / "out" / "mnist_in_seconds.csv", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["error_percent"]) < 50
+
+
+@pytest.mark.slow
+def test_sweep_of_defaults(idx_files, photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    names, out = ("defaults", "Adam"), tmp_path / "out"
+    arguments = ("--mnist", idx_files, "--cifar10", photos, "--sizes", 30, "--out", out)
+    run_example("sweep_defaults", monkeypatch, *arguments, "--candidates", *names)
+    assert "| candidate | digits | MNIST, 30 images | CIFAR-10, 30 images |" in (
+        capsys.readouterr().out
+    )
+    assert (out / "sweep.png").exists()
+    with open(out / "sweep.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["candidate"] for row in rows] == list(names)
+    assert all(float(row["digits: error"]) < 3 for row in rows)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -25,6 +25,8 @@ from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.workspace import Workspace
 
 SECONDS = 1.0  # duration of one measurement
+KINDS = ("matrix products", "transforms of Winograd's method", "everything else")
+LARGEST_TRANSFORM = 8  # rows and columns of the matrices of Winograd's method
 
 
 @dataclass
@@ -44,6 +46,15 @@ class Timed:
             name = f"{owner.__name__}.{name}"
         arrays = [a for a in self.call.args if isinstance(a, np.ndarray) and a.ndim]
         return " ".join([name, *(str(array.shape) for array in arrays[:2])])
+
+    @property
+    def kind(self) -> str:
+        """What the call does: one of `KINDS`."""
+        if "matmul" not in str(self):
+            return "everything else"
+        factors = [a for a in self.call.args[:2] if isinstance(a, np.ndarray)]
+        small = any(max(factor.shape[-2:]) <= LARGEST_TRANSFORM for factor in factors)
+        return "transforms of Winograd's method" if small else "matrix products"
 
 
 def new_tile(name: str) -> Workspace:
@@ -113,12 +124,10 @@ def report(name: str, least: float) -> None:
             for j in calls:
                 if alone[j].seconds >= least:
                     print(f"{alone[j].seconds:8.2f} {beside[j].seconds:8.2f}      {alone[j]}")
-    for title, chosen in (
-        ("matrix products", [j for j, one in enumerate(alone) if "matmul" in str(one)]),
-        ("everything else", [j for j, one in enumerate(alone) if "matmul" not in str(one)]),
-        ("all", range(len(alone))),
-    ):
-        total, total_beside = (sum(found[j].seconds for j in chosen) for found in (alone, beside))
+    for kinds, title in (*(((kind,), kind) for kind in KINDS), (KINDS, "all")):
+        total, total_beside = (
+            sum(one.seconds for one in found if one.kind in kinds) for found in (alone, beside)
+        )
         print(f"{total:8.2f} {total_beside:8.2f}  {title}")
 
 

@@ -1,4 +1,4 @@
-"""What is measured after each epoch: the loss, the validation accuracy, and whether to stop."""
+"""What is measured after each epoch: losses, the validation accuracy, and whether to stop."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from skcnn.engine.training.settings import TrainingData
 class Validation:
     """Images on which accuracy and loss are measured after each epoch.
 
-    Row c of `targets` is the desired output for an image of class c.
+    `targets` (n, k) are the desired outputs.
     """
 
     reader: ImageReader
     indices: NDArray[np.intp] | None
     labels: NDArray[np.intp]
-    weights: NDArray[Any] | None
+    weights: NDArray[np.float64] | None
     targets: NDArray[Any]
     loss: Loss
 
@@ -40,11 +40,9 @@ class Validation:
         """The accuracy and the mean loss."""
         z = outputs(network, self.reader, threads, self.indices)
         accuracy = np.average(z.argmax(axis=1) == self.labels, weights=self.weights)
-        # divided by the largest first, so that the sum does not overflow
-        weights = np.ones(len(z)) if self.weights is None else self.weights / self.weights.max()
-        shares = (weights / weights.sum()).astype(z.dtype)[:, None]
-        loss = self.loss.loss(z, self.targets[self.labels], shares, np.empty_like(z))
-        return float(accuracy), loss
+        weights = np.ones(len(z)) if self.weights is None else self.weights
+        shares = (weights / weights.sum())[:, None]
+        return float(accuracy), self.loss.loss(z, self.targets, shares, np.empty_like(z))
 
 
 def validation_of(
@@ -54,15 +52,17 @@ def validation_of(
     data: TrainingData,
     loss: Loss,
 ) -> Validation | None:
+    reader = data.reader
     if problem.validation is not None:
         given = problem.validation
-        own_reader = ImageReader(given.images, work.mean_, work.scale_)
-        return Validation(own_reader, None, given.labels, given.weights, data.targets, loss)
-    if held_out is None:
+        reader = ImageReader(given.images, work.mean_, work.scale_)
+        labels, weights = given.labels, given.weights
+    elif held_out is not None:
+        labels = problem.labels[held_out]
+        weights = None if problem.weights is None else problem.weights[held_out]
+    else:
         return None
-    weights = None if problem.weights is None else problem.weights[held_out]
-    labels = problem.labels[held_out]
-    return Validation(data.reader, held_out, labels, weights, data.targets, loss)
+    return Validation(reader, held_out, labels, weights, data.targets[labels], loss)
 
 
 class EpochLog:

@@ -19,14 +19,15 @@ from skcnn.engine.training.schedules import SCHEDULES
 from skcnn.engine.training.settings import Augment, EpochSettings, StepSettings
 
 AUTO_BATCH = (64, 256)  # "muon": a hundredth of the images, within these limits; others: 64
-AUTO_SCHEDULES = {"muon": "linear"}  # others: "one_cycle"
-AUTO_RATES = {  # ReLU, other activations
+AUTO_SCHEDULES = {"muon": "linear", "adam": "one_cycle", "sgd": "one_cycle", "gd": "one_cycle"}
+# ReLU, other activations: the gradients of sigmoid and tanh are several times smaller.
+AUTO_RATES = {
     "adam": (0.004, 0.02),
     "muon": (0.05, 0.05),
     "sgd": (0.05, 0.5),
     "gd": (0.05, 0.5),
 }
-CONSTANT_RATE = 0.015  # "muon" at a constant rate, as in `partial_fit`
+AUTO_CONSTANT_RATE = 0.015  # "muon" at a constant rate, as in `partial_fit`
 AUTO_IMAGES = 600_000  # images seen in all with max_iter="auto"...
 AUTO_EPOCHS = (8, 100)  # ... within these numbers of epochs...
 AUTO_STEPS = 300  # ... but at least this many steps
@@ -173,7 +174,7 @@ def _rate(estimator: Any, batch_size: int, incremental: bool) -> Callable[[int, 
         function = UserFunction("learning_rate", setting, "step")
         return lambda step, progress: function.number(step)
     if setting == "auto":
-        setting = AUTO_SCHEDULES.get(estimator.solver, "one_cycle")
+        setting = AUTO_SCHEDULES[estimator.solver]
     if incremental and setting not in ENDLESS:
         setting = "constant"
     if highest == "auto":
@@ -183,13 +184,15 @@ def _rate(estimator: Any, batch_size: int, incremental: bool) -> Callable[[int, 
 
 
 def _highest_rate(estimator: Any, batch_size: int, *, constant: bool) -> float:
-    # The gradients of sigmoid and tanh are several times smaller than those of ReLU.
     rate = AUTO_RATES[estimator.solver][estimator.activation != "relu"]
     if estimator.solver != "muon":
         return rate
     # The steps of muon have the same length however noisy the gradient is. Half as many images
-    # make its noise larger by the square root of two.
-    return (CONSTANT_RATE if constant else rate) * math.sqrt(min(1, batch_size / AUTO_BATCH[0]))
+    # make its noise larger by the square root of two. From 64 to 256 images, the validation errors
+    # hardly depend on the rate.
+    if constant:
+        rate = AUTO_CONSTANT_RATE
+    return rate * math.sqrt(min(1, batch_size / AUTO_BATCH[0]))
 
 
 def _momentum(setting: float | Callable[[int], float]) -> Callable[[int], float]:

@@ -183,10 +183,11 @@ class LossCurveDisplay:
 
 
 def _by_epoch(values: ArrayLike | None) -> NDArray[np.float64] | None:
-    """Convert one value per epoch to a float array; None and an empty curve become None."""
-    if values is None or np.size(values) == 0:
+    """One value per epoch as a float array; None if there is no number to draw."""
+    if values is None:
         return None
-    return np.asarray(values, dtype=np.float64)
+    curve = np.asarray(values, dtype=np.float64)
+    return curve if np.isfinite(curve).any() else None
 
 
 def _given(curves: dict[str, NDArray | None]) -> dict[str, NDArray]:

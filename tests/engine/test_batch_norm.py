@@ -179,7 +179,7 @@ def test_folded_layers_make_no_call():
         if isinstance(layer, BatchNorm)
     ]
     assert counts[:2] == [0, 0]
-    assert counts[2] > 0  # behind a dense layer it is cheap
+    assert counts[2] > 0  # after a dense layer it is cheap
 
 
 def test_predictions_use_changed_parameters_and_state():

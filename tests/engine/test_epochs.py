@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 from skcnn.engine.layers import Dense, Flatten
 from skcnn.engine.network import Network
 from skcnn.engine.training import loop
-from skcnn.engine.training.loop import run_epochs
+from skcnn.engine.training.loop import batches, run_epochs
 from skcnn.engine.training.losses import SoftmaxCrossEntropy
 from skcnn.engine.training.optimizers import SGD
 from skcnn.engine.training.schedules import SCHEDULES
@@ -67,6 +67,27 @@ def test_epochs_shuffle_and_use_every_image_once():
     recorder = Recorder()
     record_epochs(recorder, shuffle=False)
     assert_array_equal(np.concatenate(recorder.batches), list(range(100, 110)) * 3)
+
+
+@pytest.mark.parametrize(
+    ("n", "size", "expected"),
+    [
+        (10, 4, [4, 4, 2]),
+        (9, 4, [4, 3, 2]),
+        (65, 64, [33, 32]),
+        (129, 64, [64, 33, 32]),
+        (95, 64, [48, 47]),
+        (96, 64, [64, 32]),
+        (128, 64, [64, 64]),
+        (5, 64, [5]),
+        (3, 1, [1, 1, 1]),
+    ],
+)
+def test_mini_batches(n, size, expected):
+    """No mini-batch but a single one has fewer than half of the images."""
+    found = list(batches(np.arange(n), size))
+    assert [len(batch) for batch in found] == expected
+    assert_array_equal(np.concatenate(found), np.arange(n))
 
 
 def test_epochs_can_draw_with_replacement():

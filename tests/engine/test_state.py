@@ -119,7 +119,7 @@ def test_state_is_merged_once_for_each_mini_batch_in_tile_order(
 
 
 def test_state_does_not_depend_on_the_images_processed_at_once(monkeypatch):
-    """Bit for bit, also behind dropout; with a rate of 0, because gradients round differently."""
+    """Bit for bit, also after dropout; with a rate of 0, because gradients round differently."""
     images, labels = images_and_labels()
     states = []
     for most_at_once in (64, 512, 2048):

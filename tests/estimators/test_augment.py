@@ -170,6 +170,8 @@ def test_compose_applies_its_steps_in_order():
         (Affine, "rotation", -1),
         (Affine, "shear", 90),
         (Affine, "scale", 1.1),
+        (Shift, "whole_pixels", "no"),
+        (Elastic, "affine", None),
         (Affine, "reach", None),
         (Elastic, "strength", math.nan),
         (Elastic, "smoothness", -0.1),
@@ -179,3 +181,9 @@ def test_strengths_out_of_range_are_errors(cls, name, value):
     message = f"{name} of {cls.__name__} is {value!r}; expected"
     with pytest.raises(ValueError, match=re.escape(message)):
         cls(**{name: value})
+
+
+def test_the_largest_strengths_are_allowed():
+    images = np.random.default_rng(0).random((4, 8, 8, 1), np.float32)
+    for largest in (Flip(1), Affine(rotation=180, shear=89, scale=1, reach=1), Shift(2.0)):
+        assert np.isfinite(largest(images, np.random.default_rng(0))).all()

@@ -37,6 +37,8 @@ CHECKED = [
         pooling="mean",
         hidden_layer_sizes=(10,),
         activation="sigmoid",
+        normalization=None,
+        solver="adam",
         max_iter=50,
     ),
     # "valid", with the only filter size that fits into one row of pixels
@@ -355,7 +357,9 @@ def test_accuracy_of_a_small_network_on_digits(digits):
         n_filters=(16, 32),
         hidden_layer_sizes=(64,),
         max_iter=15,
+        normalization=None,
         dropout=0.0,
+        solver="adam",
         learning_rate_init=0.005,
         random_state=0,
     )

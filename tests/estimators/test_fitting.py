@@ -327,9 +327,9 @@ def test_automatic_learning_rate_of_muon_in_a_stream(images):
 
 @pytest.mark.parametrize("solver", ["muon", "adam", "sgd", "gd"])
 def test_automatic_schedule(images, solver):
-    rates = {"muon": "linear"}
+    schedule = "linear" if solver == "muon" else "one_cycle"
     automatic = fast(solver=solver, learning_rate="auto", max_iter=2).fit(*images)
-    given = fast(solver=solver, learning_rate=rates.get(solver, "one_cycle"), max_iter=2)
+    given = fast(solver=solver, learning_rate=schedule, max_iter=2)
     assert_array_equal(automatic.network_.parameters, given.fit(*images).network_.parameters)
 
 

@@ -18,6 +18,8 @@ def test_the_network_of_the_paper(mnist):
         pooling="mean",
         hidden_layer_sizes=(10,),
         activation="sigmoid",
+        normalization=None,
+        solver="adam",
         max_iter=8,
         random_state=0,
     )
@@ -29,4 +31,4 @@ def test_the_network_of_the_paper(mnist):
 def test_the_default_network(mnist):
     X_train, y_train, X_test, y_test = mnist
     model = ConvNetClassifier(max_iter=6, random_state=0).fit(X_train, y_train)
-    assert 1 - model.score(X_test, y_test) <= 0.010
+    assert 1 - model.score(X_test, y_test) <= 0.007

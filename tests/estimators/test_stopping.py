@@ -58,6 +58,24 @@ def test_validation_loss(digits, output_activation, weighted):
     assert_allclose(model.validation_loss_curve_[-1], expected, rtol=1e-5)
 
 
+def test_validation_loss_of_images_set_aside(digits):
+    """With weights of classes and images; the curve goes on in a warm start."""
+    X, y = digits[0][:300], digits[1][:300]
+    weights = np.random.default_rng(0).uniform(0.5, 2, 300)
+    class_weight = {digit: 1 + digit for digit in range(10)}
+    model = fast(early_stopping=True, class_weight=class_weight, max_iter=2, warm_start=True)
+    model.fit(X, y, sample_weight=weights)
+    before = list(model.validation_loss_curve_)
+    model.set_params(learning_rate_init=1e-12).fit(X, y, sample_weight=weights)
+    assert len(model.validation_loss_curve_) == len(model.loss_curve_) == 4
+    assert model.validation_loss_curve_[:2] == before
+    aside = model._split.mask()
+    targets = np.where(y[aside, None] == model.classes_, 0.95 + 0.05 / 10, 0.05 / 10)
+    losses = -np.sum(targets * model.predict_log_proba(X[aside]), axis=1)
+    expected = np.average(losses, weights=(weights * (1 + y))[aside])
+    assert_allclose(model.validation_loss_curve_[-1], expected, rtol=1e-5)
+
+
 def diverging_rate(step):
     """A learning rate that is suitable for 50 steps and then so high that training diverges."""
     return 0.02 if step < 50 else 1.0

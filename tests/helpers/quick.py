@@ -4,7 +4,8 @@ import tracemalloc
 
 from skcnn import ConvNetClassifier
 
-# Some values equal the defaults; they are set in case the defaults change.
+# Adam without batch normalization, for tests of what does not depend on them: it needs less time.
+# `test_defaults.py` tests the same with muon and batch normalization.
 FAST = {
     "n_filters": 6,
     "filter_size": 3,

@@ -30,7 +30,7 @@ class BatchNorm(Layer, Kernel):
 
     A tile of fewer than `fewest_images` is normalized by the running statistics, which are
     constants for its gradient. Its own would be too inaccurate; a single image has a variance of
-    zero behind a dense layer.
+    zero after a dense layer.
 
     Parameters
     ----------

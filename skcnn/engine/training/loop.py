@@ -50,7 +50,7 @@ def run_epochs(
     for _ in range(settings.n_epochs):
         order = _draw_order(state.rng, indices, settings.shuffle)
         loss = n_seen = 0.0
-        for batch in _batches(order, batch_size):
+        for batch in batches(order, batch_size):
             if clock.is_over():
                 break
             mean_loss = trainer.step(
@@ -99,9 +99,17 @@ class _Clock:
         return min(1.0, max(by_steps, self._elapsed / self.max_time))
 
 
-def _batches(order: NDArray[np.intp], batch_size: int) -> Iterator[NDArray[np.intp]]:
-    for start in range(0, len(order), batch_size):
-        yield order[start : start + batch_size]
+def batches(order: NDArray[np.intp], batch_size: int) -> Iterator[NDArray[np.intp]]:
+    """Mini-batches of `batch_size` images.
+
+    If fewer than half as many are left for the last one, the last two share their images equally:
+    a step for a few images would be as long as the others, but along a noisier gradient.
+    """
+    n, starts = len(order), list(range(0, len(order), batch_size))
+    if len(starts) > 1 and 2 * (n - starts[-1]) < batch_size:
+        starts[-1] = n - (n - starts[-2]) // 2
+    for start, end in zip(starts, [*starts[1:], n], strict=True):
+        yield order[start:end]
 
 
 def _draw_order(

@@ -12,7 +12,7 @@ same result with the same transformed filters.
 
 In float32 the rounding errors are two to six times as large as those of direct sums; the tests
 allow six and a half times as much. They are largest with many channels and inputs that are not
-negative, as behind ReLU.
+negative, as after ReLU.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Six products give four outputs: half the multiplications of a direct sum. The co
 reads every number once, where sums of whole arrays would read it for every term.
 
 In float32 the rounding errors are mostly two to four times as large as those of direct sums. They
-are largest with 256 channels behind ReLU, where the tests allow 4.7 times as much.
+are largest with 256 channels after ReLU, where the tests allow 4.7 times as much.
 """
 
 from __future__ import annotations
