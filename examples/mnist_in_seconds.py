@@ -38,12 +38,15 @@ PAPER_NETWORK = {
 }
 AUGMENTED = {
     "n_filters": (32, 64, 128),
+    "hidden_layer_sizes": (),
+    "dropout": 0.0,
     "augment": "affine",
 }
 DEEP = {
     "n_filters": (32, 32, 64, 64, 128, 128),
     "pool_size": (1, 2, 1, 2, 1, 2),
     "hidden_layer_sizes": (),
+    "dropout": 0.0,
     "augment": "affine",
 }
 # name: (parameters, number of networks to average, seconds of training; None trains for max_iter
@@ -52,10 +55,11 @@ DEEP = {
 RECIPES = {
     "the paper's network": (PAPER_NETWORK, 1, (3, 6, 12, 30, 57)),
     "defaults": ({}, 1, (5, 10, 14, 30, 57, None)),
-    'defaults, augment="affine"': ({"augment": "affine"}, 1, (None,)),
     "three minutes": (AUGMENTED, 1, (170,)),
     "hour": (DEEP, 2, (3400,)),
+    'defaults, augment="affine"': ({"augment": "affine"}, 1, (None,)),  # for few images
 }
+DEFAULT_RECIPES = ("the paper's network", "defaults", "three minutes")
 # Markers and colours of the recipes, from the palette of Okabe and Ito, which colour-blind readers
 # can tell apart.
 LOOKS = (("o", "#0072B2"), ("s", "#D55E00"), ("D", "#009E73"), ("^", "#CC79A7"), ("v", "#E69F00"))
@@ -129,8 +133,8 @@ def main() -> None:
         "--recipe",
         nargs="+",
         choices=RECIPES,
-        default=[name for name in RECIPES if name != "hour"],
-        help="default: all but the one that takes an hour",
+        default=DEFAULT_RECIPES,
+        help=f"default: {', '.join(DEFAULT_RECIPES)}",
     )
     parser.add_argument(
         "--validate",
