@@ -120,7 +120,7 @@ default="auto"
     batch_size : int or "auto", default="auto"
         Images in a mini-batch, at most all of them. "auto": for "muon" a hundredth of the training
         images, but between 64 and 256; for "adam" and "sgd" 64. "gd" always uses all images. If
-        fewer than half as many are left for the last mini-batch, the last two share them.
+        less than a quarter as many are left for the last mini-batch, the last two share them.
     max_iter : int or "auto", default="auto"
         Number of epochs: how often each training image is used. "auto": enough epochs for 600,000
         images in total, but between 8 and 100 epochs and at least 300 steps.

@@ -102,11 +102,11 @@ class _Clock:
 def batches(order: NDArray[np.intp], batch_size: int) -> Iterator[NDArray[np.intp]]:
     """Mini-batches of `batch_size` images.
 
-    If fewer than half as many are left for the last one, the last two share their images equally:
-    a step for a few images would be as long as the others, but along a noisier gradient.
+    If less than a quarter as many are left for the last one, the last two share their images
+    equally: a step for a few images would be as long as the others, but along a noisier gradient.
     """
     n, starts = len(order), list(range(0, len(order), batch_size))
-    if len(starts) > 1 and 2 * (n - starts[-1]) < batch_size:
+    if len(starts) > 1 and 4 * (n - starts[-1]) < batch_size:
         starts[-1] = n - (n - starts[-2]) // 2
     for start, end in zip(starts, [*starts[1:], n], strict=True):
         yield order[start:end]
