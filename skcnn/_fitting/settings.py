@@ -188,8 +188,7 @@ def _highest_rate(estimator: Any, batch_size: int, *, constant: bool) -> float:
     if estimator.solver != "muon":
         return rate
     # The steps of muon have the same length however noisy the gradient is. Half as many images
-    # make its noise larger by the square root of two. From 64 to 256 images, the validation errors
-    # hardly depend on the rate.
+    # make its noise larger by the square root of two. For 64 images and more, one rate was chosen.
     if constant:
         rate = AUTO_CONSTANT_RATE
     return rate * math.sqrt(min(1, batch_size / AUTO_BATCH[0]))

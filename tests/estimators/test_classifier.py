@@ -45,7 +45,7 @@ CHECKED = [
     ConvNetClassifier(padding="valid", filter_size=1, pool_regions=2, **CHEAP),
     ConvNetClassifier(pooling="mean", activation="tanh", **CHEAP),
     ConvNetClassifier(output_activation="sigmoid", **CHEAP),
-    ConvNetClassifier(n_filters=8, max_iter=100, dropout=0.1, **SGD),
+    ConvNetClassifier(n_filters=8, max_iter=50, dropout=0.3, **SGD),
     ConvNetClassifier(n_filters=8, max_iter=50, solver="adam"),
     ConvNetClassifier(solver="adam", normalization=None),
     ConvNetClassifier(n_filters=8, max_iter=50, normalization=None),

@@ -84,9 +84,11 @@ def test_a_warm_start_continues_with_the_statistics(digits):
     assert np.any(fitted.network_.state != before)
 
 
-def test_early_stopping_restores_the_statistics_of_the_best_weights(digits):
+@pytest.mark.parametrize(("solver", "rate"), [("adam", 0.03), ("muon", 0.1)])
+def test_early_stopping_restores_the_statistics_of_the_best_weights(digits, solver, rate):
     X, y = digits
-    fitted = new(early_stopping=True, n_iter_no_change=2, max_iter=30, learning_rate_init=0.1)
+    settings = {"solver": solver, "learning_rate_init": rate}
+    fitted = new(early_stopping=True, n_iter_no_change=2, max_iter=30, **settings)
     fitted.fit(X[:400], y[:400], X_val=X[400:], y_val=y[400:])
     assert fitted.validation_scores_[-1] < fitted.best_validation_score_
     assert fitted.score(X[400:], y[400:]) == fitted.best_validation_score_

@@ -208,8 +208,6 @@ class Trainer:
         """The thread's buffers for tiles of `n_images`."""
         buffers = self._buffers[thread]
         if n_images not in buffers:
-            for size in [size for size in buffers if size != self.tile]:
-                del buffers[size]  # the last mini-batches of an epoch may have tiles of many sizes
             network = self.network
             gradient = np.zeros(network.n_parameters, network.dtype)
             observed = np.zeros(network.n_state, network.dtype)
