@@ -110,9 +110,14 @@ def outputs(
     return result
 
 
-def features(network: Network, reader: ImageReader, threads: Threads) -> NDArray[Any]:
-    """The flattened output of the last layer on images, (n, features), in the network's dtype."""
-    layer = network.feature_layer
+def features(
+    network: Network, reader: ImageReader, threads: Threads, layer: int | None = None
+) -> NDArray[Any]:
+    """The output of a layer with features, (n, features), in the network's dtype.
+
+    None: the flattened output of the last layer on images.
+    """
+    layer = network.feature_layer if layer is None else layer
     result = np.empty((len(reader), *network.plans[layer].out_shape), network.dtype)
 
     def write(rows: slice, space: Workspace) -> None:

@@ -30,21 +30,29 @@ class Network:
     memory. So an optimizer step, a copy of the best weights and a gradient check are each one
     vector operation.
 
+    The first `n_frozen` layers are not trained: in training, too, they compute what they compute in
+    prediction, and nothing is propagated back through them.
+
     Parameters
     ----------
     layers : sequence of Layer
-    input_shape : (h, w, channels)
+    input_shape : (h, w, channels) or (features,)
     dtype : float32 or float64
+    n_frozen : int
 
     Attributes
     ----------
     parameters : ndarray of shape (n_parameters,)
+        Of the layers that are trained.
     state : ndarray of shape (n_state,)
+        Of the same layers.
     layer_parameters, layer_state : list of namespaces
-        Views of `parameters` and `state`, by layer and name.
+        Views of the parameters and the state of all layers, by layer and name.
     n_parameters, n_penalized, n_whole_batch : int
         Length of the vector, of its leading part with an L2 penalty, and of that part's leading
         part with whole-batch gradients.
+    first_trained : int
+        Index of the first layer that has parameters to train; no layer before it needs a gradient.
     plans, kernels : list of Plan, list of Kernel
         One for each layer.
     shapes : list of tuple
@@ -83,9 +91,14 @@ class Network:
     """
 
     def __init__(
-        self, layers: Sequence[Layer], input_shape: Shape, dtype: DTypeLike = np.float32
+        self,
+        layers: Sequence[Layer],
+        input_shape: Shape,
+        dtype: DTypeLike = np.float32,
+        n_frozen: int = 0,
     ) -> None:
         self.layers = tuple(layers)
+        self.n_frozen = n_frozen
         self.input_shape = tuple(input_shape)
         self.dtype = np.dtype(dtype)
         self.plans: list[Plan] = []
@@ -95,7 +108,11 @@ class Network:
             check_plan(layer, self.shapes[-1], plan)
             self.plans.append(plan)
             self.shapes.append(plan.out_shape)
-        find_boundaries(self.plans, self.shapes, training=True)  # raises if layers do not fit
+        self.first_trained = next(
+            (i for i, plan in enumerate(self.plans) if i >= n_frozen and plan.parameters), 0
+        )
+        # raises if layers do not fit
+        find_boundaries(self.plans, self.shapes, training=True, first_trained=self.first_trained)
         self.folds = find_folds(self.plans)
         for fold in self.folds:
             self.plans[fold.affine] = dataclasses.replace(
@@ -105,12 +122,14 @@ class Network:
         self.widest = max(map(math.prod, self.shapes))
         self.flops = sum(plan.flops for plan in self.plans)
         self._lay_out()
-        self._use(np.zeros(self.n_parameters + self.n_state, self.dtype))
+        self._use(np.zeros(self.n_parameters + self.n_state + self._n_fixed, self.dtype))
         self._for_separate_images: Network | None = None
+        self._parts: dict[tuple[int, int], Network] = {}
         self.idle_predictors: Pool[Any] = Pool(KEPT_PREDICTORS)
 
     def _lay_out(self) -> None:
-        parameters = _entries(self.plans, lambda plan: plan.parameters)
+        frozen, trained = (slice(self.n_frozen), slice(self.n_frozen, None))
+        parameters = _entries(self.plans, trained, lambda plan: plan.parameters)
 
         def rank(parameter: Parameter) -> int:
             return 0 if parameter.whole_batch else 1 if parameter.penalized else 2
@@ -122,24 +141,35 @@ class Network:
         self.n_whole_batch = sum(n for n, r in zip(sizes, ranks, strict=True) if r == 0)
         self.n_penalized = sum(n for n, r in zip(sizes, ranks, strict=True) if r <= 1)
         self._state_slots, self.n_state = _place(
-            _entries(self.plans, lambda plan: plan.state).items()
+            _entries(self.plans, trained, lambda plan: plan.state).items()
         )
+        fixed: list[tuple[tuple[int, str], Parameter | State]] = [
+            *_entries(self.plans, frozen, lambda plan: plan.parameters).items(),
+            *_entries(self.plans, frozen, lambda plan: plan.state).items(),
+        ]
+        self._fixed_slots, self._n_fixed = _place(fixed)
 
     def _use(self, variables: NDArray[Any]) -> None:
         """Take parameters and state from this memory."""
         self._variables = variables
-        self.parameters = variables[: self.n_parameters]
-        self.state = variables[self.n_parameters :]
+        n, end = self.n_parameters, self.n_parameters + self.n_state
+        self.parameters, self.state = variables[:n], variables[n:end]
         self.layer_parameters = self.views(self.parameters)
         self.layer_state = self.state_views(self.state)
+        for (i, name), slot in self._fixed_slots.items():
+            plan, values = self.plans[i], variables[end:][slot]
+            if name in plan.parameters:
+                setattr(self.layer_parameters[i], name, values.reshape(plan.parameters[name].shape))
+            else:
+                setattr(self.layer_state[i], name, values.reshape(plan.state[name].shape))
 
     def views(self, vector: NDArray[Any]) -> list[Namespace]:
-        """View a vector (n_parameters,) by layer and name."""
+        """View a vector (n_parameters,) by layer and name; without the frozen layers."""
         shapes = {entry: self._parameter(entry).shape for entry in self._slots}
         return self._views(vector, self._slots, shapes)
 
     def state_views(self, vectors: NDArray[Any]) -> list[Namespace]:
-        """View vectors (..., n_state) by layer and name; leading axes stay."""
+        """View vectors (..., n_state) by layer and name, as `views`; leading axes stay."""
         shapes = {(i, name): self.plans[i].state[name].shape for i, name in self._state_slots}
         return self._views(vectors, self._state_slots, shapes)
 
@@ -195,7 +225,8 @@ class Network:
         """
         found: list[Namespace] = []
         for i, plan in enumerate(self.plans):
-            derived = {**plan.derived, **(plan.backward_derived if training else {})}
+            trained = training and i >= self.n_frozen
+            derived = {**plan.derived, **(plan.backward_derived if trained else {})}
             p = Namespace(
                 **vars(self.layer_parameters[i]),
                 **vars(self.layer_state[i]),
@@ -211,7 +242,7 @@ class Network:
                 calls += fold_into(found[fold.affine], found[fold.weights], found[fold.bias])
         for i, kernel in enumerate(self.kernels):
             if i not in derived_first:
-                calls += kernel.derive(found[i], training)
+                calls += kernel.derive(found[i], training and i >= self.n_frozen)
         return found, calls
 
     def new_factors(self, n_images: int) -> list[Namespace | None]:
@@ -232,8 +263,13 @@ class Network:
         `n_images` (n_tiles,) is the number of images of each tile.
         """
         views = self.state_views(observed)
+        trained = slice(self.n_frozen, None)
         for kernel, plan, state, layer_observed in zip(
-            self.kernels, self.plans, self.layer_state, views, strict=True
+            self.kernels[trained],
+            self.plans[trained],
+            self.layer_state[trained],
+            views[trained],
+            strict=True,
         ):
             if plan.state:
                 arrays = dict(vars(state))
@@ -261,19 +297,45 @@ class Network:
                 plan.separate_images_layer or layer
                 for layer, plan in zip(self.layers, self.plans, strict=True)
             ]
-            network = Network(layers, self.input_shape, self.dtype)
+            network = Network(layers, self.input_shape, self.dtype, self.n_frozen)
             network._use(self._variables)
             self._for_separate_images = network  # last: another thread may read it at any time
         return self._for_separate_images
 
     def initialize(self, rng: np.random.Generator) -> None:
-        """Draw the parameters, then the state, each by its own `init`."""
-        for index, name in sorted(self._slots):
+        """Draw the parameters, then the state, each by its own `init`; also of frozen layers."""
+        everything = slice(None)
+        parameters = _entries(self.plans, everything, lambda plan: plan.parameters)
+        for index, name in sorted(parameters):
             view = getattr(self.layer_parameters[index], name)
-            self._draw(index, name, self.plans[index].parameters[name], view, rng)
-        for index, name in sorted(self._state_slots):
+            self._draw(index, name, parameters[index, name], view, rng)
+        state = _entries(self.plans, everything, lambda plan: plan.state)
+        for index, name in sorted(state):
             view = getattr(self.layer_state[index], name)
-            self._draw(index, name, self.plans[index].state[name], view, rng)
+            self._draw(index, name, state[index, name], view, rng)
+
+    def with_frozen(self, n_frozen: int) -> Network:
+        """The network with this number of frozen layers: itself, or a copy with its values."""
+        if n_frozen == self.n_frozen:
+            return self
+        network = Network(self.layers, self.input_shape, self.dtype, n_frozen)
+        for own, other in (
+            (self.layer_parameters, network.layer_parameters),
+            (self.layer_state, network.layer_state),
+        ):
+            for given, taken in zip(own, other, strict=True):
+                for name, values in vars(given).items():
+                    getattr(taken, name)[:] = values
+        return network
+
+    def part(self, start: int, stop: int) -> Network:
+        """Layers number `start` to `stop - 1` as a network for prediction, in the same memory."""
+        if (start, stop) not in self._parts:
+            network = Network(self.layers[start:stop], self.shapes[start], self.dtype)
+            network.layer_parameters = self.layer_parameters[start:stop]
+            network.layer_state = self.layer_state[start:stop]
+            self._parts[start, stop] = network  # last: another thread may read it at any time
+        return self._parts[start, stop]
 
     def _draw(
         self,
@@ -322,7 +384,9 @@ class Network:
             (repr(layer), str(plan.out_shape), f"{count:,}")
             for layer, plan, count in zip(self.layers, self.plans, counts, strict=True)
         ]
-        rows.append(("total", "", f"{self.n_parameters:,}"))
+        rows.append(("total", "", f"{sum(counts):,}"))
+        if self.n_frozen:
+            rows.append(("of these frozen", "", f"{sum(counts[: self.n_frozen]):,}"))
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         return "\n".join(
             f"{name:<{widths[0]}} {shape:>{widths[1]}} {count:>{widths[2]}}"
@@ -330,9 +394,11 @@ class Network:
         )
 
     def __repr__(self) -> str:
+        parameters = _entries(self.plans, slice(None), lambda plan: plan.parameters)
+        n_parameters = sum(math.prod(parameter.shape) for parameter in parameters.values())
         return (
             f"<Network {' x '.join(map(str, self.input_shape))} -> {self.shapes[-1][0]}, "
-            f"{len(self.layers)} layers, {self.n_parameters:,} parameters>"
+            f"{len(self.layers)} layers, {n_parameters:,} parameters>"
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -340,25 +406,28 @@ class Network:
             "layers": self.layers,
             "input_shape": self.input_shape,
             "dtype": self.dtype,
-            "parameters": self.parameters,
-            "state": self.state,
+            "n_frozen": self.n_frozen,
+            "variables": self._variables,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        Network.__init__(self, state["layers"], state["input_shape"], state["dtype"])
-        self.parameters[:] = state["parameters"]
-        self.state[:] = state["state"]
+        Network.__init__(
+            self, state["layers"], state["input_shape"], state["dtype"], state["n_frozen"]
+        )
+        self._variables[:] = state["variables"]
 
 
 Entry = TypeVar("Entry", Parameter, State)
 
 
 def _entries(
-    plans: Sequence[Plan], arrays_of: Callable[[Plan], Mapping[str, Entry]]
+    plans: Sequence[Plan], chosen: slice, arrays_of: Callable[[Plan], Mapping[str, Entry]]
 ) -> dict[tuple[int, str], Entry]:
-    """Arrays of all layers by (layer, name)."""
+    """Arrays of the chosen layers by (layer, name)."""
     return {
-        (i, name): array for i, plan in enumerate(plans) for name, array in arrays_of(plan).items()
+        (i, name): array
+        for i in range(*chosen.indices(len(plans)))
+        for name, array in arrays_of(plans[i]).items()
     }
 
 

@@ -74,6 +74,8 @@ class ImageReader:
     ) -> None:
         """Write the standardized images of `indices` to `out`: (len(indices), h, w, channels).
 
+        If `out` is (len(indices), features), the values of an image follow one another.
+
         `augment` receives the images before standardization, in the dtype of `out`; in float64
         where that would round them too much.
         """
@@ -82,7 +84,7 @@ class ImageReader:
         else:
             raw = scratch[: len(indices)]
             np.take(self._rows, indices, axis=0, out=raw, mode="clip")  # "raise" would use a buffer
-            raw = raw.reshape(out.shape)
+        raw = raw.reshape(out.shape)
         if augment is not None:
             dtype = np.float64 if self._augment_in_float64 else out.dtype
             raw = augment(raw.astype(dtype, order="C"))

@@ -30,6 +30,8 @@ class Planned(Protocol):
     plans: list[Plan]
     shapes: list[Shape]
     dtype: np.dtype[Any]
+    n_frozen: int
+    first_trained: int
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,11 @@ class Boundary:
 
 
 def find_boundaries(
-    plans: Sequence[Plan], shapes: Sequence[Shape], training: bool
+    plans: Sequence[Plan], shapes: Sequence[Shape], training: bool, first_trained: int = 0
 ) -> list[Boundary]:
     """Before the first layer, ..., after the last: the same object where memory is shared.
+
+    The layers before `first_trained` need no gradients.
 
     Raises
     ------
@@ -115,8 +119,8 @@ def find_boundaries(
                 f"Layers {i - 1} and {i}, {plans[i - 1].kernel} and {plan.kernel}, both work in "
                 "place, and backward needs the output of each. Put another layer between them."
             )
-        # The gradient of the input is not stored, so a first layer cannot leave one in its place.
-        shared = shares(plan) and not (plan.in_place and i == 0)
+        # The gradient of its input is not stored, so it cannot leave one in place of its output's.
+        shared = shares(plan) and not (plan.in_place and i in (0, first_trained))
         if shared and owners[-1] and plans[owners[-1] - 1].unpadded_output:
             reader = next((later for later in plans[i + 1 :] if not shares(later)), None)
             shared = reader is None or reader.input_padding is None
@@ -205,14 +209,18 @@ class Workspace:
         separate_images: bool = False,
     ) -> None:
         training = gradients is not None
-        at = find_boundaries(network.plans, network.shapes, training)
+        first = network.first_trained
+        at = find_boundaries(network.plans, network.shapes, training, first)
         # The calls refer to this, not to the workspace: its memory is freed without a cycle.
         self.place = Namespace(rows=slice(0, n_images))
         views = _lay_out(network, n_images, at, training)
-        seen = {b: _views_of(b, views, training) for b in dict.fromkeys(at)}
+        seen = {
+            b: _views_of(b, views, training and b.index > at[first].index)
+            for b in dict.fromkeys(at)
+        }
         self.memories = [
             Namespace(
-                training=training,
+                training=training and i >= network.n_frozen,
                 separate_images=separate_images,
                 rng=rng if network.plans[i].random else None,
                 observed=None if observed is None else observed[i],
@@ -235,7 +243,9 @@ class Workspace:
                 self.forward_calls.append([] if m.x is m.y else [partial(np.copyto, m.y, m.x)])
             else:
                 self.forward_calls.append(_bound(kernel, "forward", i, p, m))
-            if gradients is not None:
+            if gradients is not None and i < first:
+                self.backward_calls.append([])
+            elif gradients is not None:
                 calls = _bound(kernel, "backward", i, p, m, gradients[i])
                 layer_factors = None if factors is None else factors[i]
                 if layer_factors is not None:
@@ -296,7 +306,7 @@ def _lay_out(network: Planned, n_images: int, at: list[Boundary], training: bool
     scratch: list[dict[Name, Array]] = []
     for i, plan in enumerate(network.plans):
         own = dict(plan.scratch)
-        if training:
+        if training and i >= network.first_trained:
             own |= plan.backward_scratch
             lasting |= {(i, name): array for name, array in plan.kept.items()}
         else:
@@ -304,8 +314,9 @@ def _lay_out(network: Planned, n_images: int, at: list[Boundary], training: bool
         scratch.append({(i, name): array for name, array in own.items()})
     turns: list[list[Boundary]] = [[], []]
     if training:
-        # Nothing needs the gradient of the input.
-        separate = [b for b in distinct[1:] if not b.one_memory]
+        # Nothing needs the gradient of what the first trained layer reads.
+        lowest = at[network.first_trained].index
+        separate = [b for b in distinct if b.index > lowest and not b.one_memory]
         for position, boundary in enumerate(separate):
             turns[position % 2].append(boundary)
     gradients: list[list[dict[Name, Array]]] = [
@@ -327,7 +338,9 @@ def _lay_out(network: Planned, n_images: int, at: list[Boundary], training: bool
     return lay_out(aligned_zeros(n_bytes))[0]
 
 
-def _views_of(b: Boundary, views: Views, training: bool) -> dict[str, NDArray[Any] | slice | None]:
+def _views_of(
+    b: Boundary, views: Views, has_gradient: bool
+) -> dict[str, NDArray[Any] | slice | None]:
     """What a layer sees of a boundary; {} stands for x where it reads, for y where it writes.
 
     Views that are the same object are the same memory.
@@ -336,7 +349,7 @@ def _views_of(b: Boundary, views: Views, training: bool) -> dict[str, NDArray[An
     values = {"{}": b.whole(stored), "{}_planes": b.planes(stored)}
     gradient = views.get(("dy", b.index))
     gradients = {"d{}": b.whole(gradient), "d{}_planes": b.planes(gradient)}
-    if training and b.one_memory:
+    if has_gradient and b.one_memory:
         gradients = {f"d{role}": view for role, view in values.items()}
     return {**values, **gradients, "{}_stored": stored, "{}_pixels": b.pixels}
 

@@ -17,8 +17,12 @@ from skcnn.engine.layers import (
     Dense,
     Dropout,
     Flatten,
+    GaussianNoise,
+    KeepLargest,
     MaxPool2D,
     MeanPool2D,
+    Unflatten,
+    Upsample2D,
 )
 from skcnn.engine.network import Network
 from skcnn.engine.testing import check_layer, run_layer
@@ -48,6 +52,15 @@ CASES = [
     (Dropout(0.4), (7,)),
     (BatchNorm(), (4, 3, 2)),
     (BatchNorm(), (7,)),
+    *((GaussianNoise(0.5), shape) for shape in ((4, 3, 2), (7,))),
+    *((KeepLargest(0.4), shape) for shape in ((4, 3, 2), (7,))),
+    (Unflatten((4, 3, 2)), (24,)),
+    *((Upsample2D(size), (3, 2, 2)) for size in (1, 2, 3)),
+    *(
+        (Upsample2D(size, out_size), (3, 2, 2))
+        for size, out_size in ((2, (5, 4)), (2, (6, 3)), (3, (7, 4)))
+    ),
+    (Upsample2D(9, (5, 7)), (1, 1, 2)),
 ]
 
 
@@ -59,7 +72,7 @@ def naive_implementation(layer):
 @pytest.mark.parametrize(("layer", "in_shape"), CASES, ids=repr)
 def test_every_layer_passes(layer, in_shape):
     plan = layer.plan(in_shape)  # test_batch_norm.py has the naive implementations with state
-    without = plan.random or plan.state
+    without = plan.random or plan.state or isinstance(layer, KeepLargest)  # test_keep_largest.py
     check_layer(layer, in_shape, naive=None if without else naive_implementation(layer))
 
 

@@ -13,13 +13,20 @@ from scipy.optimize import minimize
 from skcnn._fitting.architecture import build_layers
 from skcnn.engine.layers import BiasActivation, Conv2D, Dense, Flatten
 from skcnn.engine.network import Network
-from skcnn.engine.training.losses import SigmoidSquaredError, SoftmaxCrossEntropy
+from skcnn.engine.training.losses import (
+    SigmoidCrossEntropy,
+    SigmoidSquaredError,
+    SoftmaxCrossEntropy,
+    SquaredError,
+)
 
 DTYPES = st.sampled_from([np.float32, np.float64])
 
 LOSSES = [
     (SoftmaxCrossEntropy(), naive.softmax_cross_entropy),
     (SigmoidSquaredError(), naive.sigmoid_squared_error),
+    (SigmoidCrossEntropy(), naive.sigmoid_cross_entropy),
+    (SquaredError(), naive.squared_error),
 ]
 
 
@@ -38,7 +45,7 @@ def test_losses_and_their_gradients(loss, naive_loss, t, k, dtype, seed):
     def weighted(z):
         return float(naive_loss(z, targets.astype(np.float64)) @ weights[:, 0].astype(np.float64))
 
-    # a loss near zero is a small difference of larger numbers
+    # A loss near zero is a small difference of larger numbers.
     tolerance = 1e-5 if dtype == np.float32 else 1e-12
     assert total == pytest.approx(weighted(z), rel=tolerance, abs=tolerance)
     assert_allclose(dz, naive.numerical_gradient(weighted, z), atol=1e-5, rtol=1e-4)

@@ -13,6 +13,7 @@ from skcnn.engine.reader import ImageReader
 from skcnn.engine.training.losses import SoftmaxCrossEntropy
 from skcnn.engine.training.optimizers import SGD
 from skcnn.engine.training.settings import StepSettings, TrainingData, TrainingState
+from skcnn.engine.training.targets import ClassTargets
 from skcnn.engine.training.trainer import Trainer
 
 
@@ -39,8 +40,8 @@ def make_trainer(
         l2=l2,
         augment=augment,
     )
-    targets = np.eye(network.shapes[-1][0], dtype=network.dtype)
-    data = TrainingData(ImageReader(images), labels, targets, weights)
+    targets = ClassTargets(labels, np.eye(network.shapes[-1][0], dtype=network.dtype))
+    data = TrainingData(ImageReader(images), targets, weights)
     state = TrainingState.new(network, optimizer, np.random.default_rng(0))
     state.seed = seed
     return Trainer(network, settings, data, state, threads)

@@ -16,6 +16,8 @@ from skcnn.engine.layers import (
     Flatten,
     MaxPool2D,
     MeanPool2D,
+    Unflatten,
+    Upsample2D,
 )
 
 
@@ -156,6 +158,22 @@ def sigmoid_squared_error(z, targets):
     )
 
 
+def sigmoid_cross_entropy(z, targets):
+    """The loss of each image."""
+    log_yes, log_no = elementwise(log_sigmoid, z), elementwise(log_sigmoid, -z)
+    return -(targets * log_yes + (1 - targets) * log_no).sum(axis=1)
+
+
+def squared_error(z, targets):
+    """The loss of each image."""
+    return np.array(
+        [
+            0.5 * sum((o - t) ** 2 for o, t in zip(row, target, strict=True)) / len(row)
+            for row, target in zip(z, targets, strict=True)
+        ]
+    )
+
+
 def numerical_gradient(function, x, step=1e-6):
     """Gradient of a scalar ``function(x)`` by central differences, one element at a time."""
     gradient = np.zeros(x.shape)
@@ -216,3 +234,17 @@ def _(layer: BiasActivation, x, p):
 @forward.register
 def _(layer: Dropout, x, p):
     return x
+
+
+@forward.register
+def _(layer: Unflatten, x, p):
+    return x.reshape(len(x), *layer.image_shape)
+
+
+@forward.register
+def _(layer: Upsample2D, x, p):
+    h, w = layer.out_size or (layer.size * x.shape[1], layer.size * x.shape[2])
+    y = np.zeros((len(x), h, w, x.shape[3]))
+    for i, j in np.ndindex(h, w):
+        y[:, i, j] = x[:, i // layer.size, j // layer.size]
+    return y

@@ -6,8 +6,12 @@ from skcnn.engine.layers.convolution import Conv2D
 from skcnn.engine.layers.dense import Dense
 from skcnn.engine.layers.dropout import Dropout
 from skcnn.engine.layers.flatten import Flatten
+from skcnn.engine.layers.keep_largest import KeepLargest
 from skcnn.engine.layers.max_pooling import MaxPool2D
 from skcnn.engine.layers.mean_pooling import MeanPool2D
+from skcnn.engine.layers.noise import GaussianNoise
+from skcnn.engine.layers.unflatten import Unflatten
+from skcnn.engine.layers.upsample import Upsample2D
 
 __all__ = [
     "BatchNorm",
@@ -16,6 +20,10 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "GaussianNoise",
+    "KeepLargest",
     "MaxPool2D",
     "MeanPool2D",
+    "Unflatten",
+    "Upsample2D",
 ]

@@ -22,13 +22,13 @@ class Flatten(Layer, Kernel):
         return Plan(kernel=self, out_shape=(math.prod(in_shape),))
 
     def forward(self, p: Namespace, m: Namespace) -> Calls:
-        return [partial(np.copyto, _as_images(m.y, m.x), m.x)]
+        return [partial(np.copyto, as_images(m.y, m.x), m.x)]
 
     def backward(self, p: Namespace, m: Namespace, g: Namespace) -> Calls:
-        return [] if m.dx is None else [partial(np.copyto, m.dx, _as_images(m.dy, m.dx))]
+        return [] if m.dx is None else [partial(np.copyto, m.dx, as_images(m.dy, m.dx))]
 
 
-def _as_images(features: NDArray[Any], images: NDArray[Any]) -> NDArray[Any]:
+def as_images(features: NDArray[Any], images: NDArray[Any]) -> NDArray[Any]:
     """View features (t, h * w * c) as `images`, (h, t, w, c)."""
     h, t, w, c = images.shape
     return features.reshape(t, h, w, c).transpose(1, 0, 2, 3)

@@ -276,7 +276,7 @@ def _check_dtypes(layer: Layer, in_shape: Shape) -> None:
 
 
 def _check_prediction(layer: Layer, in_shape: Shape) -> None:
-    """An image alone gives the same as in a tile; so does training, without state and chance."""
+    """An image alone gives the same as in a tile; so does training, for most layers."""
     x, dy = _tile(layer, in_shape)
     surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
     images = x.reshape(len(x), *surrounded.image_shape)
@@ -287,10 +287,12 @@ def _check_prediction(layer: Layer, in_shape: Shape) -> None:
             f"{layer}: the prediction for an image depends on the other images of its tile; "
             "expected the same as alone. In prediction, use state instead of the tile."
         )
-    if not surrounded.plan.random and not surrounded.plan.state:
+    plan = surrounded.plan
+    if not (plan.random or plan.state or plan.training_only):
         assert np.allclose(surrounded.run(x, dy).y, together, rtol=1e-9, atol=1e-9), (
             f"{layer}: training and prediction give different outputs; expected the same for a "
-            "layer without state and random numbers."
+            "layer without state and random numbers. If it has no effect in prediction, plan "
+            "training_only=True."
         )
 
 

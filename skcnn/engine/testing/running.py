@@ -79,6 +79,7 @@ class SurroundedLayer:
             after = [Conv2D(layer.plan(in_shape).out_shape[-1], followed_by)]
         self.at = at = len(before)
         self.network = network = Network([*before, layer, *after], self.image_shape, dtype)
+        network.first_trained = 0  # the layer has to compute the gradient of its input
         self.plan = network.plans[at]
         network.initialize(np.random.default_rng(seed))
         if after_convolution:

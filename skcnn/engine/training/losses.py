@@ -24,17 +24,21 @@ class Loss(Protocol):
     ) -> float:
         """The weighted loss summed over the tile; writes its gradient to dz and overwrites z.
 
-        z, targets, dz: (t, k), where each row of targets sums to one; weights: (t, 1).
+        z, targets, dz: (t, k); weights: (t, 1).
         """
+
+    def references(self, targets: NDArray[Any], shares: NDArray[Any]) -> tuple[float, float]:
+        """The lowest mean loss: of outputs that fit each target, and that are the same for all.
+
+        targets: (n, k); shares: (n,), how often each occurs.
+        """
+
+
+class ClassLoss(Loss, Protocol):
+    """A loss of class targets, each of which sums to one."""
 
     def log_probabilities(self, z: NDArray[Any], out: NDArray[Any]) -> None:
         """Write the logarithms of the class probabilities, (t, k), to `out`, which may be z."""
-
-    def references(self, targets: NDArray[Any], frequencies: NDArray[Any]) -> tuple[float, float]:
-        """The lowest mean loss: of outputs that fit each class, and that are the same for all.
-
-        targets: (k, k), where row c is the target of class c; frequencies: (k,), of the classes.
-        """
 
 
 @dataclass(frozen=True)
@@ -64,9 +68,9 @@ class SoftmaxCrossEntropy:
         np.multiply(dz, weights, out=dz)
         return float(np.vdot(weights, each))
 
-    def references(self, targets: NDArray[Any], frequencies: NDArray[Any]) -> tuple[float, float]:
+    def references(self, targets: NDArray[Any], shares: NDArray[Any]) -> tuple[float, float]:
         """Entropies: the mean of those of the targets, and that of the mean target."""
-        return float(frequencies @ _entropy(targets)), float(_entropy(frequencies @ targets))
+        return float(shares @ _entropy(targets)), float(_entropy(shares @ targets))
 
 
 @dataclass(frozen=True)
@@ -102,10 +106,65 @@ class SigmoidSquaredError:
         np.multiply(dz, weights, out=dz)
         return float(np.vdot(weights, each))
 
-    def references(self, targets: NDArray[Any], frequencies: NDArray[Any]) -> tuple[float, float]:
+    def references(self, targets: NDArray[Any], shares: NDArray[Any]) -> tuple[float, float]:
         """Zero, and half the variance of the targets."""
-        mean = frequencies @ targets
-        return 0.0, 0.5 * float(frequencies @ np.vecdot(targets, targets) - mean @ mean)
+        return 0.0, 0.5 * _variance(targets, shares)
+
+
+@dataclass(frozen=True)
+class SigmoidCrossEntropy:
+    """A sigmoid for each label; the loss of an image is the sum of the labels' cross-entropies."""
+
+    def loss(
+        self,
+        z: NDArray[Any],
+        targets: NDArray[Any],
+        weights: NDArray[Any],
+        dz: NDArray[Any],
+    ) -> float:
+        """``dz = weights * (sigmoid(z) - targets)``."""
+        # -t log s(z) - (1 - t) log s(-z) = log(1 + exp(z)) - t z
+        np.logaddexp(0, z, out=dz)
+        each = dz.sum(axis=1, keepdims=True) - np.vecdot(z, targets)[:, None]
+        _sigmoid(z)
+        np.subtract(z, targets, out=dz)
+        np.multiply(dz, weights, out=dz)
+        return float(np.vdot(weights, each))
+
+    def references(self, targets: NDArray[Any], shares: NDArray[Any]) -> tuple[float, float]:
+        """Entropies: the mean of those of the targets, and that of the mean target."""
+        mean = shares @ targets
+        both = _entropy(targets) + _entropy(1 - targets)
+        return float(shares @ both), float(_entropy(mean) + _entropy(1 - mean))
+
+
+@dataclass(frozen=True)
+class SquaredError:
+    """No activation; the loss of an image is half the mean of ``(z - target) ** 2``."""
+
+    def loss(
+        self,
+        z: NDArray[Any],
+        targets: NDArray[Any],
+        weights: NDArray[Any],
+        dz: NDArray[Any],
+    ) -> float:
+        """``dz = weights * (z - targets) / k``."""
+        k: int = z.shape[1]
+        np.subtract(z, targets, out=dz)
+        each = np.vecdot(dz, dz)[:, None]
+        np.multiply(dz, weights / k, out=dz)
+        return 0.5 / k * float(np.vdot(weights, each))
+
+    def references(self, targets: NDArray[Any], shares: NDArray[Any]) -> tuple[float, float]:
+        """Zero, and half the mean variance of the targets."""
+        return 0.0, 0.5 * _variance(targets, shares) / targets.shape[1]
+
+
+def _variance(targets: NDArray[Any], shares: NDArray[Any]) -> float:
+    """Sum of the variances of the columns."""
+    mean = shares @ targets
+    return float(shares @ np.vecdot(targets, targets) - mean @ mean)
 
 
 def _entropy(probabilities: NDArray[Any]) -> NDArray[Any]:
@@ -123,4 +182,4 @@ def _sigmoid(z: NDArray[Any]) -> None:
     np.add(z, 0.5, out=z)
 
 
-LOSSES: dict[str, Loss] = {"softmax": SoftmaxCrossEntropy(), "sigmoid": SigmoidSquaredError()}
+LOSSES: dict[str, ClassLoss] = {"softmax": SoftmaxCrossEntropy(), "sigmoid": SigmoidSquaredError()}

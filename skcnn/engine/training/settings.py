@@ -13,6 +13,7 @@ from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader
 from skcnn.engine.training.losses import Loss
 from skcnn.engine.training.optimizers import Optimizer
+from skcnn.engine.training.targets import Targets
 
 Augment = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
 
@@ -72,17 +73,14 @@ class TrainingData:
     Attributes
     ----------
     reader : ImageReader
-    labels : ndarray of int of shape (n,)
-        Class of each image of the reader, 0 ... n_classes - 1.
-    targets : ndarray of shape (n_classes, n_classes)
-        Row c is the desired output for an image of class c.
+    targets : Targets
+        The desired outputs for its images.
     weights : ndarray of shape (n,) or None
         How much each image counts. Their mean over the images to train on should be 1.
     """
 
     reader: ImageReader
-    labels: NDArray[np.intp]
-    targets: NDArray[Any]
+    targets: Targets
     weights: NDArray[Any] | None = None
 
 
@@ -115,6 +113,12 @@ class TrainingState:
     optimizer: str
     n_seen: int = 0
     first_loss: float | None = None
+
+    def fits(self, network: Network, optimizer: Optimizer) -> bool:
+        """Whether the moments are those of this optimizer for this network."""
+        return self.optimizer == type(optimizer).__name__ and all(
+            len(moment) == network.n_parameters for moment in self.moments
+        )
 
     @classmethod
     def new(cls, network: Network, optimizer: Optimizer, rng: np.random.Generator) -> TrainingState:

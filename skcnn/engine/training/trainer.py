@@ -187,8 +187,8 @@ class Trainer:
             if self.settings.augment is not None:
                 augment = functools.partial(self._augmented, rng)
         data.reader.read(indices, workspace.input, buffers.raw_images, augment)
+        data.targets.read(indices, workspace.input, buffers.targets)
         workspace.forward()
-        np.take(data.targets, data.labels[indices], axis=0, out=buffers.targets, mode="clip")
         if data.weights is None:
             buffers.weights.fill(1 / batch_size)
         else:
@@ -224,7 +224,7 @@ class Trainer:
                 gradient=gradient[network.n_whole_batch :],
                 observed=observed,
                 raw_images=self.data.reader.scratch(n_images),
-                targets=np.empty((n_images, len(self.data.targets)), network.dtype),
+                targets=np.empty((n_images, *network.shapes[-1]), network.dtype),
                 weights=np.empty((n_images, 1), network.dtype),
             )
         return buffers[n_images]
