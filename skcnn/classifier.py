@@ -3,43 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-)
+from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils._param_validation import Interval, StrOptions
 
-from skcnn._copies import COPIES, average_outputs, copies_of
-from skcnn._fitting.fit import fit_estimator
-from skcnn._input.images import validate_images
-from skcnn._input.problem import ValidationInput
-from skcnn._parallel import n_threads
-from skcnn.augment import AUGMENTATIONS
-from skcnn.engine.inference import features, useful_threads
-from skcnn.engine.network import Network
-from skcnn.engine.reader import ImageReader
-from skcnn.engine.runtime.blas import single_threaded_blas
+from skcnn._base import SUPERVISED_CONSTRAINTS, TRAINING_CONSTRAINTS, SupervisedConvNet
+from skcnn._tasks.classification import Classification, read_labels, read_validation_labels
+from skcnn._tasks.multilabel import (
+    Multilabel,
+    check_indicator,
+    check_same_kind,
+    n_labels_of,
+    read_indicator,
+)
+from skcnn._tasks.task import Task
 from skcnn.engine.runtime.floating_point import ignore_underflow
-from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.training.losses import LOSSES
-from skcnn.engine.training.schedules import SCHEDULES
 from skcnn.engine.training.settings import Augment
 
 
-class ConvNetClassifier(
-    ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, BaseEstimator
-):
+class ConvNetClassifier(ClassifierMixin, SupervisedConvNet):
     """Convolutional network for small images, on the CPU.
 
     Convolution layers, each followed by pooling, then fully connected layers, trained with
@@ -71,7 +59,8 @@ class ConvNetClassifier(
     activation : {"relu", "sigmoid", "tanh"}, default="relu"
         Activation of the convolution layers and the hidden layers.
     output_activation : {"softmax", "sigmoid"}, default="softmax"
-        "softmax" with cross-entropy, or "sigmoid" with squared error ([1]_, section 5.5).
+        "softmax" with cross-entropy, or "sigmoid" with squared error ([1]_, section 5.5). If y is
+        an indicator matrix, each label always has a sigmoid with cross-entropy.
     normalization : {"batch"} or None, default="batch"
         "batch": batch normalization of the output of every convolution (after its max pooling) and
         of every hidden layer, before the bias: each channel or unit is standardized, in prediction
@@ -83,11 +72,22 @@ class ConvNetClassifier(
         "auto": 0.3 with "relu", except before layers with fewer than 64 inputs; 0 with "sigmoid"
         and "tanh", which fit the training images less closely.
     label_smoothing : float in [0, 1), default=0.05
-        Share of each target that is spread evenly over all classes in training [7]_. It makes
-        probabilities under-confident; 0 disables it.
+        Share of each target that is spread evenly over all classes in training [7]_; over yes and
+        no for each label of an indicator matrix. It makes probabilities under-confident; 0
+        disables it.
     weight_init : {"auto", "uniform"}, default="auto"
         "auto": He initialization [3]_ for "relu", Glorot initialization [4]_ otherwise; "uniform":
         weights and biases from U[-1, 1), as in [1]_.
+    pretrained : fitted estimator, array or list of arrays, default=None
+        Where the first convolution layers start from, instead of random weights: the convolutions
+        of a fitted `ConvAutoencoder`, `ConvNetClassifier` or `ConvNetRegressor`, with their biases
+        and normalization; or filters of shape
+        ``(n_filters, filter_size, filter_size, channels)``, an array for each layer. They must have
+        the sizes that `n_filters` and `filter_size` ask for. A search and a cross-validation clone
+        an estimator without its fit: wrap it in `sklearn.frozen.FrozenEstimator`.
+    freeze : bool, default=False
+        Whether the pretrained layers keep their weights, which is faster and, for few images, often
+        more accurate. With `warm_start`, a second `fit` with ``freeze=False`` trains them, too.
     solver : {"muon", "adam", "sgd", "gd"}, default="muon"
         "muon" [9]_ moves the weights of each hidden layer as one matrix, so that small gradients
         count, too. Each of its steps costs matrix products, which take long if hidden layers are
@@ -156,7 +156,8 @@ default="auto"
         Weights of the classes, by label; classes that the dict does not have get 1. "balanced"
         uses weights inversely proportional to the frequency of the classes. An image counts as
         with a `sample_weight` multiplied by the weight of its class: in the loss, in `mean_` and
-        `scale_`, and in the accuracy of the images that `early_stopping` sets aside.
+        `scale_`, and in the accuracy of the images that `early_stopping` sets aside. Not for
+        indicator matrices.
     tol : float, default=1e-4
         The least change that counts as an improvement; see `n_iter_no_change`.
     n_iter_no_change : int, default=10
@@ -189,7 +190,7 @@ default="auto"
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels.
+        The labels; the numbers of the columns if y was an indicator matrix.
     n_features_in_ : int
         Pixels times channels of an image.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -223,6 +224,8 @@ default="auto"
 
     See Also
     --------
+    ConvNetRegressor : The same network for numbers.
+    ConvAutoencoder : Filters learned without labels.
     skcnn.make_hog_svc : Histograms of oriented gradients into a support vector machine.
     sklearn.neural_network.MLPClassifier : Fully connected layers only.
 
@@ -257,42 +260,11 @@ default="auto"
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 (scikit-learn's convention)
-        "image_shape": ["array-like", None],
-        "n_filters": [Interval(Integral, 1, None, closed="left"), "array-like"],
-        "filter_size": [Interval(Integral, 1, None, closed="left"), "array-like"],
-        "padding": [StrOptions({"same", "valid"})],
-        "pool_size": [Interval(Integral, 1, None, closed="left"), "array-like"],
-        "pool_regions": [Interval(Integral, 1, None, closed="left"), "array-like", None],
-        "pooling": [StrOptions({"max", "mean"})],
-        "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
-        "activation": [StrOptions({"relu", "sigmoid", "tanh"})],
+        **TRAINING_CONSTRAINTS,
+        **SUPERVISED_CONSTRAINTS,
         "output_activation": [StrOptions(set(LOSSES))],
-        "normalization": [StrOptions({"batch"}), None],
-        "dropout": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-        "weight_init": [StrOptions({"auto", "uniform"})],
-        "solver": [StrOptions({"adam", "muon", "sgd", "gd"})],
-        "learning_rate": [StrOptions({"auto", *SCHEDULES}), callable],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
-        "momentum": [Interval(Real, 0, 1, closed="both"), callable],
-        "nesterovs_momentum": ["boolean"],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "max_time": [Interval(Real, 0, None, closed="neither"), None],
-        "shuffle": ["boolean", StrOptions({"replacement"})],
-        "augment": [StrOptions(set(AUGMENTATIONS)), callable, tuple, list, None],
-        "predict_augment": [StrOptions(set(COPIES)), tuple, list, None],
-        "standardize": ["boolean"],
         "class_weight": [StrOptions({"balanced"}), dict, None],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-        "n_jobs": [Integral, None],
     }
 
     def __init__(
@@ -312,6 +284,8 @@ default="auto"
         dropout: float | str = "auto",
         label_smoothing: float = 0.05,
         weight_init: str = "auto",
+        pretrained: Any = None,
+        freeze: bool = False,
         solver: str = "muon",
         learning_rate: str | Callable[[int], float] = "auto",
         learning_rate_init: float | str = "auto",
@@ -349,6 +323,8 @@ default="auto"
         self.dropout = dropout
         self.label_smoothing = label_smoothing
         self.weight_init = weight_init
+        self.pretrained = pretrained
+        self.freeze = freeze
         self.solver = solver
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
@@ -391,8 +367,9 @@ default="auto"
         X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
             Images, of any real dtype. They are not copied. A list, a Series or a 1-D object array
             of images of one shape is stacked.
-        y : array-like of shape (n,)
-            Labels: str, bool or whole numbers.
+        y : array-like of shape (n,) or (n, n_labels)
+            Labels: str, bool or whole numbers. Or, for any number of labels of each image, an
+            indicator matrix (multilabel classification): 1 where an image has a label, otherwise 0.
         sample_weight : array-like of shape (n,), default=None
             Weights of the images. Only their ratios matter.
         X_val, y_val, sample_weight_val : like X, y and sample_weight, default=None
@@ -414,7 +391,7 @@ default="auto"
         -----
         ConvergenceWarning
             If the final training loss is no lower than that of predicting the frequencies of the
-            classes for every image (not after a single epoch, or after fewer than 100 steps unless
+            classes or labels for every image (not after a single epoch, or after fewer than 100 steps unless
             the loss has risen); or if `max_iter` epochs were done before the loss stopped
             improving, see `n_iter_no_change`.
         UserWarning
@@ -443,19 +420,7 @@ default="auto"
         >>> cnn.best_validation_score_ > 0.9
         True
         """
-        if (X_val is None) != (y_val is None):
-            given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
-            raise ValueError(f"{given} was given without {missing}. Pass both or neither.")
-        validation = None
-        if X_val is not None and y_val is not None:
-            validation = ValidationInput(X_val, y_val, sample_weight_val)
-        elif sample_weight_val is not None:
-            raise ValueError(
-                "sample_weight_val was given without X_val and y_val. Pass all three, or none."
-            )
-        fit_estimator(
-            self, X, y, incremental=False, sample_weight=sample_weight, validation=validation
-        )
+        self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -478,7 +443,8 @@ default="auto"
         X, y
             As for `fit`.
         classes : array-like of shape (n_classes,), default=None
-            All labels that any call will have; required at the first call.
+            All labels that any call will have; required at the first call, unless y is an
+            indicator matrix.
         sample_weight : array-like of shape (n,), default=None
             Factors of each image's loss and gradient, and of its share in `mean_` and `scale_`.
             They and `class_weight` are used without rescaling, because a call cannot know the
@@ -495,9 +461,7 @@ default="auto"
             If `classes` is missing at the first call or differs later, if y has another label, or
             as for `fit`.
         """
-        if hasattr(self, "network_"):
-            self._validate_params()  # the decorator validates in the first call only
-        fit_estimator(self, X, y, incremental=True, classes=classes, sample_weight=sample_weight)
+        self._partial_fit(X, y, sample_weight, classes)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -509,10 +473,14 @@ default="auto"
 
         Returns
         -------
-        labels : ndarray of shape (n,)
+        labels : ndarray of shape (n,) or (n, n_labels)
+            An indicator matrix if y was one in `fit`: 1 where the probability of a label is above
+            one half.
         """
-        best = self._outputs(X).argmax(axis=1)
-        return self.classes_[best]
+        z = self._outputs(X)
+        if self._is_multilabel:
+            return (z > 0).astype(np.intp)
+        return self.classes_[z.argmax(axis=1)]
 
     @ignore_underflow
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -525,8 +493,9 @@ default="auto"
         Returns
         -------
         probabilities : ndarray of shape (n, n_classes)
-            Rows sum to one. With ``output_activation="sigmoid"``, the output of each class divided
-            by the sum over the classes.
+            Rows sum to one, unless y was an indicator matrix in `fit`: then they are the
+            probabilities that the image has each label. With ``output_activation="sigmoid"``, the
+            output of each class divided by the sum over the classes.
         """
         logarithms = self.predict_log_proba(X)
         return np.exp(logarithms, out=logarithms)
@@ -544,50 +513,68 @@ default="auto"
         log_probabilities : ndarray of shape (n, n_classes)
         """
         z = self._outputs(X)
+        if self._is_multilabel:
+            np.logaddexp(0, np.negative(z, out=z), out=z)
+            return np.negative(z, out=z)
         LOSSES[self.output_activation].log_probabilities(z, out=z)
         return z
 
-    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Compute the flattened output of the last pooling layer: features for other estimators.
+    def _check_settings(self, incremental: bool) -> None:
+        super()._check_settings(incremental)
+        if incremental and isinstance(self.class_weight, str):
+            raise ValueError(
+                f"class_weight={self.class_weight!r} needs all labels at once and cannot be used "
+                "with partial_fit. Pass the weights as a dict, for example dict(zip(classes, "
+                "compute_class_weight('balanced', classes=classes, y=y))) with an array of classes "
+                "and sklearn.utils.compute_class_weight."
+            )
 
-        Parameters
-        ----------
-        X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
+    def _task(
+        self,
+        y: Any,
+        images: NDArray[Any],
+        *,
+        classes: ArrayLike | None,
+        incremental: bool,
+        resume: bool,
+    ) -> Task:
+        fitted, n_labels = self.classes_ if resume else None, n_labels_of(y)
+        if fitted is not None:
+            check_same_kind(n_labels, len(fitted) if self._is_multilabel else None)
+        if n_labels is not None:
+            indicator = read_indicator(y, images)
+            check_indicator(
+                indicator, classes=classes, class_weight=self.class_weight, first=not resume
+            )
+            return Multilabel(indicator, label_smoothing=self.label_smoothing)
+        known, labels = read_labels(
+            y,
+            images,
+            estimator=type(self).__name__,
+            classes=classes,
+            fitted=fitted,
+            incremental=incremental,
+        )
+        return self._classification(known, labels)
 
-        Returns
-        -------
-        features : ndarray of shape (n, n_features_out), float32
-            In the order (row, column, filter).
-        """
-        return self._run(X, features)
+    def _validation_task(self, y: Any, images: NDArray[Any], task: Task) -> Task:
+        if isinstance(task, Multilabel):
+            check_same_kind(n_labels_of(y), task.n_outputs, "y_val", "in y")
+            indicator = read_indicator(y, images, "X_val", "y_val")
+            return Multilabel(indicator, label_smoothing=self.label_smoothing)
+        classes = task.attributes["classes_"]
+        return self._classification(classes, read_validation_labels(y, images, classes))
 
-    def _outputs(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Output of the last layer, before softmax or sigmoid: (n, n_classes)."""
-        return self._run(X, partial(average_outputs, copies_of(self.predict_augment)))
-
-    @ignore_underflow  # also if np.seterr makes it an error
-    def _run(
-        self, X: ArrayLike, compute: Callable[[Network, ImageReader, Threads], NDArray[Any]]
-    ) -> NDArray[Any]:
-        check_is_fitted(self)
-        images, _ = validate_images(self, X, image_shape=self.image_shape_, reset=False)
-        reader = ImageReader(images, self.mean_, self.scale_)
-        count = n_threads(self.n_jobs, most=useful_threads(self.network_, len(images)))
-        with single_threaded_blas(), Threads(count) as threads:
-            return compute(self.network_, reader, threads)
-
-    @property
-    def filters_(self) -> NDArray[np.float32]:
-        """Filters of the first layer: (n_filters, filter_size, filter_size, channels)."""
-        filters = self.network_.layer_parameters[0].weights.transpose(3, 0, 1, 2)
-        filters.flags.writeable = False  # a view of the network's parameters
-        return filters
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.network_.plans[self.network_.feature_layer].out_shape[0]
+    def _classification(self, classes: NDArray[Any], labels: NDArray[np.intp]) -> Task:
+        return Classification(
+            classes,
+            labels,
+            loss=LOSSES[self.output_activation],
+            label_smoothing=self.label_smoothing,
+            class_weight=self.class_weight,
+        )
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = []  # features are float32
+        tags.classifier_tags.multi_label = True
         return tags

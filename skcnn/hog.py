@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import copy
-import time
 from collections.abc import Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.pipeline import Pipeline
-from sklearn.svm import SVC
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skcnn._hog_features import HOGSettings, iterate_features, resolve_settings
-from skcnn._input.images import ImageShape, validate_images
-from skcnn.engine.standardization import check_pixel_size
+from skcnn._descriptors.hog_features import HOGSettings, resolve_settings
+from skcnn._descriptors.transformer import DescriptorTransformer, make_descriptor_svc
+from skcnn._input.images import ImageShape
 
 if TYPE_CHECKING:
     from joblib import Memory
@@ -27,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["HOGTransformer", "make_hog_svc"]
 
 
-class HOGTransformer(TransformerMixin, BaseEstimator):
+class HOGTransformer(DescriptorTransformer):
     """Histograms of oriented gradients: `skimage.feature.hog` for a batch of images.
 
     The image is divided into cells. Each cell has a histogram of the gradient directions of its
@@ -157,73 +152,6 @@ class HOGTransformer(TransformerMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def fit(self, X: ArrayLike, y: object = None) -> HOGTransformer:
-        """Check the parameters and X, and store the shape of an image.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
-            Images as real numbers of any dtype. A list, a Series or a 1-D object array of images
-            of one shape is stacked.
-        y : ignored
-
-        Returns
-        -------
-        self : HOGTransformer
-
-        Raises
-        ------
-        ValueError
-            If a parameter is invalid, if X is not real images of `image_shape` with pixels up to
-            1e30, or if an image is smaller than one block. The transformer then remains as it was.
-
-        Warns
-        -----
-        ImageShapeWarning
-            If `image_shape` is None and the shape of the images is likely to be guessed wrong.
-        """
-        self._validate_params()
-        checked = copy.copy(self)
-        _, checked.image_shape_ = self._check_images(checked, X, self.image_shape, reset=True)
-        self.__dict__ = checked.__dict__
-        return self
-
-    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Compute the HOG features of each image.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
-            Images as real numbers of any dtype. A memory map is read one batch at a time.
-
-        Returns
-        -------
-        features : ndarray of float32 of shape (n, n_features_out)
-            In the order of `get_feature_names_out`.
-
-        Raises
-        ------
-        ValueError
-            As in `fit`, and if the images do not have the shape seen in `fit`.
-        """
-        self._validate_params()
-        if hasattr(self, "image_shape_"):
-            images, shape = self._check_images(self, X, self.image_shape_, reset=False)
-        else:  # stateless: check as in fit, but on a copy, since transform must not set attributes
-            images, shape = self._check_images(clone(self), X, self.image_shape, reset=True)
-        settings = self._settings(shape)
-        features = np.empty((len(images), settings.n_features), dtype=np.float32)
-        started = time.perf_counter()
-        n_done = n_printed = 0
-        for batch in iterate_features(images, settings, self.n_jobs):
-            features[n_done : n_done + len(batch)] = batch
-            n_done += len(batch)
-            tenth_done = n_done - n_printed >= len(images) / 10 or n_done == len(images)
-            if self.verbose > 1 or (self.verbose and tenth_done):
-                _print_progress(type(self).__name__, n_done, len(images), started)
-                n_printed = n_done
-        return features
-
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Name of each feature: its block, the cell within the block, and the direction.
 
@@ -247,30 +175,17 @@ class HOGTransformer(TransformerMixin, BaseEstimator):
         ValueError
             If `input_features` are not those of `fit`.
         """
-        check_is_fitted(self, "image_shape_")
-        _check_feature_names_in(self, input_features, generate_names=False)
-        return np.array(self._settings(self.image_shape_).feature_names(), dtype=object)
+        return super().get_feature_names_out(input_features)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.input_tags.three_d_array = True
         tags.input_tags.positive_only = bool(self.transform_sqrt)
-        tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
     def _check_images(
-        self,
-        receiver: HOGTransformer,
-        X: ArrayLike,
-        image_shape: Sequence[int] | None,
-        *,
-        reset: bool,
+        self, receiver: Any, X: ArrayLike, image_shape: Sequence[int] | None, *, reset: bool
     ) -> tuple[NDArray, ImageShape]:
-        """X as images and their shape, checked; `receiver` gets `n_features_in_`."""
-        images, shape = validate_images(receiver, X, image_shape=image_shape, reset=reset)
-        self._settings(shape)
-        check_pixel_size(images, "X")  # squares of larger pixels overflow
+        images, shape = super()._check_images(receiver, X, image_shape, reset=reset)
         if self.transform_sqrt and images.min() < 0:
             raise ValueError(
                 f"Negative values in data passed to {type(self).__name__} with "
@@ -335,28 +250,4 @@ def make_hog_svc(*, memory: str | Memory | None = None, **params: Any) -> Pipeli
     >>> bool(hog_svc.score(X_test, y_test) > 0.97)
     True
     """
-    hog_names = HOGTransformer().get_params()
-    svc_names = SVC().get_params()
-    unknown = params.keys() - hog_names.keys() - svc_names.keys()
-    if unknown:
-        raise TypeError(
-            f"make_hog_svc got unknown parameters: {', '.join(sorted(unknown))}; expected those "
-            f"of HOGTransformer ({', '.join(sorted(hog_names))}), those of SVC "
-            f"({', '.join(sorted(svc_names.keys() - hog_names.keys()))}), or memory. Check the "
-            "spelling."
-        )
-    hog = {name: value for name, value in params.items() if name in hog_names}
-    svc = {name: value for name, value in params.items() if name not in hog_names}
-    return Pipeline(
-        [("hog", HOGTransformer(**hog)), ("svc", SVC(**{"C": 10, **svc}))], memory=memory
-    )
-
-
-def _print_progress(name: str, n_done: int, n_images: int, started: float) -> None:
-    """Print a line of progress with the estimated time left."""
-    seconds = time.perf_counter() - started
-    print(
-        f"[{name}] {n_done:,} of {n_images:,} images, {seconds:.1f} s, "
-        f"about {seconds / n_done * (n_images - n_done):.1f} s left",
-        flush=True,
-    )
+    return make_descriptor_svc("hog", HOGTransformer, memory, params, C=10)

@@ -34,6 +34,7 @@ from skcnn.engine.training.loop import run_epochs
 from skcnn.engine.training.losses import LOSSES
 from skcnn.engine.training.optimizers import Adam
 from skcnn.engine.training.settings import EpochSettings, StepSettings, TrainingData, TrainingState
+from skcnn.engine.training.targets import ClassTargets
 from skcnn.engine.training.trainer import Trainer
 
 STARTING = 120  # seconds that a process may take until it has trained an epoch
@@ -64,17 +65,16 @@ def new_trainer(network: Network, batch_size: int, threads: Threads, n_images: i
     rng = np.random.default_rng(0)
     network.initialize(rng)
     images = rng.integers(0, 256, (n_images, *network.input_shape), dtype=np.uint8)
-    targets = np.eye(network.shapes[-1][0], dtype=network.dtype)
-    data = TrainingData(
-        ImageReader(images, 128.0, 74.0), np.arange(n_images) % len(targets), targets
-    )
+    table = np.eye(network.shapes[-1][0], dtype=network.dtype)
+    targets = ClassTargets(np.arange(n_images) % len(table), table)
+    data = TrainingData(ImageReader(images, 128.0, 74.0), targets)
     settings = StepSettings(LOSSES["softmax"], Adam(), batch_size, l2=1e-4)
     return Trainer(network, settings, data, TrainingState.new(network, Adam(), rng), threads)
 
 
 def train(trainer: Trainer) -> float:
     """Seconds of an epoch."""
-    indices = np.arange(len(trainer.data.labels))
+    indices = np.arange(len(trainer.data.reader))
     start = time.perf_counter()
     run_epochs(trainer, EPOCH, indices, lambda loss: False)
     return time.perf_counter() - start
@@ -84,7 +84,7 @@ def recorded(trainer: Trainer, n_rounds: int) -> tuple[float, float, list[float]
     """Medians of a step's parts: the serial part, a tile, and each share of the optimizer step."""
     recorder = trainer.threads
     assert isinstance(recorder, Recorder)
-    n_steps = -(-len(trainer.data.labels) // trainer.settings.batch_size)
+    n_steps = -(-len(trainer.data.reader) // trainer.settings.batch_size)
     serial, tiles, shares = [], [], []
     for number in range(n_rounds + 1):
         recorder.seconds.clear()

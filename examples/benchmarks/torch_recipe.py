@@ -15,11 +15,14 @@ from torch_muon import TorchMuon
 from torch_networks import translate
 
 from skcnn import ConvNetClassifier
-from skcnn._fitting.settings import FitSettings, layers_of, settings_of
+from skcnn._fitting.architecture import layers_of
+from skcnn._fitting.settings import FitSettings, settings_of
 from skcnn._parallel import n_threads
+from skcnn._tasks.classification import Classification
 from skcnn.engine.network import Network
 from skcnn.engine.standardization import ChannelStatistics
 from skcnn.engine.training.loop import batches
+from skcnn.engine.training.losses import LOSSES
 
 # Parameters of `ConvNetClassifier` that may differ from the defaults. `predict_augment` has no
 # effect here.
@@ -63,16 +66,22 @@ class TorchClassifier:
         torch.set_num_threads(n_threads(None))
         torch.manual_seed(self.seed)
         estimator = ConvNetClassifier(**self.params)
-        settings = settings_of(estimator, len(X), incremental=False, has_validation=False)
         X = X.reshape(*X.shape[:3], -1)
         shape, n_classes = X.shape[1:], int(y.max()) + 1
+        task = Classification(
+            np.arange(n_classes),
+            y,
+            loss=LOSSES["softmax"],
+            label_smoothing=estimator.label_smoothing,
+        )
+        settings = settings_of(estimator, task, len(X), incremental=False, has_validation=False)
         statistics = ChannelStatistics.of(X, np.ones(len(X)))
         self.mean, self.scale = np.float32(statistics.mean), np.float32(statistics.scale)
         network = Network(layers_of(estimator, shape, n_classes), shape)
         network.initialize(np.random.default_rng(self.seed))
         self.model = translate(network.layers, shape)
         copy_weights(network, self.model)
-        self.loss = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing)
+        self.loss = nn.CrossEntropyLoss(label_smoothing=estimator.label_smoothing)
         X, labels = self._standardized(X), torch.from_numpy(y.astype(np.int64))
         self._choose_memory_format(X, labels, settings.step.batch_size)
         begin = time.perf_counter()

@@ -1,26 +1,20 @@
-"""HOG settings resolved for one image shape, and the features of a batch of images.
+"""HOG's settings resolved for one image shape, and the features of a batch of images.
 
 Pairs are (rows, columns) throughout.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import NDArray
-from sklearn.utils.parallel import Parallel, delayed
 
 from skcnn._input.images import ImageShape, is_positive_int
 from skcnn.engine.runtime.floating_point import ignore_underflow
 
 _MOST_HISTOGRAMS = 1250  # of an image with automatic cells: 10,000 features by default
-_BATCH_IMAGES = 256  # at most; enough to make the cost of passing a batch on negligible
-_BATCH_VALUES = 2**20  # at most, pixels or features of a batch: limits the memory in use
-_PARALLEL_SECONDS = 1.0  # about the cost of starting worker processes
 
 
 @dataclass(frozen=True)
@@ -51,6 +45,32 @@ class HOGSettings:
             for angle in angles
         ]
 
+    @ignore_underflow  # worker processes have settings of their own
+    def compute(self, images: NDArray) -> NDArray[np.float32]:
+        """Features (n, n_features) of one batch of images (n, h, w, channels)."""
+        from skimage.feature import hog  # imported here so that importing skcnn stays fast
+
+        if any(self.padding):
+            rows, columns = ((count // 2, count - count // 2) for count in self.padding)
+            images = np.pad(images, ((0, 0), rows, columns, (0, 0)), mode="edge")
+        channel_axis = None if images.shape[-1] == 1 else -1
+        if channel_axis is None:
+            images = images[..., 0]
+        return np.stack(
+            [
+                hog(
+                    image,
+                    orientations=self.orientations,
+                    pixels_per_cell=self.cell,
+                    cells_per_block=self.block,
+                    block_norm=self.block_norm,
+                    transform_sqrt=self.transform_sqrt,
+                    channel_axis=channel_axis,
+                ).astype(np.float32)
+                for image in images
+            ]
+        )
+
 
 def resolve_settings(
     shape: ImageShape,
@@ -72,12 +92,12 @@ def resolve_settings(
     size = shape[:2]
     block = None  # "auto"
     if not isinstance(cells_per_block, str):
-        block = _check_pair("cells_per_block", cells_per_block)
+        block = check_pair("cells_per_block", cells_per_block)
     if isinstance(pixels_per_cell, str):  # "auto"
         cell = _automatic_cell(size, block)
         padding = (-size[0] % cell[0], -size[1] % cell[1])  # whole cells cover the image
     else:
-        cell = _check_pair("pixels_per_cell", pixels_per_cell)
+        cell = check_pair("pixels_per_cell", pixels_per_cell)
         padding = (0, 0)
     n_cells = ((size[0] + padding[0]) // cell[0], (size[1] + padding[1]) // cell[1])
     block = block or _automatic_block(n_cells)
@@ -135,7 +155,7 @@ def _count_blocks(n_cells: tuple[int, int], block: tuple[int, int]) -> tuple[int
     return n_cells[0] - block[0] + 1, n_cells[1] - block[1] + 1
 
 
-def _check_pair(name: str, value: int | Sequence[int]) -> tuple[int, int]:
+def check_pair(name: str, value: int | Sequence[int]) -> tuple[int, int]:
     """(rows, columns) from one positive int or two."""
     pair = tuple(value) if isinstance(value, Iterable) else (value, value)
     if len(pair) != 2 or not all(map(is_positive_int, pair)):
@@ -144,60 +164,3 @@ def _check_pair(name: str, value: int | Sequence[int]) -> tuple[int, int]:
             'these, or "auto" to adapt to the size of the images.'
         )
     return int(pair[0]), int(pair[1])
-
-
-def iterate_features(
-    images: NDArray, settings: HOGSettings, n_jobs: int | None
-) -> Iterator[NDArray[np.float32]]:
-    """Features of `images` (n, h, w, channels), batch by batch in order.
-
-    Worker processes take over once the time of the first batches shows that they pay off.
-    """
-    values = max(images[0].size, settings.n_features)
-    size = min(_BATCH_IMAGES, max(1, _BATCH_VALUES // values))
-    starts = range(0, len(images), size)
-    n_workers = effective_n_jobs(n_jobs)
-
-    hog_features(images[:1], settings)  # imports skimage, which must not be timed
-    started = time.perf_counter()
-    for n_done, start in enumerate(starts, start=1):
-        yield hog_features(images[start : start + size], settings)
-        starts_left = starts[n_done:]
-        seconds_left = (time.perf_counter() - started) / n_done * len(starts_left)
-        if n_workers > 1 and len(starts_left) > 1 and seconds_left > _PARALLEL_SECONDS:
-            break
-    else:
-        return
-    # Each batch is read once, by one worker, so joblib need not dump it to a file
-    # (max_nbytes=None). The worker opens a slice of a memory map by itself.
-    parallel = Parallel(n_jobs, prefer="processes", return_as="generator", max_nbytes=None)
-    yield from parallel(
-        delayed(hog_features)(images[start : start + size], settings) for start in starts_left
-    )
-
-
-@ignore_underflow  # worker processes have settings of their own
-def hog_features(images: NDArray, settings: HOGSettings) -> NDArray[np.float32]:
-    """Features (n, n_features) of one batch of images (n, h, w, channels)."""
-    from skimage.feature import hog  # imported here so that importing skcnn stays fast
-
-    if any(settings.padding):
-        rows, columns = ((count // 2, count - count // 2) for count in settings.padding)
-        images = np.pad(images, ((0, 0), rows, columns, (0, 0)), mode="edge")
-    channel_axis = None if images.shape[-1] == 1 else -1
-    if channel_axis is None:
-        images = images[..., 0]
-    return np.stack(
-        [
-            hog(
-                image,
-                orientations=settings.orientations,
-                pixels_per_cell=settings.cell,
-                cells_per_block=settings.block,
-                block_norm=settings.block_norm,
-                transform_sqrt=settings.transform_sqrt,
-                channel_axis=channel_axis,
-            ).astype(np.float32)
-            for image in images
-        ]
-    )

@@ -1,4 +1,4 @@
-"""From the estimator's parameters to the layers of a network."""
+"""From an estimator's parameters to the layers of its network."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ from skcnn.engine.layers import (
     Dense,
     Dropout,
     Flatten,
+    GaussianNoise,
+    KeepLargest,
     MaxPool2D,
     MeanPool2D,
+    Unflatten,
+    Upsample2D,
 )
 
 AUTO_DROPOUT = 0.3
@@ -53,7 +57,7 @@ def per_layer(name: str, value: Any, n_layers: int) -> tuple[int, ...]:
 
 def build_layers(
     image_shape: tuple[int, int, int],
-    n_classes: int,
+    n_outputs: int,
     *,
     n_filters: Any,
     filter_size: Any,
@@ -67,7 +71,7 @@ def build_layers(
     weight_init: str = "auto",
     normalization: str | None = None,
 ) -> list[Layer]:
-    """The layers of a `ConvNetClassifier` with these parameters.
+    """The layers of a `ConvNetClassifier` or a `ConvNetRegressor` with these parameters.
 
     Max pooling precedes the bias and the activation. The activations are monotonic, so the three
     commute, and after the pooling there are four times fewer numbers. So do batch normalization
@@ -147,4 +151,101 @@ def build_layers(
         n_inputs = units
     layers += drop_inputs(n_inputs)
     # The loss applies the activation of the output.
-    return [*layers, Dense(n_classes, output_init), BiasActivation("identity", bias_init)]
+    return [*layers, Dense(n_outputs, output_init), BiasActivation("identity", bias_init)]
+
+
+def layers_of(estimator: Any, image_shape: tuple[int, int, int], n_outputs: int) -> list[Layer]:
+    """The layers that a classifier's or regressor's parameters ask for."""
+    return build_layers(
+        image_shape,
+        n_outputs,
+        n_filters=estimator.n_filters,
+        filter_size=estimator.filter_size,
+        padding=estimator.padding,
+        pool_size=estimator.pool_size,
+        pool_regions=estimator.pool_regions,
+        pooling=estimator.pooling,
+        hidden_layer_sizes=estimator.hidden_layer_sizes,
+        activation=estimator.activation,
+        dropout=estimator.dropout,
+        normalization=estimator.normalization,
+        weight_init=estimator.weight_init,
+    )
+
+
+def build_autoencoder(
+    image_shape: tuple[int, int, int],
+    *,
+    n_filters: Any,
+    filter_size: Any,
+    pool_size: Any,
+    pooling: str,
+    code_size: int | None,
+    activation: Any,
+    normalization: str | None,
+    noise: float,
+    sparsity: float,
+) -> list[Layer]:
+    """The layers of a `ConvAutoencoder`: the decoder has those of the encoder in reverse order.
+
+    The code is the output of the layer before `Unflatten`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter does not have one value for each layer.
+
+    Examples
+    --------
+    >>> from skcnn._fitting.architecture import build_autoencoder
+    >>> for layer in build_autoencoder(
+    ...     (28, 28, 1), n_filters=16, filter_size=5, pool_size=4, pooling="max", code_size=None,
+    ...     activation="relu", normalization=None, noise=0.5, sparsity=0.9,
+    ... ):
+    ...     print(layer)
+    GaussianNoise(scale=0.5)
+    Conv2D(n_filters=16, filter_size=5, padding='same')
+    MaxPool2D(size=4, regions=None)
+    BiasActivation(function='relu')
+    KeepLargest(share=0.1)
+    Flatten()
+    Unflatten(image_shape=(7, 7, 16))
+    Upsample2D(size=4, out_size=(28, 28))
+    Conv2D(n_filters=1, filter_size=5, padding='same')
+    BiasActivation(function='identity')
+    Flatten()
+    """
+    filters = as_tuple("n_filters", n_filters)
+    if not filters:
+        raise ValueError("n_filters is empty; expected at least one convolution layer.")
+    sizes = per_layer("filter_size", filter_size, len(filters))
+    pool_sizes = per_layer("pool_size", pool_size, len(filters))
+    init: InitName = "he" if activation == "relu" else "glorot"
+    pool_class = MaxPool2D if pooling == "max" else MeanPool2D
+    norm: list[Layer] = [BatchNorm()] if normalization == "batch" else []
+    sparse: list[Layer] = [KeepLargest(round(1 - sparsity, 10))] if sparsity else []
+
+    layers: list[Layer] = [GaussianNoise(float(noise))] if noise else []
+    shape: tuple[int, ...] = image_shape
+    shapes = []  # of what each block receives
+    for k, size, window in zip(filters, sizes, pool_sizes, strict=True):
+        shapes.append(shape)
+        pool: list[Layer] = [pool_class(window)] if window > 1 else []
+        bias: list[Layer] = [*norm, BiasActivation(activation)]
+        layers += [Conv2D(k, size, init=init), *(pool + bias if pooling == "max" else bias + pool)]
+        shape = (*(-(-side // window) for side in shape[:2]), k)
+    if code_size is None:
+        layers += [*sparse, Flatten()]
+    else:
+        layers += [Flatten(), Dense(code_size), BiasActivation("identity"), *sparse]
+        layers += [Dense(math.prod(shape), init), *norm, BiasActivation(activation)]
+    height, width, channels = shape
+    layers.append(Unflatten((height, width, channels)))
+    for size, window, (height, width, channels) in zip(
+        reversed(sizes), reversed(pool_sizes), reversed(shapes), strict=True
+    ):
+        layers += [Upsample2D(window, (height, width))] if window > 1 else []
+        layers.append(Conv2D(channels, size, init=init))
+        layers += [*norm, BiasActivation(activation)]
+    last = len(norm) + 1  # the output is not bounded
+    return [*layers[:-last], BiasActivation("identity"), Flatten()]

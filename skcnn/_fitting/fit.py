@@ -20,14 +20,21 @@ from skcnn._fitting.monitoring import EpochLog, early_stopping, validation_of
 from skcnn._fitting.notices import (
     Notice,
     interrupted,
-    no_better_than_frequencies,
+    no_better_than_constant,
     not_converged,
 )
-from skcnn._fitting.settings import FitSettings, layers_of, settings_of
+from skcnn._fitting.pretrained import (
+    Block,
+    check_pretrained,
+    n_layers_of,
+    read_pretrained,
+    use_pretrained,
+)
+from skcnn._fitting.problem import Problem, ValidationInput, check_problem
+from skcnn._fitting.settings import FitSettings, settings_of
 from skcnn._fitting.split import split
 from skcnn._fitting.standardization import set_mean_and_scale
 from skcnn._input.pixel_range import warn_if_other_range
-from skcnn._input.problem import Problem, ValidationInput, check_problem
 from skcnn._warn import warn_caller
 from skcnn.engine.layer import Layer
 from skcnn.engine.network import Network
@@ -48,14 +55,14 @@ CARRIED_ALONG = ("network_", "_state", *CURVES)
 def fit_estimator(
     estimator: Any,
     X: ArrayLike,
-    y: ArrayLike,
+    y: ArrayLike | None,
     *,
     incremental: bool,
     classes: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     validation: ValidationInput | None = None,
 ) -> None:
-    """Fit a `ConvNetClassifier`; with `incremental`, as `partial_fit`."""
+    """Fit a `BaseConvNet`; with `incremental`, as `partial_fit`."""
     resume = hasattr(estimator, "network_") and (incremental or estimator.warm_start)
     work = copy.copy(estimator)
     if resume:
@@ -71,18 +78,26 @@ def fit_estimator(
         incremental=incremental,
         resume=resume,
     )
-    layers = layers_of(work, problem.shape, len(problem.classes))
+    task = problem.task
+    layers = work._layers(problem.shape, task.n_outputs)
+    blocks = read_pretrained(work.pretrained)
+    n_frozen = n_layers_of(blocks, layers) if work.freeze else 0
     if resume:
         _check_same_network(layers, work.network_)
+        work.network_ = work.network_.with_frozen(n_frozen)
     train, held_out = split(work, problem, resume=resume)
     has_validation = problem.validation is not None or held_out is not None
-    settings = settings_of(work, len(train), incremental=incremental, has_validation=has_validation)
+    settings = settings_of(
+        work, task, len(train), incremental=incremental, has_validation=has_validation
+    )
     if not resume:
-        _start(work, problem, layers)
+        _start(work, problem, Network(layers, problem.shape, n_frozen=n_frozen))
+        check_pretrained(blocks, work.network_)
     if problem.validation is not None:
         warn_if_other_range(problem.images, problem.validation.images)
     set_mean_and_scale(work, problem, train, incremental=incremental, resume=resume)
-    _prepare_state(work, settings.step.optimizer, resume=resume, incremental=incremental)
+    task.prepare(work, train, problem.weights, incremental=incremental, resume=resume)
+    _prepare_state(work, settings.step.optimizer, blocks, resume=resume, incremental=incremental)
     with single_threaded_blas(), Threads(settings.n_threads) as threads:
         notices = _train(work, problem, train, held_out, settings, threads, incremental)
     # In this order, neither Ctrl-C nor another thread ever finds an estimator without weights.
@@ -105,21 +120,29 @@ def _check_same_network(layers: Sequence[Layer], network: Network) -> None:
     )
 
 
-def _start(work: Any, problem: Problem, layers: Sequence[Layer]) -> None:
+def _start(work: Any, problem: Problem, network: Network) -> None:
     """Set the fitted attributes as they are before the first step."""
-    work.classes_ = problem.classes
+    vars(work).update(problem.task.attributes)
     work.image_shape_ = problem.shape
-    work.network_ = Network(layers, problem.shape)
+    work.network_ = network
     work.n_iter_ = work.t_ = 0
     work.loss_curve_ = []
     work.validation_scores_ = work.validation_loss_curve_ = None
     work.best_validation_score_ = None
 
 
-def _prepare_state(work: Any, optimizer: Optimizer, *, resume: bool, incremental: bool) -> None:
+def _prepare_state(
+    work: Any,
+    optimizer: Optimizer,
+    blocks: Sequence[Block],
+    *,
+    resume: bool,
+    incremental: bool,
+) -> None:
     """Draw initial weights and make the training state, or continue with the one there is."""
     if resume and incremental:
-        if work._state.optimizer != type(optimizer).__name__:  # the solver has been changed
+        # After a change of the solver or of the frozen layers, its moments are of no use.
+        if not work._state.fits(work.network_, optimizer):
             work._state = TrainingState.new(work.network_, optimizer, work._state.rng)
         return
     seed = check_random_state(work.random_state).randint(2**31 - 1, size=4)
@@ -127,6 +150,7 @@ def _prepare_state(work: Any, optimizer: Optimizer, *, resume: bool, incremental
     rng = np.random.default_rng([*seed, work.t_] if resume else seed)
     if not resume:
         work.network_.initialize(rng)
+        use_pretrained(blocks, work.network_)
     work._state = TrainingState.new(work.network_, optimizer, rng)
 
 
@@ -145,18 +169,17 @@ def _train(
     reader = ImageReader(problem.images, work.mean_, work.scale_)
     data = TrainingData(
         reader,
-        problem.labels,
-        _targets(len(problem.classes), settings.label_smoothing, network.dtype),
+        problem.task.targets(work),
         # A call of partial_fit cannot know the weights of the others.
         problem.weights if incremental else _with_mean_one(problem.weights, train),
     )
-    validation = validation_of(work, problem, held_out, data, settings.step.loss)
+    validation = validation_of(work, problem, held_out, reader)
     measure = None if validation is None else partial(validation.measure, network, threads)
     stopping = early_stopping(settings, network)
     keep_best = stopping is not None and stopping.keep_best
-    log = EpochLog(work, settings, measure, stopping)
-    if stopping is not None and measure is not None and keep_best and work.n_iter_:
-        stopping.remember(measure()[0])  # in a warm start, the weights so far may be the best
+    log = EpochLog(work, settings, problem.task.score_name, measure, stopping)
+    if keep_best and work.n_iter_:
+        log.remember()  # in a warm start, the weights so far may be the best
     trainer = Trainer(network, settings.step, data, state, threads)
     seen_before = state.n_seen
     try:
@@ -175,14 +198,16 @@ def _train(
         notices = not_converged(settings) if complete else []
         curve = work.loss_curve_
         loss = min(curve) if keep_best else curve[-1]  # the best weights may be of any epoch
-        notices += no_better_than_frequencies(loss, curve[-log.epoch :], trainer, train)
+        notices += no_better_than_constant(loss, curve[-log.epoch :], trainer, train, problem.task)
     if stopping is not None:
         stopping.restore_best()
     work.n_iter_ += log.epoch
     work.t_ += state.n_seen - seen_before
     work.loss_ = work.loss_curve_[-1] if work.loss_curve_ else math.inf
-    scores = [stopping.best] if stopping is not None and keep_best else work.validation_scores_
-    work.best_validation_score_ = max(filter(math.isfinite, scores or []), default=None)
+    scores = work.validation_scores_ or []
+    if keep_best:
+        scores = [] if log.best_score is None else [log.best_score]
+    work.best_validation_score_ = max(filter(math.isfinite, scores), default=None)
     return notices
 
 
@@ -193,10 +218,3 @@ def _with_mean_one(weights: NDArray[Any] | None, train: NDArray[np.intp]) -> NDA
     weights = weights / weights[train].max()  # first, so that the mean does not overflow
     weights /= weights[train].mean()
     return weights
-
-
-def _targets(n_classes: int, smoothing: float, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Row c is the desired output for an image of class c."""
-    targets = np.full((n_classes, n_classes), smoothing / n_classes)
-    np.fill_diagonal(targets, 1 - smoothing + smoothing / n_classes)
-    return targets.astype(dtype)

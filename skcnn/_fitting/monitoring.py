@@ -1,68 +1,35 @@
-"""What is measured after each epoch: losses, the validation accuracy, and whether to stop."""
+"""What is measured after each epoch: losses, the validation score, and whether to stop."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skcnn._fitting.problem import Problem
 from skcnn._fitting.settings import FitSettings
-from skcnn._input.problem import Problem
-from skcnn.engine.inference import outputs
+from skcnn._tasks.task import Measured, Validation
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader
-from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.training.early_stopping import EarlyStopping
-from skcnn.engine.training.losses import Loss
-from skcnn.engine.training.settings import TrainingData
-
-
-@dataclass(frozen=True)
-class Validation:
-    """Images on which accuracy and loss are measured after each epoch.
-
-    `targets` (n, k) are the desired outputs.
-    """
-
-    reader: ImageReader
-    indices: NDArray[np.intp] | None
-    labels: NDArray[np.intp]
-    weights: NDArray[np.float64] | None
-    targets: NDArray[Any]
-    loss: Loss
-
-    def measure(self, network: Network, threads: Threads) -> tuple[float, float]:
-        """The accuracy and the mean loss."""
-        z = outputs(network, self.reader, threads, self.indices)
-        accuracy = np.average(z.argmax(axis=1) == self.labels, weights=self.weights)
-        weights = np.ones(len(z)) if self.weights is None else self.weights
-        shares = (weights / weights.sum())[:, None]
-        return float(accuracy), self.loss.loss(z, self.targets, shares, np.empty_like(z))
 
 
 def validation_of(
-    work: Any,
-    problem: Problem,
-    held_out: NDArray[np.intp] | None,
-    data: TrainingData,
-    loss: Loss,
+    work: Any, problem: Problem, held_out: NDArray[np.intp] | None, reader: ImageReader
 ) -> Validation | None:
-    reader = data.reader
+    """The validation images: those given, those set aside, or None."""
     if problem.validation is not None:
         given = problem.validation
-        reader = ImageReader(given.images, work.mean_, work.scale_)
-        labels, weights = given.labels, given.weights
-    elif held_out is not None:
-        labels = problem.labels[held_out]
-        weights = None if problem.weights is None else problem.weights[held_out]
-    else:
+        own_reader = ImageReader(given.images, work.mean_, work.scale_)
+        return given.task.validation(work, own_reader, None, given.weights)
+    if held_out is None:
         return None
-    return Validation(reader, held_out, labels, weights, data.targets[labels], loss)
+    weights = None if problem.weights is None else problem.weights[held_out]
+    return problem.task.validation(work, reader, held_out, weights)
 
 
 class EpochLog:
@@ -72,7 +39,8 @@ class EpochLog:
         self,
         work: Any,
         settings: FitSettings,
-        measure: Callable[[], tuple[float, float]] | None,
+        score_name: str,
+        measure: Callable[[], Measured] | None,
         stopping: EarlyStopping | None,
     ) -> None:
         self.loss_curve: list[float] = work.loss_curve_
@@ -86,6 +54,8 @@ class EpochLog:
         self.settings, self.measure, self.stopping = settings, measure, stopping
         self.n_epochs = settings.epochs.n_epochs
         self.epoch = 0
+        self.best_score: float | None = None  # of the weights that early stopping keeps
+        self._score_name = score_name
         self._begin = time.perf_counter()
 
     def after_epoch(self, loss: float) -> bool:
@@ -95,20 +65,40 @@ class EpochLog:
         line = f"epoch {self.epoch:>{len(str(self.n_epochs))}}/{self.n_epochs}  loss {loss:.4f}"
         watched = -loss
         if self.measure is not None:
-            score, validation_loss = self.measure()
-            self.scores.append(score)
-            self.validation_losses.append(validation_loss)
-            line += f"  validation accuracy {score:.4f}"
-            if self.settings.stopping.watch == "score":
-                watched = score
+            measured = self.measure()
+            self.scores.append(measured.score)
+            self.validation_losses.append(measured.loss)
+            line += f"  validation {self._score_name} {measured.score:.4f}"
+            watched = self._watched(measured, loss)
         self._print(f"{line}  {time.perf_counter() - self._begin:.1f} s")
-        if self.stopping is None or not self.stopping.update(watched):
+        if self.stopping is None:
+            return False
+        before = self.stopping.best
+        over = self.stopping.update(watched)
+        if self.measure is not None and self.stopping.best > before:
+            self.best_score = self.scores[-1]
+        if not over:
             return False
         stopping = self.settings.stopping
         self._print(
             f"stopped: no improvement of {stopping.tol:g} in {stopping.n_iter_no_change} epochs"
         )
         return True
+
+    def remember(self) -> None:
+        """Measure the weights of an earlier fit, which may be the best."""
+        assert self.measure is not None
+        assert self.stopping is not None
+        measured = self.measure()
+        self.stopping.remember(self._watched(measured, math.nan))
+        self.best_score = measured.score
+
+    def _watched(self, measured: Measured, loss: float) -> float:
+        """What early stopping maximizes."""
+        watch = self.settings.stopping.watch
+        if watch == "score":
+            return measured.score
+        return -measured.loss if watch == "validation loss" else -loss
 
     def _print(self, line: str) -> None:
         if self.settings.verbose:
@@ -123,5 +113,5 @@ def early_stopping(settings: FitSettings, network: Network) -> EarlyStopping | N
         network,
         tol=stopping.tol,
         n_iter_no_change=stopping.n_iter_no_change,
-        keep_best=stopping.watch == "score",
+        keep_best=stopping.watch != "loss",
     )

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from skcnn._fitting.settings import FitSettings
+from skcnn._tasks.task import Task
 from skcnn.engine.training.trainer import Trainer
 
 ENOUGH_STEPS = 100  # to judge the training by its loss
 RISE = 2.0  # if the loss has risen by this factor, the learning rate is too high
 ROUNDING = 1e-4  # of the loss
-LEAST_GAIN = 1e-4  # if less can be gained, one class has nearly all the weight
+LEAST_GAIN = 1e-4  # if less can be gained, nearly all targets are equal
 
 
 class Notice(NamedTuple):
@@ -49,10 +50,14 @@ def not_converged(settings: FitSettings) -> list[Notice]:
     ]
 
 
-def no_better_than_frequencies(
-    loss: float, loss_curve: Sequence[float], trainer: Trainer, train: NDArray[np.intp]
+def no_better_than_constant(
+    loss: float,
+    loss_curve: Sequence[float],
+    trainer: Trainer,
+    train: NDArray[np.intp],
+    task: Task,
 ) -> list[Notice]:
-    """A warning if the training loss is no lower than that of predicting the class frequencies.
+    """A warning if the training loss is no lower than that of predicting the same for all images.
 
     `loss` is that of the weights that are kept; `loss_curve` has the epochs of this fit. A single
     epoch, as in `partial_fit`, is not judged.
@@ -62,19 +67,15 @@ def no_better_than_frequencies(
     has_risen = state.first_loss is not None and max(loss_curve) > RISE * state.first_loss
     if len(loss_curve) < 2 or not (has_risen or state.step >= ENOUGH_STEPS):
         return []
-    weights = None if data.weights is None else data.weights[train]
-    counts = np.bincount(data.labels[train], weights, len(data.targets))
-    targets = data.targets.astype(np.float64)
-    lowest, constant = trainer.settings.loss.references(targets, counts / counts.sum())
+    lowest, constant = data.targets.references(trainer.settings.loss, train, data.weights)
     if loss < constant - ROUNDING * (constant - lowest) or constant - lowest < LEAST_GAIN:
         return []
     rate = f"{'Lower' if has_risen else 'Change'} learning_rate_init"
     return [
         Notice(
             f"The training loss is {loss:.4g} after {len(loss_curve)} epochs; expected less than "
-            f"{constant:.4g}, the loss of predicting the frequencies of the classes for every "
-            f"image. {rate}, lower alpha or dropout, increase max_iter, or check whether the "
-            "images of X differ and whether the labels belong to them.",
+            f"{constant:.4g}, the loss of predicting {task.constant} for every image. {rate}, "
+            f"lower {task.brakes}, increase max_iter, or check whether {task.check}.",
             ConvergenceWarning,
         )
     ]

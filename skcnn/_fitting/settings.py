@@ -7,12 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skcnn._fitting.architecture import build_layers
 from skcnn._fitting.user_functions import UserFunction
 from skcnn._parallel import n_threads
+from skcnn._tasks.task import Task
 from skcnn.augment import AUGMENTATIONS, Compose
-from skcnn.engine.layer import Layer
-from skcnn.engine.training.losses import LOSSES
 from skcnn.engine.training.muon import Muon
 from skcnn.engine.training.optimizers import SGD, Adam, Optimizer
 from skcnn.engine.training.schedules import SCHEDULES
@@ -42,8 +40,9 @@ class Stopping:
 
     Attributes
     ----------
-    watch : {"score", "loss"} or None
-        The validation score or the training loss; None: train to the last epoch.
+    watch : {"score", "validation loss", "loss"} or None
+        The validation score, the validation loss or the training loss; None: train to the last
+        epoch.
     tol : float
     n_iter_no_change : int or inf
     """
@@ -60,32 +59,12 @@ class FitSettings:
     step: StepSettings
     epochs: EpochSettings
     stopping: Stopping
-    label_smoothing: float
     verbose: bool
     n_threads: int
 
 
-def layers_of(estimator: Any, image_shape: tuple[int, int, int], n_classes: int) -> list[Layer]:
-    """The layers that the estimator's parameters ask for."""
-    return build_layers(
-        image_shape,
-        n_classes,
-        n_filters=estimator.n_filters,
-        filter_size=estimator.filter_size,
-        padding=estimator.padding,
-        pool_size=estimator.pool_size,
-        pool_regions=estimator.pool_regions,
-        pooling=estimator.pooling,
-        hidden_layer_sizes=estimator.hidden_layer_sizes,
-        activation=estimator.activation,
-        dropout=estimator.dropout,
-        normalization=estimator.normalization,
-        weight_init=estimator.weight_init,
-    )
-
-
 def settings_of(
-    estimator: Any, n_images: int, *, incremental: bool, has_validation: bool
+    estimator: Any, task: Task, n_images: int, *, incremental: bool, has_validation: bool
 ) -> FitSettings:
     """Resolve the estimator's parameters for a training on `n_images`.
 
@@ -94,7 +73,7 @@ def settings_of(
     """
     batch_size = _batch_size(estimator, n_images)
     step = StepSettings(
-        loss=LOSSES[estimator.output_activation],
+        loss=task.loss,
         optimizer=_optimizer(estimator),
         batch_size=batch_size,
         l2=estimator.alpha,
@@ -111,19 +90,19 @@ def settings_of(
         step=step,
         epochs=epochs,
         stopping=Stopping(
-            _watched(estimator, incremental, has_validation),
+            _watched(estimator, task, incremental, has_validation),
             estimator.tol,
             estimator.n_iter_no_change,
         ),
-        label_smoothing=estimator.label_smoothing,
         verbose=bool(estimator.verbose),
         n_threads=n_threads(estimator.n_jobs),
     )
 
 
-def _watched(estimator: Any, incremental: bool, has_validation: bool) -> str | None:
+def _watched(estimator: Any, task: Task, incremental: bool, has_validation: bool) -> str | None:
     if estimator.early_stopping:
-        return "score" if has_validation else None
+        watch = "score" if task.watches_score else "validation loss"
+        return watch if has_validation else None
     return "loss" if not incremental and estimator.learning_rate in ENDLESS else None
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from skcnn._input.problem import Problem
+from skcnn._fitting.problem import Problem
 from skcnn._warn import warn_caller
 
 Indices = NDArray[np.intp]
@@ -26,26 +26,26 @@ class Split:
     ----------
     seed : int
     n_images : int
-    labels : int
-        Checksum of the labels.
+    key : int
+        Checksum of the task's key.
     held_out : ndarray of uint8
         A bit for each image: whether it was set aside.
     """
 
     seed: int
     n_images: int
-    labels: int
+    key: int
     held_out: NDArray[np.uint8]
 
     @classmethod
-    def of(cls, seed: int, labels: NDArray[np.intp], held_out: NDArray[np.bool_]) -> Split:
+    def of(cls, seed: int, key: NDArray[Any], held_out: NDArray[np.bool_]) -> Split:
         """The split that sets aside the images where `held_out` is True."""
-        return cls(seed, len(labels), zlib.crc32(labels.tobytes()), np.packbits(held_out))
+        return cls(seed, len(key), zlib.crc32(key.tobytes()), np.packbits(held_out))
 
-    def matches(self, labels: NDArray[np.intp]) -> bool:
+    def matches(self, key: NDArray[Any]) -> bool:
         """Whether the images seem to be the same, perhaps followed by further ones."""
         n = self.n_images
-        return n <= len(labels) and zlib.crc32(labels[:n].tobytes()) == self.labels
+        return n <= len(key) and zlib.crc32(key[:n].tobytes()) == self.key
 
     def mask(self) -> NDArray[np.bool_]:
         """Whether each image was set aside."""
@@ -62,25 +62,27 @@ def split(work: Any, problem: Problem, *, resume: bool) -> tuple[Indices, Indice
     if not work.early_stopping or problem.validation is not None:
         return usable, None
     seed = _seed(work.random_state) if before is None else before.seed
-    fraction, labels = work.validation_fraction, problem.labels
-    train, held_out = _draw(usable, labels, fraction, seed)
-    if before is not None and before.matches(labels):
-        mask = _extended(before, usable, labels, fraction)
+    fraction, strata, key = work.validation_fraction, problem.task.strata, problem.task.key
+    train, held_out = _draw(usable, strata, fraction, seed)
+    if before is not None and before.matches(key):
+        mask = _extended(before, usable, strata, fraction)
         if not np.array_equal(np.sort(held_out), usable[mask[usable]]):
             train, held_out = usable[~mask[usable]], usable[mask[usable]]
             train = np.random.default_rng(seed).permutation(train)
     else:
-        mask = np.zeros(len(labels), bool)
+        mask = np.zeros(len(strata), bool)
         mask[held_out] = True
         if resume:
             _warn_of_trained_images(before)
     if not (len(train) and len(held_out)):
+        n_strata = len(np.unique(strata[usable]))
+        classes = f" with {n_strata} classes" if n_strata > 1 else ""
         raise ValueError(
             f"early_stopping=True could not set aside validation_fraction={fraction} of "
-            f"{len(usable)} images with {len(np.unique(labels[usable]))} classes and leave an "
-            "image of each class to train on. Give more images, or X_val and y_val."
+            f"{len(usable)} images{classes} and leave an image{' of each class' * bool(classes)} "
+            "to train on. Give more images, or X_val and y_val."
         )
-    work._split = Split.of(seed, labels, mask)
+    work._split = Split.of(seed, key, mask)
     return train, held_out
 
 
@@ -145,11 +147,11 @@ def _warn_of_trained_images(before: Split | None) -> None:
     reason = (
         "an earlier fit or partial_fit set none aside"
         if before is None
-        else "y differs from that of the fit before"
+        else "they differ from those of the fit before"
     )
     warn_caller(
         "The images that early_stopping=True sets aside may be images that the network has been "
-        f"trained on, because {reason}; the validation accuracy may then be too high. Pass X_val "
-        "and y_val, or set warm_start=False to start over.",
+        f"trained on, because {reason}; the validation score may then be too high. Pass X_val, or "
+        "set warm_start=False to start over.",
         UserWarning,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn._input.problem import Problem
+from skcnn._fitting.problem import Problem
 from skcnn.engine.standardization import ChannelStatistics, check_pixel_size
 
 

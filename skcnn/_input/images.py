@@ -201,6 +201,14 @@ def validate_images(
     return array.reshape(len(array), *shape), shape
 
 
+def form_of(X: Any, shape: ImageShape) -> tuple[int, ...]:
+    """The shape of an image of `shape` as it is in X: (pixels,), (h, w) or (h, w, channels)."""
+    n_axes = np.ndim(X) if hasattr(X, "ndim") else 1
+    if n_axes == 1:  # a collection of images
+        n_axes = 1 + np.ndim(next(iter(X)))
+    return {2: (math.prod(shape),), 3: shape[:2], 4: shape}[n_axes]
+
+
 def _check_array(
     estimator: BaseEstimator,
     X: Any,

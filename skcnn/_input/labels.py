@@ -44,13 +44,18 @@ def check_labels(y: ArrayLike, name: str = "y") -> NDArray[Any]:
     return array
 
 
-def check_same_length(images: NDArray[Any], labels: NDArray[Any], X: str, y: str) -> None:
-    """Check that there is one label for each image; `X` and `y` are their names."""
-    if len(images) != len(labels):
-        one_image = f" If {X} is one image, pass {X}[None]." if len(labels) == 1 else ""
+def check_same_length(
+    images: NDArray[Any], y: NDArray[Any], X_name: str, y_name: str, what: str = "label"
+) -> None:
+    """Check that there is one target, which the message calls `what`, for each image.
+
+    `X_name` and `y_name` are the names of the arguments.
+    """
+    if len(images) != len(y):
+        one_image = f" If {X_name} is one image, pass {X_name}[None]." if len(y) == 1 else ""
         raise ValueError(
-            f"{X} has {len(images)} images, but {y} has {len(labels)} labels; expected one label "
-            f"for each image. Check how {X} and {y} were selected.{one_image}"
+            f"{X_name} has {len(images)} images, but {y_name} has {len(y)} {what}s; expected one "
+            f"{what} for each image. Check how {X_name} and {y_name} were selected.{one_image}"
         )
 
 
@@ -137,7 +142,8 @@ def _as_array(y: Any, name: str) -> NDArray[Any]:
     except ValueError as error:
         raise ValueError(
             f"{name} is a {type(y).__name__} of sequences of different lengths; expected one label "
-            "for each image. Several labels for an image are not supported."
+            "for each image. For several labels of an image, pass an array (n, n_labels) of 0 and "
+            "1, for example from sklearn.preprocessing.MultiLabelBinarizer."
         ) from error
 
 
@@ -168,8 +174,9 @@ def _flatten(array: NDArray[Any], y: Any, name: str) -> NDArray[Any]:
     if rows := _describe_rows(array):
         raise ValueError(f"{found} and {rows}; {expected}. Use {largest}.")
     raise ValueError(
-        f"{found}; {expected}. An image can have only one label; fit a classifier for each column, "
-        "for example with sklearn.multioutput.MultiOutputClassifier."
+        f"{found}; {expected}, or an indicator matrix of the numbers 0 and 1 for several labels of "
+        "an image. Pass one of these. For several classes in each column, fit a classifier for "
+        "each, for example with sklearn.multioutput.MultiOutputClassifier."
     )
 
 

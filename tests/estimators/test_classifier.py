@@ -6,17 +6,16 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-import sklearn
 from helpers import naive
 from helpers.estimator_checks import parametrize_with_checks
 from helpers.quick import constant_rate, fast, peak_of
+from helpers.sample_weights import EXPECTED_FAILURES
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
-from sklearn.utils.fixes import parse_version
 
 import skcnn._input.images
 from skcnn import ConvNetClassifier
@@ -50,16 +49,6 @@ CHECKED = [
     ConvNetClassifier(solver="adam", normalization=None),
     ConvNetClassifier(n_filters=8, max_iter=50, normalization=None),
 ]
-EXPECTED_FAILURES = {
-    "check_sample_weight_equivalence_on_dense_data": (
-        "compares nine digits, but float32 has seven; and repeated images form other mini-batches "
-        "than weighted images"
-    )
-}
-if parse_version(sklearn.__version__) < parse_version("1.7"):
-    EXPECTED_FAILURES["check_sample_weight_equivalence_on_sparse_data"] = (
-        "scikit-learn 1.6 also runs it for estimators that do not accept sparse X"
-    )
 
 
 @parametrize_with_checks(CHECKED, expected_failed_checks=lambda estimator: EXPECTED_FAILURES)

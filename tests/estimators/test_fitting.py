@@ -13,7 +13,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skcnn import ConvNetClassifier
 from skcnn._fitting.settings import settings_of
+from skcnn._tasks.classification import Classification
 from skcnn.engine.layers import Dense, Dropout
+from skcnn.engine.training.losses import LOSSES
 from skcnn.engine.workspace import Workspace
 
 DIGITS = np.arange(10)
@@ -333,6 +335,11 @@ def test_automatic_schedule(images, solver):
     assert_array_equal(automatic.network_.parameters, given.fit(*images).network_.parameters)
 
 
+def classification(n_images):
+    labels = np.arange(n_images) % 2
+    return Classification(np.arange(2), labels, loss=LOSSES["softmax"], label_smoothing=0.0)
+
+
 @pytest.mark.parametrize(
     ("solver", "n_images", "expected"),
     [
@@ -347,7 +354,9 @@ def test_automatic_schedule(images, solver):
 )
 def test_automatic_batch_size(solver, n_images, expected):
     model = fast(solver=solver, batch_size="auto")
-    settings = settings_of(model, n_images, incremental=False, has_validation=False)
+    settings = settings_of(
+        model, classification(n_images), n_images, incremental=False, has_validation=False
+    )
     assert settings.step.batch_size == expected
 
 

@@ -16,7 +16,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 
-from skcnn import _hog_features
+from skcnn._descriptors import batches, hog_features
 from skcnn.hog import HOGTransformer, make_hog_svc
 
 
@@ -167,8 +167,8 @@ def test_set_output(digits):
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_n_jobs(digits, monkeypatch, backend, tmp_path):
     """Workers return the same features in the same order, also from a memory map."""
-    monkeypatch.setattr(_hog_features, "_PARALLEL_SECONDS", 0)
-    monkeypatch.setattr(_hog_features, "_BATCH_IMAGES", 50)
+    monkeypatch.setattr(batches, "_PARALLEL_SECONDS", 0)
+    monkeypatch.setattr(batches, "_BATCH_IMAGES", 50)
     X = digits[0]
     np.save(tmp_path / "X.npy", X)
     with joblib.parallel_config(backend):
@@ -177,8 +177,8 @@ def test_n_jobs(digits, monkeypatch, backend, tmp_path):
 
 
 def test_short_work_starts_no_workers(digits, monkeypatch):
-    monkeypatch.setattr(_hog_features, "_PARALLEL_SECONDS", 1e6)
-    monkeypatch.setattr(_hog_features, "Parallel", None)  # calling it would raise
+    monkeypatch.setattr(batches, "_PARALLEL_SECONDS", 1e6)
+    monkeypatch.setattr(batches, "Parallel", None)  # calling it would raise
     assert HOGTransformer(n_jobs=2).transform(digits[0]).shape == (1797, 288)
 
 
@@ -186,9 +186,9 @@ def test_large_images_in_small_batches(monkeypatch):
     """The number of pixels in a batch is limited, not only the number of images."""
     sizes = []
     monkeypatch.setattr(
-        _hog_features,
-        "hog_features",
-        lambda images, settings: sizes.append(images.size) or np.zeros((len(images), 1800)),
+        hog_features.HOGSettings,
+        "compute",
+        lambda settings, images: sizes.append(images.size) or np.zeros((len(images), 1800)),
     )
     HOGTransformer().transform(np.zeros((20, 400, 400), dtype=np.uint8))
     assert max(sizes) <= 2**20
@@ -196,7 +196,7 @@ def test_large_images_in_small_batches(monkeypatch):
 
 
 def test_verbose(digits, capsys, monkeypatch):
-    monkeypatch.setattr(_hog_features, "_BATCH_IMAGES", 10)
+    monkeypatch.setattr(batches, "_BATCH_IMAGES", 10)
     HOGTransformer().transform(digits[0][:95])
     assert capsys.readouterr().out == ""
     HOGTransformer(verbose=2).transform(digits[0][:95])
@@ -205,7 +205,7 @@ def test_verbose(digits, capsys, monkeypatch):
     assert lines[0].startswith("[HOGTransformer] 10 of 95 images, ")
     assert lines[-1].startswith("[HOGTransformer] 95 of 95 images, ")
     assert lines[-1].endswith("about 0.0 s left")
-    monkeypatch.setattr(_hog_features, "_BATCH_IMAGES", 1)
+    monkeypatch.setattr(batches, "_BATCH_IMAGES", 1)
     HOGTransformer(verbose=1).transform(digits[0][:95])
     lines = capsys.readouterr().out.splitlines()
     assert 8 <= len(lines) <= 11

@@ -13,7 +13,7 @@ import numpy as np
 import threadpoolctl
 from sklearn.datasets import load_digits
 
-from skcnn import ConvNetClassifier
+from skcnn import ConvAutoencoder, ConvNetClassifier, ConvNetRegressor
 from skcnn.augment import Elastic
 
 TABLE = Path(__file__).with_suffix(".json")
@@ -197,11 +197,10 @@ def hash_of(*arrays) -> str:
 
 def hashes_of(model, X) -> dict[str, str]:
     """A hash of the weights, and one of the predictions and features for X."""
+    predict = getattr(model, "predict_proba", None) or getattr(model, "predict", model.transform)
     return {
         "weights": hash_of(model.network_.parameters),
-        "predictions": hash_of(
-            model.predict_proba(X), model.predict_proba(X[:3]), model.transform(X)
-        ),
+        "predictions": hash_of(predict(X), predict(X[:3]), model.transform(X)),
     }
 
 
@@ -245,6 +244,23 @@ def fits(n_jobs=None):
     yield "colour", small().fit(images, labels), images
     row = X.reshape(len(X), 1, 64)
     yield "rows of pixels", small().fit(row[train], y[train]), row[test]
+    labels = np.stack([y >= 5, y % 2 == 0, y % 3 == 0], axis=1)
+    yield "multilabel", small().fit(X[train], labels[train]), X[test]
+    yield from other_fits(X[train], y[train], X[test], n_jobs)
+
+
+def other_fits(X, y, X_test, n_jobs):
+    """Autoencoders, networks that start from one, and a regressor."""
+    common = {"n_filters": (6, 8), "max_iter": 2, "random_state": 0, "n_jobs": n_jobs}
+    autoencoder = ConvAutoencoder(noise=0.3, sparsity=0.8, **common).fit(X)
+    yield "autoencoder", autoencoder, X_test
+    code = ConvAutoencoder(code_size=5, sparsity=0.5, pooling="mean", activation="tanh", **common)
+    yield "autoencoder, code of five numbers", code.fit(X), X_test
+    for freeze in (False, True):
+        model = ConvNetClassifier(pretrained=autoencoder, freeze=freeze, **common).fit(X, y)
+        yield f"pretrained, freeze={freeze}", model, X_test
+    targets = np.stack([X.mean(axis=(1, 2)), X[:, :4].mean(axis=(1, 2))], axis=1)
+    yield "regressor", ConvNetRegressor(**common).fit(X, targets), X_test
 
 
 def hash_all(n_jobs=None) -> dict[str, dict[str, str]]:

@@ -1,0 +1,218 @@
+"""`BaseConvNet`: what the network estimators share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skcnn._copies import COPIES, average_outputs, copies_of
+from skcnn._fitting.architecture import layers_of
+from skcnn._fitting.fit import fit_estimator
+from skcnn._fitting.problem import ValidationInput
+from skcnn._input.images import ImageShape, validate_images
+from skcnn._parallel import n_threads
+from skcnn._tasks.task import Task
+from skcnn.augment import AUGMENTATIONS
+from skcnn.engine.inference import features, useful_threads
+from skcnn.engine.layer import Layer
+from skcnn.engine.network import Network
+from skcnn.engine.reader import ImageReader
+from skcnn.engine.runtime.blas import single_threaded_blas
+from skcnn.engine.runtime.floating_point import ignore_underflow
+from skcnn.engine.runtime.threads import Threads
+from skcnn.engine.training.schedules import SCHEDULES
+
+Compute = Callable[[Network, ImageReader, Threads], NDArray[Any]]
+Constraints = dict[str, list[Any]]
+_AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
+
+# Constraints of the parameters of all networks.
+TRAINING_CONSTRAINTS: Constraints = {
+    "image_shape": ["array-like", None],
+    "solver": [StrOptions({"adam", "muon", "sgd", "gd"})],
+    "learning_rate": [StrOptions({"auto", *SCHEDULES}), callable],
+    "learning_rate_init": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+    "momentum": [Interval(Real, 0, 1, closed="both"), callable],
+    "nesterovs_momentum": ["boolean"],
+    "alpha": [Interval(Real, 0, None, closed="left")],
+    "batch_size": [StrOptions({"auto"}), _AT_LEAST_ONE],
+    "max_iter": [StrOptions({"auto"}), _AT_LEAST_ONE],
+    "max_time": [Interval(Real, 0, None, closed="neither"), None],
+    "shuffle": ["boolean", StrOptions({"replacement"})],
+    "augment": [StrOptions(set(AUGMENTATIONS)), callable, tuple, list, None],
+    "standardize": ["boolean"],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "n_iter_no_change": [_AT_LEAST_ONE, Options(Real, {np.inf})],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "warm_start": ["boolean"],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+    "n_jobs": [Integral, None],
+}
+# Those of a classifier and a regressor besides.
+SUPERVISED_CONSTRAINTS: Constraints = {
+    "n_filters": [_AT_LEAST_ONE, "array-like"],
+    "filter_size": [_AT_LEAST_ONE, "array-like"],
+    "padding": [StrOptions({"same", "valid"})],
+    "pool_size": [_AT_LEAST_ONE, "array-like"],
+    "pool_regions": [_AT_LEAST_ONE, "array-like", None],
+    "pooling": [StrOptions({"max", "mean"})],
+    "hidden_layer_sizes": [_AT_LEAST_ONE, "array-like"],
+    "activation": [StrOptions({"relu", "sigmoid", "tanh"})],
+    "normalization": [StrOptions({"batch"}), None],
+    "dropout": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
+    "weight_init": [StrOptions({"auto", "uniform"})],
+    "pretrained": ["array-like", HasMethods("fit"), None],
+    "freeze": ["boolean"],
+    "predict_augment": [StrOptions(set(COPIES)), tuple, list, None],
+}
+
+
+class BaseConvNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
+    """A convolutional network as an estimator.
+
+    A subclass has the parameters of `TRAINING_CONSTRAINTS` and those that its layers need. It says
+    which layers these are, and makes a `Task` of the targets.
+    """
+
+    _needs_y: ClassVar[bool] = True
+    pretrained: Any = None  # filters to start from, in the estimators that have this parameter
+    freeze: bool = False
+
+    @abstractmethod
+    def _layers(self, image_shape: ImageShape, n_outputs: int) -> list[Layer]:
+        """The layers that the parameters ask for."""
+
+    @abstractmethod
+    def _task(
+        self,
+        y: Any,
+        images: NDArray[Any],
+        *,
+        classes: ArrayLike | None,
+        incremental: bool,
+        resume: bool,
+    ) -> Task:
+        """The checked targets of `fit` or, if `incremental`, `partial_fit`."""
+
+    @abstractmethod
+    def _validation_task(self, y: Any, images: NDArray[Any], task: Task) -> Task:
+        """The checked targets of validation images; `task` is that of the training images."""
+
+    def _check_settings(self, incremental: bool) -> None:
+        """Check what the constraints cannot express."""
+        return
+
+    def _fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+        X_val: ArrayLike | None,
+        y_val: ArrayLike | None,
+        sample_weight_val: ArrayLike | None,
+    ) -> None:
+        if self._needs_y and (X_val is None) != (y_val is None):
+            given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
+            raise ValueError(f"{given} was given without {missing}. Pass both or neither.")
+        validation = None
+        if X_val is not None:
+            validation = ValidationInput(X_val, y_val, sample_weight_val)
+        elif sample_weight_val is not None:
+            names = "X_val and y_val" if self._needs_y else "X_val"
+            raise ValueError(
+                f"sample_weight_val was given without {names}. Pass all of them, or none."
+            )
+        fit_estimator(
+            self, X, y, incremental=False, sample_weight=sample_weight, validation=validation
+        )
+
+    def _partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+        classes: ArrayLike | None = None,
+    ) -> None:
+        if hasattr(self, "network_"):
+            self._validate_params()  # the decorator validates in the first call only
+        fit_estimator(self, X, y, incremental=True, classes=classes, sample_weight=sample_weight)
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Compute the flattened output of the last pooling layer: features for other estimators.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
+
+        Returns
+        -------
+        features : ndarray of shape (n, n_features_out), float32
+            In the order (row, column, filter).
+        """
+        return self._run(X, features)
+
+    def _reader(self, X: ArrayLike) -> ImageReader:
+        """The images of X, checked."""
+        check_is_fitted(self)
+        images, _ = validate_images(self, X, image_shape=self.image_shape_, reset=False)
+        return ImageReader(images, self.mean_, self.scale_)
+
+    def _run(self, X: ArrayLike, compute: Compute) -> NDArray[Any]:
+        """Run the network on X."""
+        reader = self._reader(X)
+        return self._compute(self.network_, reader, compute)
+
+    @ignore_underflow  # also if np.seterr makes it an error
+    def _compute(self, network: Network, reader: ImageReader, compute: Compute) -> NDArray[Any]:
+        count = n_threads(self.n_jobs, most=useful_threads(network, len(reader)))
+        with single_threaded_blas(), Threads(count) as threads:
+            return compute(network, reader, threads)
+
+    @property
+    def filters_(self) -> NDArray[np.float32]:
+        """Filters of the first layer: (n_filters, filter_size, filter_size, channels)."""
+        convolution = next(p.weights for p in self.network_.layer_parameters if vars(p))
+        filters = convolution.transpose(3, 0, 1, 2)
+        filters.flags.writeable = False  # a view of the network's parameters
+        return filters
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.network_.plans[self.network_.feature_layer].out_shape[0]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []  # features are float32
+        return tags
+
+
+class SupervisedConvNet(BaseConvNet):
+    """A convolutional network with the layers of a classifier."""
+
+    def _layers(self, image_shape: ImageShape, n_outputs: int) -> list[Layer]:
+        return layers_of(self, image_shape, n_outputs)
+
+    def _check_settings(self, incremental: bool) -> None:
+        super()._check_settings(incremental)
+        copies_of(self.predict_augment)
+        if self.freeze and self.pretrained is None:
+            raise ValueError(
+                "freeze=True needs pretrained filters, but pretrained is None. Pass a fitted "
+                "estimator or filters as pretrained, or set freeze=False."
+            )
+
+    def _outputs(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Output of the last layer, before its activation: (n, n_outputs)."""
+        return self._run(X, partial(average_outputs, copies_of(self.predict_augment)))

@@ -1,0 +1,124 @@
+"""DAISY's settings resolved for one image shape, and the features of a batch of images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skcnn._input.images import ImageShape
+from skcnn.engine.runtime.floating_point import ignore_underflow
+
+
+@dataclass(frozen=True)
+class DaisySettings:
+    """Settings of `skimage.feature.daisy` for images of one shape.
+
+    The images are enlarged by `padding`, pixels (before, after) along each axis, or cropped where
+    it is negative, so that the centres of the descriptors are spread evenly over the image.
+    """
+
+    padding: tuple[tuple[int, int], tuple[int, int]]
+    n_centres: tuple[int, int]
+    step: int
+    radius: int
+    rings: int
+    histograms: int
+    orientations: int
+    normalization: str
+
+    @property
+    def n_features(self) -> int:
+        """Number of features of one image."""
+        rows, columns = self.n_centres
+        return rows * columns * (self.rings * self.histograms + 1) * self.orientations
+
+    def feature_names(self) -> list[str]:
+        """Name of each feature, as `DaisyTransformer.get_feature_names_out` describes them."""
+        places = ["centre"] + [
+            f"ring{ring}_{place}" for ring in range(self.rings) for place in range(self.histograms)
+        ]
+        return [
+            f"point{row}_{column}_{place}_{360 * k / self.orientations:.4g}deg"
+            for row, column in np.ndindex(self.n_centres)
+            for place in places
+            for k in range(self.orientations)
+        ]
+
+    @ignore_underflow  # worker processes have settings of their own
+    def compute(self, images: NDArray) -> NDArray[np.float32]:
+        """Features (n, n_features) of one batch of images (n, h, w, channels)."""
+        from skimage.feature import daisy  # imported here so that importing skcnn stays fast
+
+        grey = _as_grey(images.astype(np.float64))
+        # Features do not depend on the contrast. Tiny numbers would vanish beside a small constant
+        # in skimage, and squares of huge ones overflow.
+        largest = np.abs(grey).max(axis=(1, 2), keepdims=True)
+        grey /= np.where(largest > 0, largest, 1)
+        added = [(max(0, before), max(0, after)) for before, after in self.padding]
+        padded = np.pad(grey, ((0, 0), *added), mode="edge")
+        rows, columns = (
+            slice(max(0, -before), side - max(0, -after))
+            for (before, after), side in zip(self.padding, padded.shape[1:], strict=True)
+        )
+        return np.stack(
+            [
+                daisy(
+                    image,
+                    step=self.step,
+                    radius=self.radius,
+                    rings=self.rings,
+                    histograms=self.histograms,
+                    orientations=self.orientations,
+                    normalization=self.normalization,
+                )
+                .astype(np.float32)
+                .ravel()
+                for image in padded[:, rows, columns]
+            ]
+        )
+
+
+def resolve_settings(
+    shape: ImageShape,
+    *,
+    step: int | str,
+    radius: int | str,
+    rings: int,
+    histograms: int,
+    orientations: int,
+    normalization: str,
+) -> DaisySettings:
+    """Resolve the parameters of `DaisyTransformer` for images of `shape` (h, w, channels)."""
+    height, width, _ = shape
+    shorter = min(height, width)
+    step = max(1, shorter // 7) if isinstance(step, str) else step
+    radius = max(1, shorter // 4) if isinstance(radius, str) else radius
+    padding, n_centres = [], []
+    for side in (height, width):
+        n = max(1, round(side / step))
+        first = (side - 1 - (n - 1) * step) // 2  # centre of the first descriptor
+        before = radius - first
+        after = 2 * radius + (n - 1) * step + 1 - side - before
+        padding.append((before, after))
+        n_centres.append(n)
+    return DaisySettings(
+        (padding[0], padding[1]),
+        (n_centres[0], n_centres[1]),
+        int(step),
+        int(radius),
+        int(rings),
+        int(histograms),
+        int(orientations),
+        normalization,
+    )
+
+
+def _as_grey(images: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Images (n, h, w): the luminance of three channels, the mean of any other number."""
+    if images.shape[-1] == 3:
+        from skimage.color import rgb2gray
+
+        return rgb2gray(images)
+    return images.mean(axis=-1)

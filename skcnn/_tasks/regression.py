@@ -1,0 +1,122 @@
+"""Regression: one or several numbers for each image."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import r2_score
+from sklearn.utils.validation import check_array
+
+from skcnn._input.labels import check_same_length
+from skcnn._tasks.task import OutputsTask, Weights
+from skcnn.engine.standardization import LARGEST_PIXEL, ChannelStatistics
+from skcnn.engine.training.losses import SquaredError
+from skcnn.engine.training.targets import RowTargets, Targets
+
+
+class Regression(OutputsTask):
+    """Real targets, which the network learns in standardized form.
+
+    Parameters
+    ----------
+    values : ndarray of float64 of shape (n,) or (n, n_targets)
+    """
+
+    score_name = "R2"
+    constant = "the mean of the targets"
+
+    def __init__(self, values: NDArray[np.float64]) -> None:
+        self.key = values.reshape(len(values), -1)
+        self.n_outputs, self.loss = self.key.shape[1], SquaredError()
+        self.strata = np.zeros(len(values), np.intp)
+        self.attributes = {"_is_1d": values.ndim == 1}
+
+    def prepare(
+        self,
+        work: Any,
+        train: NDArray[np.intp],
+        weights: Weights,
+        *,
+        incremental: bool,
+        resume: bool,
+    ) -> None:
+        """Set `target_mean_` and `target_scale_`: in `partial_fit`, those of all targets so far.
+
+        The output layer is adapted to new ones, so that the predictions stay the same ("Pop-Art":
+        van Hasselt et al., "Learning values across many orders of magnitude", NeurIPS 2016).
+        """
+        if resume and not incremental:  # in a warm start, the weights belong to the old ones
+            return
+        counts = np.zeros(len(self.key))
+        counts[train] = 1 if weights is None else weights[train]
+        statistics = ChannelStatistics.of(self.key[:, None, None, :], counts)
+        if not incremental:
+            statistics = dataclasses.replace(statistics, weight=float(len(train)))
+        if resume:
+            statistics = work._target_statistics.merged(statistics)
+            _keep_predictions(work, statistics.mean, statistics.scale)
+        work._target_statistics = statistics
+        work.target_mean_, work.target_scale_ = statistics.mean, statistics.scale
+
+    def targets(self, work: Any) -> Targets:
+        rows = (self.key - work.target_mean_) / work.target_scale_
+        return RowTargets(rows.astype(work.network_.dtype))
+
+    def score(self, z: NDArray[Any], targets: NDArray[Any], weights: Weights) -> float:
+        """R2, the mean over the targets; NaN for a single image."""
+        if len(z) < 2:
+            return math.nan
+        return float(r2_score(targets, z, sample_weight=weights))
+
+
+def _keep_predictions(work: Any, mean: NDArray[np.float64], scale: NDArray[np.float64]) -> None:
+    """Change the output layer so that with the new mean and scale it predicts the same."""
+    weights = work.network_.layer_parameters[-2].weights
+    bias = work.network_.layer_parameters[-1].bias
+    weights[:] = weights * (work.target_scale_ / scale)
+    bias[:] = (bias * work.target_scale_ + work.target_mean_ - mean) / scale
+
+
+def read_values(
+    y: ArrayLike, images: NDArray[Any], X_name: str = "X", y_name: str = "y"
+) -> NDArray[np.float64]:
+    """Real targets, (n,) or (n, n_targets), in float64.
+
+    Raises
+    ------
+    ValueError
+        If they are not finite real numbers of at most 1e30, one or one row for each image.
+    """
+    values = check_array(
+        y, dtype=np.float64, ensure_2d=False, allow_nd=True, ensure_min_samples=0, input_name=y_name
+    )
+    if values.ndim not in (1, 2) or 0 in values.shape[1:]:
+        raise ValueError(
+            f"{y_name} has shape {values.shape}; expected (n,) or (n, n_targets): one number for "
+            f"each image, or a row of them. Reshape {y_name}."
+        )
+    check_same_length(images, values, X_name, y_name, "target" if values.ndim == 1 else "row")
+    largest = np.abs(values).max(initial=0)
+    if largest > LARGEST_PIXEL:
+        raise ValueError(
+            f"{y_name} has values as large as {largest:g}; expected at most {LARGEST_PIXEL:g}. "
+            f"Divide {y_name} by a suitable number."
+        )
+    return values
+
+
+def check_same_form(
+    values: NDArray[np.float64], n_targets: int | None, name: str, when: str
+) -> None:
+    """Check that there are as many targets as before; `n_targets` is None for a y of shape (n,)."""
+    expected = () if n_targets is None else (n_targets,)
+    if values.shape[1:] != expected:
+        form = ", ".join(map(str, ("n", *expected))) + "," * (not expected)
+        raise ValueError(
+            f"{name} has shape {values.shape}; expected ({form}), as {when}. Pass targets of the "
+            "same form, or start over with warm_start=False or a new estimator."
+        )
