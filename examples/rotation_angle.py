@@ -43,8 +43,11 @@ regressor.fit(turned[train], angles[train])
 predicted = regressor.predict(turned[test])
 error = np.abs(predicted - angles[test]).mean()
 guess = np.abs(angles[test] - angles[train].mean()).mean()
-print(f"mean error {error:.1f} degrees; {guess:.1f} degrees for the mean angle")
 print(f"R2 {regressor.score(turned[test], angles[test]):.3f}")
+print(
+    f"mean error {error:.1f} degrees, which is {100 * error / guess:.0f} % of the "
+    f"{guess:.1f} degrees of the mean angle"
+)
 
 figure = plt.figure(figsize=(9, 4.2), layout="constrained")
 left, right = figure.subfigures(1, 2, width_ratios=(1, 1.1))

@@ -19,7 +19,7 @@ from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.threads import Threads
 
 FLOAT = np.dtype(np.float32)
-PATCHES_AT_ONCE = 4096  # drawn from so many images at a time
+DRAWN_NUMBERS = 2**22  # of the images from which patches are drawn at a time: 16 MiB
 TILE_NUMBERS = 2**18  # responses of the filters that a thread computes at a time: 1 MiB
 
 
@@ -51,7 +51,8 @@ def draw_patches(
     rows = rng.integers(0, height - size[0] + 1, n_patches)
     columns = rng.integers(0, width - size[1] + 1, n_patches)
     patches = np.empty((n_patches, *size, channels), FLOAT)
-    for part in gen_batches(n_patches, PATCHES_AT_ONCE):
+    at_once = max(1, DRAWN_NUMBERS // (height * width * channels))
+    for part in gen_batches(n_patches, at_once):
         images = np.empty((part.stop - part.start, height, width, channels), FLOAT)
         reader.read(chosen[part], images, None)
         patches[part] = _windows(images, size)[np.arange(len(images)), rows[part], columns[part]]

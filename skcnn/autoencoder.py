@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from numbers import Integral, Real
@@ -15,7 +16,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skcnn._base import TRAINING_CONSTRAINTS, BaseConvNet
 from skcnn._fitting.architecture import build_autoencoder
-from skcnn._input.images import ImageShape, form_of
+from skcnn._input.images import ImageShape
 from skcnn._tasks.reconstruction import Reconstruction, squared_errors
 from skcnn._tasks.task import Task
 from skcnn.engine.inference import features
@@ -282,7 +283,6 @@ default="auto"
             If training was interrupted, or for validation images as in `ConvNetClassifier.fit`.
         """
         self._fit(X, None, sample_weight, X_val, None, sample_weight_val)
-        self._form = form_of(X, self.image_shape_)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -311,7 +311,6 @@ default="auto"
             As for `fit`.
         """
         self._partial_fit(X, None, sample_weight)
-        self._form = form_of(X, self.image_shape_)
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
@@ -325,10 +324,11 @@ default="auto"
         -------
         codes : ndarray of shape (n, n_features_out), float32
         """
-        reader = self._reader(X)
-        stop = self._code_layer + 1
-        encoder = self.network_.part(0, stop)
-        return self._compute(encoder, reader, partial(features, layer=stop - 1))
+        fitted = copy.copy(self)  # another thread may fit it meanwhile
+        reader = fitted._reader(X)
+        stop = fitted._code_layer + 1
+        encoder = fitted.network_.part(0, stop)
+        return fitted._compute(encoder, reader, partial(features, layer=stop - 1))
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Compute the images that belong to codes.
@@ -349,20 +349,21 @@ default="auto"
             If the codes do not have the right length or are not finite.
         """
         check_is_fitted(self)
+        fitted = copy.copy(self)
         codes = check_array(X, dtype=np.float32, order="C", estimator=self, input_name="X")
-        if codes.shape[1] != self._n_features_out:
+        if codes.shape[1] != fitted._n_features_out:
             raise ValueError(
-                f"X has codes of {codes.shape[1]} numbers; expected {self._n_features_out}, as "
+                f"X has codes of {codes.shape[1]} numbers; expected {fitted._n_features_out}, as "
                 "transform gives. Pass such codes."
             )
-        start, stop = self._code_layer + 1, len(self.network_.layers)
-        decoder = self.network_.part(start, stop)
+        start, stop = fitted._code_layer + 1, len(fitted.network_.layers)
+        decoder = fitted.network_.part(start, stop)
         reader = ImageReader(codes[:, np.newaxis, np.newaxis])
-        images = self._compute(decoder, reader, partial(features, layer=stop - start - 1))
-        images = images.reshape(len(codes), *self.image_shape_)
-        images *= self.scale_.astype(images.dtype)
-        images += self.mean_.astype(images.dtype)
-        return images.reshape(len(codes), *self._form)
+        images = fitted._compute(decoder, reader, partial(features, layer=stop - start - 1))
+        images = images.reshape(len(codes), *fitted.image_shape_)
+        images *= fitted.scale_.astype(images.dtype)
+        images += fitted.mean_.astype(images.dtype)
+        return images.reshape(len(codes), *fitted._form)
 
     def score(self, X: ArrayLike, y: object = None) -> float:
         """The negative mean squared difference of the pixels of X and of their reconstruction.
@@ -376,8 +377,9 @@ default="auto"
         -------
         score : float
         """
-        errors = self._compute(self.network_, self._reader(X), squared_errors)
-        return -float((errors * self.scale_**2).mean())
+        fitted = copy.copy(self)
+        errors = fitted._compute(fitted.network_, fitted._reader(X), squared_errors)
+        return -float((errors * fitted.scale_**2).mean())
 
     def _layers(self, image_shape: ImageShape, n_outputs: int) -> list[Layer]:
         return build_autoencoder(

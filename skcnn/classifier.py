@@ -166,8 +166,9 @@ default="auto"
         their low rates, which improve most). Otherwise it refers to the training loss, and applies
         to "constant" and "invscaling" only; other schedules run to their end.
     early_stopping : bool, default=False
-        Monitor the accuracy on validation images, stop when it no longer improves, and restore the
-        best weights. The images are `X_val` or, without it, set aside from X.
+        Monitor the accuracy on validation images (their loss if y is an indicator matrix), stop
+        when it no longer improves, and restore the best weights. The images are `X_val` or, without
+        it, set aside from X.
     validation_fraction : float in (0, 1), default=0.1
         Share of X that `early_stopping` sets aside if there is no `X_val`: as far as possible the
         same share of each class, but never all its images. A warm start sets the same images aside
@@ -391,9 +392,9 @@ default="auto"
         -----
         ConvergenceWarning
             If the final training loss is no lower than that of predicting the frequencies of the
-            classes or labels for every image (not after a single epoch, or after fewer than 100 steps unless
-            the loss has risen); or if `max_iter` epochs were done before the loss stopped
-            improving, see `n_iter_no_change`.
+            classes or labels for every image (not after a single epoch, or after fewer than 100
+            steps unless the loss has risen); or if `max_iter` epochs were done before the loss
+            stopped improving, see `n_iter_no_change`.
         UserWarning
             If training was interrupted, if images that `early_stopping` sets aside may have been
             trained on before, or if `X_val`, or one of its channels, has other pixel values than

@@ -27,6 +27,8 @@ from skcnn.engine.runtime.floating_point import ignore_underflow
 from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.standardization import ChannelStatistics, check_pixel_size
 
+LARGEST_AUTO = 10  # pixels: patches of many numbers need many patches
+
 
 class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Features of images, learned without labels from small patches.
@@ -43,22 +45,23 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     n_filters : int, default=400
         Number of filters.
     filter_size : int or "auto", default="auto"
-        Side of the square patches and filters, in pixels; at most that of the images. "auto": 6,
-        or about a third of the image if that is less, but at least 2.
+        Side of the square patches and filters, in pixels; at most that of the images. "auto": a
+        quarter of the shorter side of the image and one pixel, for example 8 for 28 x 28 pixels,
+        but at least 2 and at most 10.
     method : {"kmeans", "random"}, default="kmeans"
         How filters are chosen: the cluster centres that `sklearn.cluster.MiniBatchKMeans` finds,
         or random patches, which takes less time.
     n_patches : int, default=100_000
         Number of patches that are drawn from the training images, at random; at least `n_filters`.
-    contrast : float, default=0.01
+    contrast : float, default=0.1
         Each patch is divided by the square root of its variance plus this number, in units of the
         variance of all pixels: it keeps the noise of flat patches small.
-    whitening : float, default=0.1
+    whitening : float, default=0.5
         Added to the variances of normalized patches when they are whitened. Larger numbers whiten
         less.
     threshold : float, default=0.25
         Responses of filters that are smaller are set to zero; it is subtracted from the others.
-    pool_regions : int, default=2
+    pool_regions : int, default=3
         Responses are averaged over this many regions per side of the image, as equal as possible.
     random_state : int, RandomState instance or None, default=None
         Seed of the patches and of the clusters.
@@ -125,10 +128,10 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         filter_size: int | str = "auto",
         method: str = "kmeans",
         n_patches: int = 100_000,
-        contrast: float = 0.01,
-        whitening: float = 0.1,
+        contrast: float = 0.1,
+        whitening: float = 0.5,
         threshold: float = 0.25,
-        pool_regions: int = 2,
+        pool_regions: int = 3,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
     ) -> None:
@@ -189,6 +192,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 rng=rng,
             )
         work.filters_ = work._filters.weights.T.reshape(-1, *size, images.shape[3])
+        work.filters_.flags.writeable = False  # a view
         self.__dict__ = work.__dict__
         return self
 
@@ -232,11 +236,16 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
 def _size_of(setting: int | str, image_shape: ImageShape) -> tuple[int, int]:
     """Rows and columns of a patch."""
-    height, width, _ = image_shape
+    height, width, channels = image_shape
     side = setting
     if isinstance(side, str):
-        side = min(6, max(2, min(height, width) // 3))
+        side = min(max(2, min(height, width) // 4 + 1), LARGEST_AUTO)
         return min(side, height), min(side, width)
+    if side * side * channels == 1:
+        raise ValueError(
+            f"filter_size is {side}, but the images have a single channel; expected patches of "
+            "more than one number, of which the mean is subtracted. Use a larger filter_size."
+        )
     if side > min(height, width):
         raise ValueError(
             f"filter_size is {side}, but the images have {height} x {width} pixels; expected at "

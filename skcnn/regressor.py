@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -44,9 +45,9 @@ class ConvNetRegressor(RegressorMixin, SupervisedConvNet):
         Activation of the convolution layers and the hidden layers.
     normalization : {"batch"} or None, default="batch"
         Batch normalization of the output of every convolution and every hidden layer.
-    dropout : float in [0, 1) or "auto", default="auto"
+    dropout : float in [0, 1) or "auto", default=0
         Share of the inputs of each fully connected layer that are set to zero in training; "auto"
-        as for `ConvNetClassifier`.
+        as for `ConvNetClassifier`. It makes numbers less accurate.
     weight_init : {"auto", "uniform"}, default="auto"
         Distribution of the initial weights.
     pretrained : fitted estimator, array or list of arrays, default=None
@@ -93,8 +94,7 @@ default="auto"
     validation_fraction : float in (0, 1), default=0.1
         Share of X that `early_stopping` sets aside if there is no `X_val`.
     warm_start : bool, default=False
-        Whether `fit` continues from the weights of the previous fit, with its `mean_`, `scale_`,
-        `target_mean_` and `target_scale_`.
+        Whether `fit` continues from the weights of the previous fit, with its `mean_` and `scale_`.
     random_state : int, RandomState instance or None, default=None
         Seed of everything random.
     verbose : bool, default=False
@@ -171,7 +171,7 @@ default="auto"
         hidden_layer_sizes: int | Iterable[int] = (128,),
         activation: str = "relu",
         normalization: str | None = "batch",
-        dropout: float | str = "auto",
+        dropout: float | str = 0.0,
         weight_init: str = "auto",
         pretrained: Any = None,
         freeze: bool = False,
@@ -319,10 +319,11 @@ default="auto"
         y : ndarray of shape (n,) or (n, n_targets)
             As y was in `fit`.
         """
-        z = self._outputs(X)
-        z *= self.target_scale_
-        z += self.target_mean_
-        return z[:, 0] if self._is_1d else z
+        fitted = copy.copy(self)  # another thread may fit it meanwhile
+        z = fitted._outputs(X)
+        z *= fitted.target_scale_
+        z += fitted.target_mean_
+        return z[:, 0] if fitted._is_1d else z
 
     def _task(
         self,

@@ -23,6 +23,8 @@ ERRORS_BELOW = {
     "learning_curve": 40,
     "partial_fit_stream": 50,
     "pipeline": 30,
+    "rotation_angle": 80,  # of the error of the mean angle
+    "several_digits": 25,
 }
 
 

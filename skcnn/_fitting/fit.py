@@ -34,6 +34,7 @@ from skcnn._fitting.problem import Problem, ValidationInput, check_problem
 from skcnn._fitting.settings import FitSettings, settings_of
 from skcnn._fitting.split import split
 from skcnn._fitting.standardization import set_mean_and_scale
+from skcnn._input.images import form_of
 from skcnn._input.pixel_range import warn_if_other_range
 from skcnn._warn import warn_caller
 from skcnn.engine.layer import Layer
@@ -80,19 +81,22 @@ def fit_estimator(
     )
     task = problem.task
     layers = work._layers(problem.shape, task.n_outputs)
-    blocks = read_pretrained(work.pretrained)
-    n_frozen = n_layers_of(blocks, layers) if work.freeze else 0
+    blocks: list[Block] = []
     if resume:
         _check_same_network(layers, work.network_)
-        work.network_ = work.network_.with_frozen(n_frozen)
+        work.network_ = work.network_.with_frozen(_n_frozen(work))
+    else:
+        blocks = read_pretrained(work.pretrained)
+        check_pretrained(blocks, Network(layers, problem.shape))
+        work._n_pretrained = n_layers_of(blocks, layers)
     train, held_out = split(work, problem, resume=resume)
     has_validation = problem.validation is not None or held_out is not None
     settings = settings_of(
         work, task, len(train), incremental=incremental, has_validation=has_validation
     )
     if not resume:
-        _start(work, problem, Network(layers, problem.shape, n_frozen=n_frozen))
-        check_pretrained(blocks, work.network_)
+        _start(work, problem, Network(layers, problem.shape, n_frozen=_n_frozen(work)))
+        work._form = form_of(X, problem.shape)
     if problem.validation is not None:
         warn_if_other_range(problem.images, problem.validation.images)
     set_mean_and_scale(work, problem, train, incremental=incremental, resume=resume)
@@ -118,6 +122,17 @@ def _check_same_network(layers: Sequence[Layer], network: Network) -> None:
         f"network has {fitted}; expected the same layers. Set warm_start=False or make a new "
         "estimator to start over."
     )
+
+
+def _n_frozen(work: Any) -> int:
+    """How many layers are not trained."""
+    if work.freeze and not work._n_pretrained:
+        raise ValueError(
+            "freeze=True needs a network that started from pretrained filters, but this one did "
+            "not. Set freeze=False, or start over with pretrained, and warm_start=False or a new "
+            "estimator."
+        )
+    return work._n_pretrained if work.freeze else 0
 
 
 def _start(work: Any, problem: Problem, network: Network) -> None:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 
 from skcnn.engine.layer import Layer, Shape
 from skcnn.engine.layers import BatchNorm, BiasActivation, Conv2D, Flatten
@@ -52,17 +51,19 @@ def read_pretrained(source: Any) -> list[Block]:
     """
     if source is None:
         return []
-    if isinstance(source, BaseEstimator) or hasattr(source, "fit"):
+    if hasattr(source, "fit"):
         network = getattr(source, "network_", None)
         if not isinstance(network, Network):
             raise ValueError(
                 f"pretrained is {source!r}, which has no fitted network; expected a fitted "
                 "ConvAutoencoder, ConvNetClassifier or ConvNetRegressor, or an array of filters. "
-                "Fit it first. In a search or a cross-validation, which fit clones, wrap it in "
-                "sklearn.frozen.FrozenEstimator."
+                "Pass a fitted one. A search and a cross-validation clone it without its fit: wrap "
+                "it in sklearn.frozen.FrozenEstimator there."
             )
         return _blocks_of(network)
     arrays = source if isinstance(source, (list, tuple)) else [source]
+    if not arrays:
+        raise ValueError(f"pretrained is {source!r}; expected at least one array. Pass None.")
     return [_block_of_filters(array) for array in arrays]
 
 

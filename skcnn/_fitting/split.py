@@ -73,7 +73,7 @@ def split(work: Any, problem: Problem, *, resume: bool) -> tuple[Indices, Indice
         mask = np.zeros(len(strata), bool)
         mask[held_out] = True
         if resume:
-            _warn_of_trained_images(before)
+            _warn_of_trained_images(before, problem.task.key_name)
     if not (len(train) and len(held_out)):
         n_strata = len(np.unique(strata[usable]))
         classes = f" with {n_strata} classes" if n_strata > 1 else ""
@@ -143,15 +143,15 @@ def _extended(
     return mask
 
 
-def _warn_of_trained_images(before: Split | None) -> None:
+def _warn_of_trained_images(before: Split | None, key_name: str) -> None:
     reason = (
         "an earlier fit or partial_fit set none aside"
         if before is None
-        else "they differ from those of the fit before"
+        else f"{key_name} differs from that of the fit before"
     )
     warn_caller(
         "The images that early_stopping=True sets aside may be images that the network has been "
-        f"trained on, because {reason}; the validation score may then be too high. Pass X_val, or "
-        "set warm_start=False to start over.",
+        f"trained on, because {reason}; the validation score may then be too high. Pass X_val"
+        f"{' and y_val' * (key_name == 'y')}, or set warm_start=False to start over.",
         UserWarning,
     )

@@ -203,7 +203,9 @@ def validate_images(
 
 def form_of(X: Any, shape: ImageShape) -> tuple[int, ...]:
     """The shape of an image of `shape` as it is in X: (pixels,), (h, w) or (h, w, channels)."""
-    n_axes = np.ndim(X) if hasattr(X, "ndim") else 1
+    if hasattr(X, "__array__") and not hasattr(X, "shape"):
+        X = np.asarray(X)
+    n_axes = len(getattr(X, "shape", (1,)))
     if n_axes == 1:  # a collection of images
         n_axes = 1 + np.ndim(next(iter(X)))
     return {2: (math.prod(shape),), 3: shape[:2], 4: shape}[n_axes]

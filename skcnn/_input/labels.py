@@ -174,9 +174,9 @@ def _flatten(array: NDArray[Any], y: Any, name: str) -> NDArray[Any]:
     if rows := _describe_rows(array):
         raise ValueError(f"{found} and {rows}; {expected}. Use {largest}.")
     raise ValueError(
-        f"{found}; {expected}, or an indicator matrix of the numbers 0 and 1 for several labels of "
-        "an image. Pass one of these. For several classes in each column, fit a classifier for "
-        "each, for example with sklearn.multioutput.MultiOutputClassifier."
+        f"{found}; {expected}. Select a column. (For several labels of an image, "
+        "ConvNetClassifier.fit takes an indicator matrix of the numbers 0 and 1; for several "
+        "classes in each column, use sklearn.multioutput.MultiOutputClassifier.)"
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
-from skcnn._input.labels import check_same_length, show
+from skcnn._input.labels import check_labels, check_same_length, show
 from skcnn._tasks.task import OutputsTask, Weights
 from skcnn._warn import warn_caller
 from skcnn.engine.training.losses import SigmoidCrossEntropy
@@ -27,8 +27,8 @@ class Multilabel(OutputsTask):
     """
 
     score_name = "accuracy"
+    # Early stopping watches the loss: all labels of an image may be right only after many epochs.
     constant = "the frequencies of the labels"
-    watches_score = True
 
     def __init__(self, indicator: NDArray[np.uint8], *, label_smoothing: float) -> None:
         self.key, self.label_smoothing = indicator, label_smoothing
@@ -53,6 +53,8 @@ def n_labels_of(y: Any) -> int | None:
 
     Such a matrix has two columns or more, with the numbers 0 and 1 only.
     """
+    if issparse(y):
+        y = y.tocsr()
     try:
         values = y.data if issparse(y) else np.asarray(y)
     except ValueError:  # of sequences of different lengths; the check of labels will say so
@@ -81,10 +83,11 @@ def check_indicator(
     `first` is False if the call continues another.
     """
     n_labels = indicator.shape[1]
-    if classes is not None and not np.array_equal(np.unique(classes), np.arange(n_labels)):
+    given = None if classes is None else np.unique(check_labels(classes, "classes"))
+    if given is not None and not np.array_equal(given, np.arange(n_labels)):
         raise ValueError(
-            f"classes is {show(np.unique(classes))}, but y is an indicator matrix with {n_labels} "
-            f"columns; expected range({n_labels}) or None. Pass None."
+            f"classes is {show(given)}, but y is an indicator matrix with {n_labels} columns; "
+            f"expected range({n_labels}) or None. Pass None."
         )
     if class_weight is not None:
         raise ValueError(
@@ -111,7 +114,7 @@ def check_same_kind(
         "one label for each image" if n is None else f"an indicator matrix with {n} columns"
         for n in (n_labels, before)
     )
-    raise ValueError(
-        f"{name} is {found}; expected {expected}, as {when}. Pass targets of the same kind, or "
-        "start over with warm_start=False or a new estimator."
-    )
+    remedy = "Pass targets of the same kind"
+    if when != "in y":
+        remedy += ", or start over: set warm_start=False or make a new estimator"
+    raise ValueError(f"{name} is {found}; expected {expected}, as {when}. {remedy}.")

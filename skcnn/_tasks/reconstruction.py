@@ -26,6 +26,7 @@ class Reconstruction(Task):
     images : ndarray of shape (n, h, w, channels)
     """
 
+    key_name = "X"
     score_name = "negative MSE"
     constant = "the mean of each channel"
     brakes = "alpha, noise or sparsity"
@@ -34,7 +35,8 @@ class Reconstruction(Task):
     def __init__(self, images: NDArray[Any]) -> None:
         self.n_outputs, self.loss = math.prod(images.shape[1:]), SquaredError()
         self.strata = np.zeros(len(images), np.intp)
-        self.key = images[:, images.shape[1] // 2]  # all pixels would take long to compare
+        # all pixels would take long to compare
+        self.key = images[:, images.shape[1] // 2].astype(np.float32)
         self.attributes = {}
 
     def targets(self, work: Any) -> Targets:

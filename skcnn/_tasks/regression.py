@@ -46,17 +46,17 @@ class Regression(OutputsTask):
     ) -> None:
         """Set `target_mean_` and `target_scale_`: in `partial_fit`, those of all targets so far.
 
-        The output layer is adapted to new ones, so that the predictions stay the same ("Pop-Art":
-        van Hasselt et al., "Learning values across many orders of magnitude", NeurIPS 2016).
+        In a warm start, they are those of the new targets, and the network predicts these in their
+        units. In `partial_fit`, the output layer is adapted, so that the predictions stay the same
+        ("Pop-Art": van Hasselt et al., "Learning values across many orders of magnitude", NeurIPS
+        2016).
         """
-        if resume and not incremental:  # in a warm start, the weights belong to the old ones
-            return
         counts = np.zeros(len(self.key))
         counts[train] = 1 if weights is None else weights[train]
         statistics = ChannelStatistics.of(self.key[:, None, None, :], counts)
         if not incremental:
             statistics = dataclasses.replace(statistics, weight=float(len(train)))
-        if resume:
+        if resume and incremental:
             statistics = work._target_statistics.merged(statistics)
             _keep_predictions(work, statistics.mean, statistics.scale)
         work._target_statistics = statistics
@@ -116,7 +116,9 @@ def check_same_form(
     expected = () if n_targets is None else (n_targets,)
     if values.shape[1:] != expected:
         form = ", ".join(map(str, ("n", *expected))) + "," * (not expected)
+        remedy = "Pass targets of the same form"
+        if when != "in y":
+            remedy += ", or start over: set warm_start=False or make a new estimator"
         raise ValueError(
-            f"{name} has shape {values.shape}; expected ({form}), as {when}. Pass targets of the "
-            "same form, or start over with warm_start=False or a new estimator."
+            f"{name} has shape {values.shape}; expected ({form}), as {when}. {remedy}."
         )

@@ -44,11 +44,12 @@ class Task(ABC):
     strata : ndarray of int of shape (n,)
         Early stopping sets aside the same share of the images with each number.
     key : ndarray of shape (n, ...)
-        Tells whether two calls have the same images.
+        Tells whether two calls have the same images; `key_name` is the argument that it is from.
     attributes : dict
         Fitted attributes that follow from the targets, such as `classes_`.
     """
 
+    key_name: ClassVar[str] = "y"
     score_name: ClassVar[str]
     # For the warning that a network is not better than a constant prediction: which one, which
     # parameters may be too high, and what else to check.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 
 from skcnn.displays._common import BLUE, VERMILION, find_fitted, grid_axes, plain_log_axis
 from skcnn.engine.runtime.floating_point import ignore_underflow
@@ -118,7 +118,9 @@ class LossCurveDisplay:
         network = find_fitted(estimator, "loss_curve_", cls.__name__)
         display = cls(
             network.loss_curve_,
-            validation_scores=getattr(network, "validation_scores_", None),
+            validation_scores=getattr(network, "validation_scores_", None)
+            if is_classifier(network)  # others have no share of wrong images
+            else None,
             validation_loss_curve=getattr(network, "validation_loss_curve_", None),
         )
         return display.plot(ax=ax, log_loss=log_loss)

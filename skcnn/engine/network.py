@@ -298,7 +298,8 @@ class Network:
                 for layer, plan in zip(self.layers, self.plans, strict=True)
             ]
             network = Network(layers, self.input_shape, self.dtype, self.n_frozen)
-            network._use(self._variables)
+            network.layer_parameters = self.layer_parameters
+            network.layer_state = self.layer_state
             self._for_separate_images = network  # last: another thread may read it at any time
         return self._for_separate_images
 

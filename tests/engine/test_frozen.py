@@ -157,6 +157,8 @@ def test_parts_share_memory():
     assert encoder is network.part(0, 8)
     features = encoder.forward(X)
     assert features.shape == (20, 45)
+    alone = encoder.for_separate_images().forward(X[:3], separate_images=True)
+    assert_allclose(alone, features[:3], rtol=1e-12)
     assert_allclose(decoder.forward(features), network.forward(X), rtol=1e-12)
     network.layer_parameters[0].weights[:] = 0
     assert not np.array_equal(encoder.forward(X), features)

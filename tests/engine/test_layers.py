@@ -230,6 +230,7 @@ def compare_with_gemm(layer, size, images):
     for each in (replace(layer, method="gemm"), layer):
         layers = [MeanPool2D(1), each, MaxPool2D(size), Flatten(), Dense(2)]
         network = Network(layers, images.shape[1:], np.float64)
+        network.first_trained = 0  # the gradient of the layer's input is compared, too
         network.initialize(np.random.default_rng(0))
         prepared, derive = network.prepare(training=True)
         for call in derive:

@@ -18,10 +18,9 @@ from skcnn import ConvAutoencoder
 
 CHEAP = {"n_filters": 8, "max_iter": 10}
 CHECKED = [
-    ConvAutoencoder(),
+    ConvAutoencoder(max_iter=20),
     ConvAutoencoder(code_size=3, **CHEAP),
     ConvAutoencoder(noise=0.3, sparsity=0.5, pooling="mean", activation="tanh", **CHEAP),
-    ConvAutoencoder(normalization=None, solver="adam", early_stopping=True, **CHEAP),
 ]
 
 
@@ -164,6 +163,19 @@ def test_pipelines_searches_and_pickles(images):
     assert_array_equal(restored.transform(X), model.transform(X))
     frame = new().set_output(transform="pandas").fit_transform(X)
     assert list(frame.columns[:2]) == ["convautoencoder0", "convautoencoder1"]
+
+
+@pytest.mark.parametrize("settings", [{}, {"code_size": 10}])
+def test_few_images_have_the_same_codes_as_in_many(settings):
+    """At sizes at which convolutions of few images use another kernel."""
+    X = np.random.default_rng(0).random((200, 28, 28, 1))
+    model = ConvAutoencoder(max_iter=1, random_state=0, **settings).fit(X)
+    codes = model.transform(X)
+    assert np.ptp(codes, axis=0).max() > 0.01
+    restored = model.inverse_transform(codes)
+    for n in (1, 64, 65):
+        assert_allclose(model.transform(X[:n]), codes[:n], rtol=1e-3, atol=1e-4)
+        assert_allclose(model.inverse_transform(codes[:n]), restored[:n], rtol=1e-3, atol=1e-4)
 
 
 def test_scores_need_little_memory():

@@ -97,8 +97,8 @@ DATA = [
     (lambda X, y: {"y": np.zeros(300)}, r"needs labels of at least 2 classes; got 1 class: \[0"),
     (lambda X, y: {"y": np.linspace(0, 1, 300)}, "Unknown label type: continuous"),
     (
-        lambda X, y: {"y": np.eye(10)[y]},
-        r"y has shape \(300, 10\) and a single 1 .* y.argmax\(axis",
+        lambda X, y: {"y": np.eye(10)[y] / 2 + 0.05},
+        r"y has shape \(300, 10\) and rows that sum to 1 .* y.argmax\(axis",
     ),
     (lambda X, y: {"y": np.where(y > 3, y, np.nan)}, "Input y contains NaN"),
     (lambda X, y: {"sample_weight": np.ones(299)}, r"sample_weight has shape \(299,\); expected"),

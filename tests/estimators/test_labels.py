@@ -50,15 +50,9 @@ ACCEPTED = {
     "Index": (pd.Index(TEXT), ["0", "1", "2"]),
 }
 REFUSED = {
-    "one-hot": (ONE_HOT, r"y has shape \(60, 3\) and a single 1 in each row .* y.argmax\(axis=1\)"),
-    "one-hot, int": (ONE_HOT.astype(int), r"one-hot.* Use y.argmax\(axis=1\)"),
-    "one-hot, bool": (ONE_HOT.astype(bool), r"one-hot.* Use y.argmax\(axis=1\)"),
-    "one-hot, list": (ONE_HOT.tolist(), r"one-hot.* Use np.argmax\(y, axis=1\)"),
-    "one-hot, frame": (pd.get_dummies(pd.Series(TEXT)), r"one-hot.* Use y.idxmax\(axis=1\)"),
-    "one-hot, sparse": (scipy.sparse.csr_array(ONE_HOT), r"a sparse csr_array.*argmax\(axis=1\)"),
     "probabilities": (np.full((60, 3), 1 / 3), r"probabilities.* Use y.argmax\(axis=1\)"),
-    "multilabel": (np.ones((60, 3), int), "An image can have only one label.*MultiOutputClassif"),
-    "several outputs": (np.stack([TEXT, TEXT], 1), "only one label.*MultiOutputClassifier"),
+    "several outputs": (np.stack([TEXT, TEXT], 1), "indicator matrix .*MultiOutputClassifier"),
+    "two and zero": (2 * ONE_HOT, "indicator matrix of the numbers 0 and 1"),
     "tuples": ([(0, 1), (2, 3)] * 30, r"y has shape \(60, 2\); expected one label"),
     "a row": (DIGITS[None], r"y has shape \(1, 60\); expected .* \(60,\). Pass np.ravel\(y\)"),
     "three axes": (DIGITS[:, None, None], r"shape \(60, 1, 1\); expected .* Pass np.ravel\(y\)"),
@@ -131,8 +125,23 @@ def test_refused_labels(X, labels):
 
 
 @pytest.mark.parametrize(
-    "labels", ["one-hot", "a row", "None in a list", "NA", "bytes", "fractions"]
+    ("y", "message"),
+    [
+        (
+            ONE_HOT,
+            r"y_val has shape \(60, 3\) and a single 1 in each row .* y_val.argmax\(axis=1\)",
+        ),
+        (ONE_HOT.tolist(), r"one-hot.* Use np.argmax\(y_val, axis=1\)"),
+        (pd.get_dummies(pd.Series(TEXT)), r"one-hot.* Use y_val.idxmax\(axis=1\)"),
+        (scipy.sparse.csr_array(ONE_HOT), r"a sparse csr_array.*argmax\(axis=1\)"),
+    ],
 )
+def test_one_hot_validation_labels_beside_labels(X, y, message):
+    with pytest.raises(ValueError, match=message):
+        small().fit(X, DIGITS, X_val=X, y_val=y)
+
+
+@pytest.mark.parametrize("labels", ["a row", "None in a list", "NA", "bytes", "fractions"])
 def test_refused_labels_have_the_name_of_the_argument(X, labels):
     y = REFUSED[labels][0]
     with pytest.raises(ValueError, match=r"\by_val (has|contains)"):

@@ -81,7 +81,8 @@ def test_validation_scores_count_images_with_all_labels_right(tagged):
     model = new().fit(X[:300], Y[:300], X_val=X[300:], y_val=Y[300:])
     assert model.validation_scores_[-1] == model.score(X[300:], Y[300:])
     stopped = new(early_stopping=True, max_iter=20, n_iter_no_change=3).fit(X, Y)
-    assert stopped.best_validation_score_ == max(stopped.validation_scores_)
+    best = int(np.argmin(stopped.validation_loss_curve_))
+    assert stopped.best_validation_score_ == stopped.validation_scores_[best]
 
 
 def test_results_do_not_depend_on_the_number_of_threads(tagged):

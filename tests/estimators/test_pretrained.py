@@ -170,6 +170,8 @@ def test_pickling_and_searches(images, sources):
         (np.zeros((6, 3, 3, 3)), {}, "6 filters of 3 x 3 pixels and 3 channels"),
         (None, {"freeze": True}, "freeze=True needs pretrained filters"),
         (["filters"], {}, "expected filters of shape"),
+        ([], {"freeze": True}, r"pretrained is \[\]; expected at least one array"),
+        ([np.zeros((6, 3, 3, 1))] * 3, {"freeze": True}, "has 3 convolution layers, but n_filters"),
     ],
 )
 def test_what_does_not_fit(images, pretrained, settings, message):
@@ -178,6 +180,19 @@ def test_what_does_not_fit(images, pretrained, settings, message):
     with pytest.raises(ValueError, match=message):
         model.fit(*images)
     assert vars(model) == before
+
+
+def test_a_warm_start_does_not_load_filters_again(images, sources):
+    """What is frozen is what the first fit was started from."""
+    X, y = images
+    source = sources["ConvAutoencoder"]
+    model = new(warm_start=True).fit(X, y)
+    with pytest.raises(ValueError, match="freeze=True needs a network that started from"):
+        model.set_params(pretrained=source, freeze=True).fit(X, y)
+    model = new(warm_start=True, pretrained=source).fit(X, y)
+    before = model.filters_.copy()
+    model.set_params(pretrained=clone(source), freeze=True).fit(X, y)
+    assert_array_equal(model.filters_, before)
 
 
 def test_an_estimator_without_a_network(images):
