@@ -34,7 +34,6 @@ from skcnn._fitting.problem import Problem, ValidationInput, check_problem
 from skcnn._fitting.settings import FitSettings, settings_of
 from skcnn._fitting.split import split
 from skcnn._fitting.standardization import set_mean_and_scale
-from skcnn._input.images import form_of
 from skcnn._input.pixel_range import warn_if_other_range
 from skcnn._warn import warn_caller
 from skcnn.engine.layer import Layer
@@ -96,7 +95,6 @@ def fit_estimator(
     )
     if not resume:
         _start(work, problem, Network(layers, problem.shape, n_frozen=_n_frozen(work)))
-        work._form = form_of(X, problem.shape)
     if problem.validation is not None:
         warn_if_other_range(problem.images, problem.validation.images)
     set_mean_and_scale(work, problem, train, incremental=incremental, resume=resume)

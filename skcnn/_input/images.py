@@ -137,7 +137,8 @@ def validate_images(
 ) -> tuple[NDArray, ImageShape]:
     """Check X as scikit-learn does and view it as images.
 
-    With `reset`, set `n_features_in_` (and `feature_names_in_` for a DataFrame). Otherwise check
+    With `reset`, set `n_features_in_` (and `feature_names_in_` for a DataFrame), and `_form`, the
+    shape of an image in X: (pixels,), (h, w) or (h, w, channels). Otherwise check
     X against them: in every form of X, an image must have the same number of pixels.
 
     Parameters
@@ -195,20 +196,12 @@ def validate_images(
         shape = resolve_image_shape(array.shape, image_shape)
     if reset and image_shape is None:
         warn_if_unlikely(array, shape)
+    if reset:
+        estimator._form = array.shape[1:]
     if reset and not is_table:
         estimator.n_features_in_ = math.prod(shape)
         vars(estimator).pop("feature_names_in_", None)  # only tables have names
     return array.reshape(len(array), *shape), shape
-
-
-def form_of(X: Any, shape: ImageShape) -> tuple[int, ...]:
-    """The shape of an image of `shape` as it is in X: (pixels,), (h, w) or (h, w, channels)."""
-    if hasattr(X, "__array__") and not hasattr(X, "shape"):
-        X = np.asarray(X)
-    n_axes = len(getattr(X, "shape", (1,)))
-    if n_axes == 1:  # a collection of images
-        n_axes = 1 + np.ndim(next(iter(X)))
-    return {2: (math.prod(shape),), 3: shape[:2], 4: shape}[n_axes]
 
 
 def _check_array(

@@ -17,7 +17,7 @@ from skcnn import ConvNetRegressor
 
 CHEAP = {"n_filters": 8, "max_iter": 50}
 CHECKED = [
-    ConvNetRegressor(),
+    ConvNetRegressor(max_iter=30),
     ConvNetRegressor(normalization=None, solver="adam", **CHEAP),
 ]
 
@@ -117,7 +117,7 @@ def test_a_stream_of_targets_learns(ink, size):
     palest = np.argsort(y[:, 0], kind="stable")[:20]
     order = np.concatenate([palest, np.random.default_rng(0).permutation(400)])
     model = new()
-    for _ in range(4 if size == 1 else 10):
+    for _ in range(3 if size == 1 else 10):
         for start in range(0, len(order), size):
             chosen = order[start : start + size]
             model.partial_fit(X[chosen], y[chosen, 0])
