@@ -86,8 +86,8 @@ class ConvNetClassifier(ClassifierMixin, SupervisedConvNet):
         the sizes that `n_filters` and `filter_size` ask for. A search and a cross-validation clone
         an estimator without its fit: wrap it in `sklearn.frozen.FrozenEstimator`.
     freeze : bool, default=False
-        Whether the pretrained layers keep their weights, which is faster and, for few images, often
-        more accurate. With `warm_start`, a second `fit` with ``freeze=False`` trains them, too.
+        Whether the pretrained layers keep their weights; gradients are then not propagated back
+        through them. With `warm_start`, a second `fit` with ``freeze=False`` trains them, too.
     solver : {"muon", "adam", "sgd", "gd"}, default="muon"
         "muon" [9]_ moves the weights of each hidden layer as one matrix, so that small gradients
         count, too. Each of its steps costs matrix products, which take long if hidden layers are

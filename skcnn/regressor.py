@@ -47,7 +47,7 @@ class ConvNetRegressor(RegressorMixin, SupervisedConvNet):
         Batch normalization of the output of every convolution and every hidden layer.
     dropout : float in [0, 1) or "auto", default=0
         Share of the inputs of each fully connected layer that are set to zero in training; "auto"
-        as for `ConvNetClassifier`. It makes numbers less accurate.
+        as for `ConvNetClassifier`.
     weight_init : {"auto", "uniform"}, default="auto"
         Distribution of the initial weights.
     pretrained : fitted estimator, array or list of arrays, default=None

@@ -86,7 +86,8 @@ def fit_estimator(
         work.network_ = work.network_.with_frozen(_n_frozen(work))
     else:
         blocks = read_pretrained(work.pretrained)
-        check_pretrained(blocks, Network(layers, problem.shape))
+        if blocks:
+            check_pretrained(blocks, Network(layers, problem.shape))
         work._n_pretrained = n_layers_of(blocks, layers)
     train, held_out = split(work, problem, resume=resume)
     has_validation = problem.validation is not None or held_out is not None

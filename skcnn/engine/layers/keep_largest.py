@@ -16,10 +16,9 @@ from skcnn.engine.runtime.calls import Calls
 
 @dataclass(frozen=True)
 class KeepLargest(Layer, Kernel):
-    """In training, set all but the largest values to zero: of each channel of an image, or of all
-    features of an image.
+    """In training, keep the largest values of each channel of an image and set the others to zero.
 
-    It makes the code of an autoencoder sparse. With a single value of each channel, it is the
+    Of features, it keeps the largest of each image. It makes the code of an autoencoder sparse. With a single value of each channel, it is the
     spatial sparsity of Makhzani & Frey, "Winner-Take-All Autoencoders", NeurIPS 2015.
 
     Parameters
