@@ -18,8 +18,9 @@ from skcnn.engine.runtime.calls import Calls
 class KeepLargest(Layer, Kernel):
     """In training, keep the largest values of each channel of an image and set the others to zero.
 
-    Of features, it keeps the largest of each image. It makes the code of an autoencoder sparse. With a single value of each channel, it is the
-    spatial sparsity of Makhzani & Frey, "Winner-Take-All Autoencoders", NeurIPS 2015.
+    Of features, it keeps the largest of each image. It makes the code of an autoencoder sparse.
+    With a single value of each channel, it is the spatial sparsity of Makhzani & Frey,
+    "Winner-Take-All Autoencoders", NeurIPS 2015.
 
     Parameters
     ----------
