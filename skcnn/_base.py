@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from skcnn._copies import COPIES, average_outputs, copies_of
 from skcnn._fitting.architecture import layers_of
 from skcnn._fitting.fit import fit_estimator
+from skcnn._fitting.pretrained import Pretraining
 from skcnn._fitting.problem import ValidationInput
 from skcnn._input.images import ImageShape, validate_images
 from skcnn._parallel import n_threads
@@ -87,8 +88,6 @@ class BaseConvNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     """
 
     _needs_y: ClassVar[bool] = True
-    pretrained: Any = None  # filters to start from, in the estimators that have this parameter
-    freeze: bool = False
 
     @abstractmethod
     def _layers(self, image_shape: ImageShape, n_outputs: int) -> list[Layer]:
@@ -113,6 +112,10 @@ class BaseConvNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _check_settings(self, incremental: bool) -> None:
         """Check what the constraints cannot express."""
         return
+
+    def _pretraining(self) -> Pretraining:
+        """Where the network starts from: from random weights, unless there is a parameter."""
+        return Pretraining()
 
     def _fit(
         self,
@@ -207,11 +210,9 @@ class SupervisedConvNet(BaseConvNet):
     def _check_settings(self, incremental: bool) -> None:
         super()._check_settings(incremental)
         copies_of(self.predict_augment)
-        if self.freeze and self.pretrained is None:
-            raise ValueError(
-                "freeze=True needs pretrained filters, but pretrained is None. Pass a fitted "
-                "estimator or filters as pretrained, or set freeze=False."
-            )
+
+    def _pretraining(self) -> Pretraining:
+        return Pretraining(self.pretrained, bool(self.freeze))
 
     def _outputs(self, X: ArrayLike) -> NDArray[np.float64]:
         """Output of the last layer, before its activation: (n, n_outputs)."""

@@ -20,6 +20,7 @@ from skcnn.engine.runtime.threads import Threads
 
 FLOAT = np.dtype(np.float32)
 DRAWN_NUMBERS = 2**22  # of the images from which patches are drawn at a time: 16 MiB
+LARGEST_SQUARED = 1e15  # squares of larger pixels are summed in float64
 TILE_NUMBERS = 2**18  # responses of the filters that a thread computes at a time: 1 MiB
 
 
@@ -153,6 +154,7 @@ class PatchEncoder:
         n = len(rows)
         images, pooled, sums = m.images[:n], m.pooled[:n], m.sums[:n]
         reader.read(rows, images, m.raw)
+        is_large = max(images.max(), -images.min()) > LARGEST_SQUARED
         windows = _windows(images, self.size)
         pooled.fill(0)
         for first in range(0, self.n_rows, self.band):
@@ -160,7 +162,10 @@ class PatchEncoder:
             positions = slice(first * self.n_columns, last * self.n_columns)
             here = (slice(n), slice(positions.stop - positions.start))
             np.copyto(m.windows[:n, : last - first], windows[:, first:last])
-            _normalize(m.numbers[here], self.contrast, m.means[here], m.squares[here])
+            if is_large:
+                _normalize_in_float64(m.numbers[here], self.contrast)
+            else:
+                _normalize(m.numbers[here], self.contrast, m.means[here], m.squares[here])
             z, rectified = m.responses[here], m.rectified[here]
             np.matmul(m.patches[here], self.weights, out=z)
             np.maximum(z, self.threshold, out=rectified)
@@ -208,9 +213,17 @@ def _normalize(
     patches -= means[..., None]
     np.vecdot(patches, patches, out=squares)
     squares /= d
-    squares += contrast
+    squares += max(contrast, np.finfo(FLOAT).tiny)  # smaller numbers are zero in float32
     np.sqrt(squares, out=squares)
     patches /= squares[..., None]
+
+
+def _normalize_in_float64(patches: NDArray[Any], contrast: float) -> None:
+    """As `_normalize`, for pixels whose squares overflow in float32."""
+    wide = patches.astype(np.float64)
+    wide -= wide.mean(axis=-1, keepdims=True)
+    wide /= np.sqrt(np.vecdot(wide, wide) / wide.shape[-1] + contrast)[..., None]
+    patches[...] = wide
 
 
 def _pooling_matrix(n_rows: int, n_columns: int, n_regions: int) -> NDArray[np.float32]:

@@ -23,6 +23,7 @@ from skcnn.engine.inference import features
 from skcnn.engine.layer import Layer
 from skcnn.engine.layers import Unflatten
 from skcnn.engine.reader import ImageReader
+from skcnn.engine.runtime.floating_point import ignore_underflow
 from skcnn.engine.training.settings import Augment
 
 
@@ -330,6 +331,7 @@ default="auto"
         encoder = fitted.network_.part(0, stop)
         return fitted._compute(encoder, reader, partial(features, layer=stop - 1))
 
+    @ignore_underflow
     def inverse_transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Compute the images that belong to codes.
 
@@ -365,6 +367,7 @@ default="auto"
         images += fitted.mean_.astype(images.dtype)
         return images.reshape(len(codes), *fitted._form)
 
+    @ignore_underflow
     def score(self, X: ArrayLike, y: object = None) -> float:
         """The negative mean squared difference of the pixels of X and of their reconstruction.
 

@@ -82,9 +82,10 @@ class ConvNetClassifier(ClassifierMixin, SupervisedConvNet):
         Where the first convolution layers start from, instead of random weights: the convolutions
         of a fitted `ConvAutoencoder`, `ConvNetClassifier` or `ConvNetRegressor`, with their biases
         and normalization; or filters of shape
-        ``(n_filters, filter_size, filter_size, channels)``, an array for each layer. They must have
-        the sizes that `n_filters` and `filter_size` ask for. A search and a cross-validation clone
-        an estimator without its fit: wrap it in `sklearn.frozen.FrozenEstimator`.
+        ``(n_filters, filter_size, filter_size, channels)`` for the first layer, or a list of such
+        arrays, one for each layer. They must have the sizes that `n_filters` and `filter_size` ask
+        for. A search and a cross-validation clone an estimator without its fit: wrap it in
+        `sklearn.frozen.FrozenEstimator`.
     freeze : bool, default=False
         Whether the pretrained layers keep their weights; gradients are then not propagated back
         through them. With `warm_start`, a second `fit` with ``freeze=False`` trains them, too.
@@ -191,7 +192,8 @@ default="auto"
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels; the numbers of the columns if y was an indicator matrix.
+        The labels. If y was an indicator matrix, the numbers of its columns, as in
+        `MLPClassifier`; the column names of a DataFrame are not kept.
     n_features_in_ : int
         Pixels times channels of an image.
     feature_names_in_ : ndarray of shape (n_features_in_,)

@@ -208,10 +208,16 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         -------
         features : ndarray of shape (n, n_features_out), float32
             In the order (region, sign, filter).
+
+        Raises
+        ------
+        ValueError
+            If the images are not of the shape seen in `fit`, or if pixels are larger than 1e30 or
+            than 1e30 times `scale_`.
         """
         check_is_fitted(self)
         images, _ = validate_images(self, X, image_shape=self.image_shape_, reset=False)
-        check_pixel_size(images, "X")
+        check_pixel_size(images, "X", unit=self.scale_.min())
         encoder = self._encoder()
         threads = n_threads(self.n_jobs, most=-(-len(images) // encoder.tile))
         with single_threaded_blas(), Threads(threads) as pool:

@@ -14,6 +14,7 @@ from sklearn.utils import Tags
 from skcnn._base import SUPERVISED_CONSTRAINTS, TRAINING_CONSTRAINTS, SupervisedConvNet
 from skcnn._tasks.regression import Regression, check_same_form, read_values
 from skcnn._tasks.task import Task
+from skcnn.engine.runtime.floating_point import ignore_underflow
 from skcnn.engine.training.settings import Augment
 
 
@@ -252,7 +253,8 @@ default="auto"
         X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
             Images, of any real dtype. They are not copied.
         y : array-like of shape (n,) or (n, n_targets)
-            Finite real numbers.
+            Finite real numbers of at most 1e30. Bools are zeros and ones; dates, durations and
+            arrays of text are refused.
         sample_weight : array-like of shape (n,), default=None
             Weights of the images. Only their ratios matter.
         X_val, y_val, sample_weight_val : like X, y and sample_weight, default=None
@@ -285,8 +287,8 @@ default="auto"
         """Train for one pass over X, continuing from the current weights.
 
         `target_mean_` and `target_scale_` are updated with y first; the output layer is adapted to
-        them, so that this alone changes no prediction. For the rest, see
-        `ConvNetClassifier.partial_fit`.
+        them, so that this alone changes no prediction (unless all targets so far were equal). For
+        the rest, see `ConvNetClassifier.partial_fit`.
 
         Parameters
         ----------
@@ -307,6 +309,7 @@ default="auto"
         self._partial_fit(X, y, sample_weight)
         return self
 
+    @ignore_underflow
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Predict the targets of images X.
 

@@ -80,22 +80,25 @@ def fit_estimator(
     )
     task = problem.task
     layers = work._layers(problem.shape, task.n_outputs)
+    pretraining = work._pretraining()
     blocks: list[Block] = []
     if resume:
         _check_same_network(layers, work.network_)
-        work.network_ = work.network_.with_frozen(_n_frozen(work))
     else:
-        blocks = read_pretrained(work.pretrained)
+        blocks = read_pretrained(pretraining.source)
         if blocks:
             check_pretrained(blocks, Network(layers, problem.shape))
         work._n_pretrained = n_layers_of(blocks, layers)
+    n_frozen = _n_frozen(work, resume) if pretraining.freeze else 0
+    if resume:
+        work.network_ = work.network_.with_frozen(n_frozen)
     train, held_out = split(work, problem, resume=resume)
     has_validation = problem.validation is not None or held_out is not None
     settings = settings_of(
         work, task, len(train), incremental=incremental, has_validation=has_validation
     )
     if not resume:
-        _start(work, problem, Network(layers, problem.shape, n_frozen=_n_frozen(work)))
+        _start(work, problem, Network(layers, problem.shape, n_frozen=n_frozen))
     if problem.validation is not None:
         warn_if_other_range(problem.images, problem.validation.images)
     set_mean_and_scale(work, problem, train, incremental=incremental, resume=resume)
@@ -123,15 +126,19 @@ def _check_same_network(layers: Sequence[Layer], network: Network) -> None:
     )
 
 
-def _n_frozen(work: Any) -> int:
-    """How many layers are not trained."""
-    if work.freeze and not work._n_pretrained:
+def _n_frozen(work: Any, resume: bool) -> int:
+    """How many layers ``freeze=True`` does not train: those that started from filters."""
+    if work._n_pretrained:
+        return work._n_pretrained
+    if not resume:
         raise ValueError(
-            "freeze=True needs a network that started from pretrained filters, but this one did "
-            "not. Set freeze=False, or start over with pretrained, and warm_start=False or a new "
-            "estimator."
+            "freeze=True needs pretrained filters, but pretrained is None. Pass a fitted "
+            "estimator or filters as pretrained, or set freeze=False."
         )
-    return work._n_pretrained if work.freeze else 0
+    raise ValueError(
+        "freeze=True needs a network that started from pretrained filters, but this one did not. "
+        "Set freeze=False, or start over with pretrained, and warm_start=False or a new estimator."
+    )
 
 
 def _start(work: Any, problem: Problem, network: Network) -> None:

@@ -16,7 +16,6 @@ from skcnn.engine.training.trainer import Trainer
 ENOUGH_STEPS = 100  # to judge the training by its loss
 RISE = 2.0  # if the loss has risen by this factor, the learning rate is too high
 ROUNDING = 1e-4  # of the loss
-LEAST_GAIN = 1e-4  # if less can be gained, nearly all targets are equal
 
 
 class Notice(NamedTuple):
@@ -68,7 +67,7 @@ def no_better_than_constant(
     if len(loss_curve) < 2 or not (has_risen or state.step >= ENOUGH_STEPS):
         return []
     lowest, constant = data.targets.references(trainer.settings.loss, train, data.weights)
-    if loss < constant - ROUNDING * (constant - lowest) or constant - lowest < LEAST_GAIN:
+    if loss < constant - ROUNDING * (constant - lowest) or constant - lowest <= task.least_gain:
         return []
     rate = f"{'Lower' if has_risen else 'Change'} learning_rate_init"
     return [

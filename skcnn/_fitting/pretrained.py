@@ -14,6 +14,13 @@ from skcnn.engine.layers import BatchNorm, BiasActivation, Conv2D, Flatten
 from skcnn.engine.network import Network
 
 
+class Pretraining(NamedTuple):
+    """The parameters `pretrained` and `freeze` of an estimator."""
+
+    source: Any = None
+    freeze: bool = False
+
+
 class Block(NamedTuple):
     """The arrays of a convolution layer, its bias and its normalization.
 
@@ -61,10 +68,19 @@ def read_pretrained(source: Any) -> list[Block]:
                 "it in sklearn.frozen.FrozenEstimator there."
             )
         return _blocks_of(network)
-    arrays = source if isinstance(source, (list, tuple)) else [source]
-    if not arrays:
+    if isinstance(source, (list, tuple)) and not source:
         raise ValueError(f"pretrained is {source!r}; expected at least one array. Pass None.")
-    return [_block_of_filters(array) for array in arrays]
+    return [_block_of_filters(array) for array in _arrays_of(source)]
+
+
+def _arrays_of(source: Any) -> Sequence[Any]:
+    """An array of filters for each layer; a sequence of filters is an array for one."""
+    if not isinstance(source, (list, tuple)):
+        return [source]
+    try:
+        return [source] if np.ndim(source[0]) == 3 else source
+    except ValueError:  # of lists of different lengths
+        return [source]
 
 
 def _blocks_of(network: Network) -> list[Block]:
@@ -99,17 +115,25 @@ def _places(layers: Sequence[Layer]) -> list[_Place]:
 
 def _block_of_filters(filters: Any) -> Block:
     try:
-        array = np.asarray(filters, dtype=np.float64)
+        array = np.asarray(filters)
+        found = f"an array of shape {array.shape}"
     except (TypeError, ValueError):
-        array = np.empty(0)
-    if array.ndim != 4 or 0 in array.shape or not np.isfinite(array).all():
-        found = f"{filters!r:.60}" if not array.size else f"an array of shape {array.shape}"
+        array, found = np.empty(0), f"{filters!r:.60}"
+    is_numeric = array.dtype.kind in "biuf"
+    if not is_numeric:
+        found += f" and dtype {array.dtype}"
+    if array.ndim != 4 or not array.size or not (is_numeric and _is_float32(array)):
         raise ValueError(
             f"pretrained has {found}; expected filters of shape (n_filters, filter_size, "
             "filter_size, channels), finite numbers, one array for each of the first convolution "
             "layers, or a fitted estimator. Pass one of these."
         )
     return Block(array.transpose(1, 2, 3, 0), np.zeros(len(array)))
+
+
+def _is_float32(array: NDArray[Any]) -> bool:
+    """Whether all numbers are finite, also in float32."""
+    return bool((np.abs(array.astype(np.float64)) <= np.finfo(np.float32).max).all())
 
 
 def check_pretrained(blocks: Sequence[Block], network: Network) -> None:

@@ -134,7 +134,7 @@ def _as_array(y: Any, name: str) -> NDArray[Any]:
             f"classes, and {name}.toarray().ravel() if it is a column of labels."
         )
     if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
-        _refuse_missing(name, "masked values", int(np.ma.getmaskarray(y).sum()), y.size)
+        refuse_missing(name, "masked values", int(np.ma.getmaskarray(y).sum()), y.size)
     if hasattr(y, "iloc") and np.shape(y)[1:] == (1,):
         return np.asarray(y.iloc[:, 0])[:, None]  # the frame itself might become an object array
     try:
@@ -167,16 +167,20 @@ def _flatten(array: NDArray[Any], y: Any, name: str) -> NDArray[Any]:
     expected += f", shape ({len(array)},)"
     if array.ndim > 2:
         raise ValueError(f"{found}; {expected}. Check whether {name} holds images.")
+    _check_missing(array, name)
     if hasattr(y, "idxmax"):  # a DataFrame, whose columns have the names of the classes
         largest = f"{name}.idxmax(axis=1)"
     else:
         largest = f"{name}.argmax(axis=1)" if hasattr(y, "argmax") else f"np.argmax({name}, axis=1)"
     if rows := _describe_rows(array):
         raise ValueError(f"{found} and {rows}; {expected}. Use {largest}.")
+    text = ""
+    if all(isinstance(label, str) and label in ("0", "1") for label in array.flat):
+        text = f" convert text with {name}.astype(int);"
     raise ValueError(
         f"{found}; {expected}. Select a column. (For several labels of an image, "
-        "ConvNetClassifier.fit takes an indicator matrix of the numbers 0 and 1; for several "
-        "classes in each column, use sklearn.multioutput.MultiOutputClassifier.)"
+        f"ConvNetClassifier.fit takes an indicator matrix of the numbers 0 and 1;{text} for "
+        "several classes in each column, use sklearn.multioutput.MultiOutputClassifier.)"
     )
 
 
@@ -196,12 +200,8 @@ def _describe_rows(array: NDArray[Any]) -> str:
 
 def _check_objects(array: NDArray[Any], name: str) -> None:
     """Refuse missing labels and mixed types in an object array (n,)."""
+    _check_missing(array, name)
     types = set(map(type, array))
-    if any(issubclass(found, _FLOATS) or found.__name__ in _MISSING for found in types):
-        missing = np.array([_is_missing(label) for label in array])
-        if missing.any():
-            first = type(array[missing.argmax()]).__name__
-            _refuse_missing(name, _MISSING.get(first, "NaN"), missing.sum(), len(array))
     if len(set(map(_group, types))) > 1:
         examples = {_group(type(label)): label for label in array}
         both = [f"{label!r} ({type(label).__name__})" for label in examples.values()]
@@ -209,6 +209,22 @@ def _check_objects(array: NDArray[Any], name: str) -> None:
             f"{name} mixes types, such as {' and '.join(both)}; expected labels of one type. "
             f"Convert them, for example with [str(label) for label in {name}]."
         )
+
+
+def _check_missing(array: NDArray[Any], name: str) -> None:
+    """Refuse missing labels in an array of any shape."""
+    labels, kind = array.ravel(), array.dtype.kind
+    types = set(map(type, labels)) if kind == "O" else set()
+    if kind in "fmM":
+        missing = np.isnan(labels)
+    elif any(issubclass(found, _FLOATS) or found.__name__ in _MISSING for found in types):
+        missing = np.array([is_missing(label) for label in labels])
+    else:
+        return
+    if missing.any():
+        first = labels[missing.argmax()]
+        what = "NaT" if kind in "mM" else _MISSING.get(type(first).__name__, "NaN")
+        refuse_missing(name, what, missing.sum(), len(labels))
 
 
 def _group(found: type) -> str:
@@ -220,7 +236,8 @@ def _group(found: type) -> str:
     return "str" if issubclass(found, str) else found.__name__
 
 
-def _is_missing(label: object) -> bool:
+def is_missing(label: object) -> bool:
+    """Whether a value stands for a missing one: None, NaN, NA or NaT."""
     if isinstance(label, _FLOATS):
         return bool(label != label)
     return type(label).__name__ in _MISSING
@@ -229,9 +246,8 @@ def _is_missing(label: object) -> bool:
 def _check_dtype(array: NDArray[Any], name: str) -> None:
     """Refuse dtypes and values that cannot be labels, as scikit-learn does."""
     kind = array.dtype.kind
-    if kind in "fmM" and np.isnan(array).any():
-        what = "NaN" if kind == "f" else "NaT"
-        _refuse_missing(name, what, np.isnan(array).sum(), len(array))
+    if kind in "fmM":
+        _check_missing(array, name)
     if kind == "f":
         if np.isinf(array).any():
             raise ValueError(
@@ -266,8 +282,9 @@ def _check_dtype(array: NDArray[Any], name: str) -> None:
         )
 
 
-def _refuse_missing(name: str, what: str, count: int, of: int) -> NoReturn:
+def refuse_missing(name: str, what: str, count: int, of: int, target: str = "label") -> NoReturn:
+    """Raise the error about missing targets, which it calls `target`."""
     raise ValueError(
-        f"Input {name} contains {what}: {count} of {of} labels are missing; expected a label for "
-        "every image. Leave these images out, or label them."
+        f"Input {name} contains {what}: {count} of {of} {target}s are missing; expected a {target} "
+        f"for every image. Leave these images out{', or label them' * (target == 'label')}."
     )

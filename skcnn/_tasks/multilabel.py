@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,8 @@ class Multilabel(OutputsTask):
 def n_labels_of(y: Any) -> int | None:
     """The number of labels if y is an indicator matrix; None otherwise.
 
-    Such a matrix has two columns or more, with the numbers 0 and 1 only.
+    Such a matrix has two columns or more, with the numbers 0 and 1 only. They may be objects, as in
+    a DataFrame with dtypes of pandas.
     """
     if issparse(y):
         y = y.tocsr()
@@ -62,7 +64,10 @@ def n_labels_of(y: Any) -> int | None:
     shape = y.shape if issparse(y) else values.shape
     if len(shape) != 2 or shape[1] < 2 or shape[0] == 0:
         return None
-    is_indicator = values.dtype.kind in "biuf" and bool(np.isin(values, (0, 1)).all())
+    if values.dtype.kind == "O":
+        is_indicator = all(isinstance(v, Real | np.bool_) and v in (0, 1) for v in values.flat)
+    else:
+        is_indicator = values.dtype.kind in "biuf" and bool(np.isin(values, (0, 1)).all())
     return int(shape[1]) if is_indicator else None
 
 

@@ -30,7 +30,8 @@ class Reconstruction(Task):
     score_name = "negative MSE"
     constant = "the mean of each channel"
     brakes = "alpha, noise or sparsity"
-    check = "the pixels of X differ"
+    check = "the pixels of X differ (small ones need standardize=True)"
+    least_gain = 0.0  # with standardize=False, the loss may be in any unit
 
     def __init__(self, images: NDArray[Any]) -> None:
         self.n_outputs, self.loss = math.prod(images.shape[1:]), SquaredError()
@@ -40,7 +41,7 @@ class Reconstruction(Task):
         self.attributes = {}
 
     def targets(self, work: Any) -> Targets:
-        return ImageTargets(float(np.mean(work._statistics.variance / work.scale_**2)))
+        return ImageTargets(float(np.mean((work._statistics.deviation / work.scale_) ** 2)))
 
     def validation(
         self,

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import r2_score
-from sklearn.utils.validation import check_array
 
 from skcnn._input.labels import check_same_length
+from skcnn._input.values import check_values
 from skcnn._tasks.task import OutputsTask, Weights
+from skcnn.engine.network import Network
 from skcnn.engine.standardization import LARGEST_PIXEL, ChannelStatistics
 from skcnn.engine.training.losses import SquaredError
 from skcnn.engine.training.targets import RowTargets, Targets
@@ -57,8 +58,8 @@ class Regression(OutputsTask):
         if not incremental:
             statistics = dataclasses.replace(statistics, weight=float(len(train)))
         if resume and incremental:
-            statistics = work._target_statistics.merged(statistics)
-            _keep_predictions(work, statistics.mean, statistics.scale)
+            before, statistics = work._target_statistics, work._target_statistics.merged(statistics)
+            _keep_predictions(work.network_, before, statistics)
         work._target_statistics = statistics
         work.target_mean_, work.target_scale_ = statistics.mean, statistics.scale
 
@@ -73,12 +74,13 @@ class Regression(OutputsTask):
         return float(r2_score(targets, z, sample_weight=weights))
 
 
-def _keep_predictions(work: Any, mean: NDArray[np.float64], scale: NDArray[np.float64]) -> None:
+def _keep_predictions(network: Network, old: ChannelStatistics, new: ChannelStatistics) -> None:
     """Change the output layer so that with the new mean and scale it predicts the same."""
-    weights = work.network_.layer_parameters[-2].weights
-    bias = work.network_.layer_parameters[-1].bias
-    weights[:] = weights * (work.target_scale_ / scale)
-    bias[:] = (bias * work.target_scale_ + work.target_mean_ - mean) / scale
+    # Of targets that were all equal so far, the scale of one is only a placeholder.
+    scale = np.where(old.deviation > 0, old.scale, new.scale)
+    weights, bias = network.layer_parameters[-2].weights, network.layer_parameters[-1].bias
+    weights[:] = weights * (scale / new.scale)
+    bias[:] = (bias * scale + old.mean - new.mean) / new.scale
 
 
 def read_values(
@@ -91,9 +93,7 @@ def read_values(
     ValueError
         If they are not finite real numbers of at most 1e30, one or one row for each image.
     """
-    values = check_array(
-        y, dtype=np.float64, ensure_2d=False, allow_nd=True, ensure_min_samples=0, input_name=y_name
-    )
+    values = check_values(y, y_name)
     if values.ndim not in (1, 2) or 0 in values.shape[1:]:
         raise ValueError(
             f"{y_name} has shape {values.shape}; expected (n,) or (n, n_targets): one number for "

@@ -52,10 +52,12 @@ class Task(ABC):
     key_name: ClassVar[str] = "y"
     score_name: ClassVar[str]
     # For the warning that a network is not better than a constant prediction: which one, which
-    # parameters may be too high, and what else to check.
+    # parameters may be too high, and what else to check. If no more than `least_gain` of the loss
+    # can be gained, nearly all targets are equal, and there is no warning.
     constant: ClassVar[str]
     brakes: ClassVar[str] = "alpha or dropout"
     check: ClassVar[str] = "the images of X differ and y belongs to them"
+    least_gain: ClassVar[float] = 1e-4
     watches_score: ClassVar[bool] = False  # early stopping watches the loss otherwise
 
     n_outputs: int

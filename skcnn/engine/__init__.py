@@ -33,6 +33,7 @@ The modules
 - `layers`: the layers, one file for each kind
 - `folding`, `plan_check`: layers that disappear in prediction; the checks of a layer's plan
 - `network`, `workspace`: layers in a row with one parameter vector; the memory of one tile
+- `layout`, `summary`: places in the parameter vector; a table of the layers
 - `reader`: images from any array, standardized one tile at a time
 - `standardization`: mean and scale of each channel, for all images or running
 - `training`: settings, loop, trainer, optimizer step, optimizers, schedules, losses, early stopping

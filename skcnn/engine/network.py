@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from skcnn.engine.folding import find_folds, fold_into
 from skcnn.engine.layer import Kernel, Layer, Namespace, Parameter, Plan, Shape, State
+from skcnn.engine.layout import Layout, Slots, by_layer, parameters_of, states_of
 from skcnn.engine.plan_check import check_plan
 from skcnn.engine.runtime.calls import Calls
 from skcnn.engine.runtime.pool import Pool
+from skcnn.engine.summary import n_parameters_of, table_of
 from skcnn.engine.workspace import Workspace, find_boundaries
 
 KEPT_PREDICTORS = 4  # for calls with other numbers of images, and for several threads
-Slots = dict[tuple[int, str], slice]  # (layer, name) -> place in the flat vector
 
 
 class Network:
@@ -121,33 +122,14 @@ class Network:
         self.kernels: list[Kernel] = [plan.kernel for plan in self.plans]
         self.widest = max(map(math.prod, self.shapes))
         self.flops = sum(plan.flops for plan in self.plans)
-        self._lay_out()
-        self._use(np.zeros(self.n_parameters + self.n_state + self._n_fixed, self.dtype))
+        self._layout = Layout.of(self.plans, n_frozen)
+        self.n_parameters, self.n_state = self._layout.n_parameters, self._layout.n_state
+        self.n_penalized = self._layout.n_penalized
+        self.n_whole_batch = self._layout.n_whole_batch
+        self._use(np.zeros(len(self._layout), self.dtype))
         self._for_separate_images: Network | None = None
         self._parts: dict[tuple[int, int], Network] = {}
         self.idle_predictors: Pool[Any] = Pool(KEPT_PREDICTORS)
-
-    def _lay_out(self) -> None:
-        frozen, trained = (slice(self.n_frozen), slice(self.n_frozen, None))
-        parameters = _entries(self.plans, trained, lambda plan: plan.parameters)
-
-        def rank(parameter: Parameter) -> int:
-            return 0 if parameter.whole_batch else 1 if parameter.penalized else 2
-
-        ordered = sorted(parameters.items(), key=lambda entry: rank(entry[1]))
-        self._slots, self.n_parameters = _place(ordered)
-        sizes = [math.prod(parameter.shape) for _, parameter in ordered]
-        ranks = [rank(parameter) for _, parameter in ordered]
-        self.n_whole_batch = sum(n for n, r in zip(sizes, ranks, strict=True) if r == 0)
-        self.n_penalized = sum(n for n, r in zip(sizes, ranks, strict=True) if r <= 1)
-        self._state_slots, self.n_state = _place(
-            _entries(self.plans, trained, lambda plan: plan.state).items()
-        )
-        fixed: list[tuple[tuple[int, str], Parameter | State]] = [
-            *_entries(self.plans, frozen, lambda plan: plan.parameters).items(),
-            *_entries(self.plans, frozen, lambda plan: plan.state).items(),
-        ]
-        self._fixed_slots, self._n_fixed = _place(fixed)
 
     def _use(self, variables: NDArray[Any]) -> None:
         """Take parameters and state from this memory."""
@@ -156,7 +138,7 @@ class Network:
         self.parameters, self.state = variables[:n], variables[n:end]
         self.layer_parameters = self.views(self.parameters)
         self.layer_state = self.state_views(self.state)
-        for (i, name), slot in self._fixed_slots.items():
+        for (i, name), slot in self._layout.frozen.items():
             plan, values = self.plans[i], variables[end:][slot]
             if name in plan.parameters:
                 setattr(self.layer_parameters[i], name, values.reshape(plan.parameters[name].shape))
@@ -165,37 +147,33 @@ class Network:
 
     def views(self, vector: NDArray[Any]) -> list[Namespace]:
         """View a vector (n_parameters,) by layer and name; without the frozen layers."""
-        shapes = {entry: self._parameter(entry).shape for entry in self._slots}
-        return self._views(vector, self._slots, shapes)
+        slots = self._layout.parameters
+        shapes = {(i, name): self.plans[i].parameters[name].shape for i, name in slots}
+        return by_layer(vector, slots, shapes, len(self.layers))
 
     def state_views(self, vectors: NDArray[Any]) -> list[Namespace]:
         """View vectors (..., n_state) by layer and name, as `views`; leading axes stay."""
-        shapes = {(i, name): self.plans[i].state[name].shape for i, name in self._state_slots}
-        return self._views(vectors, self._state_slots, shapes)
-
-    def _views(
-        self, vectors: NDArray[Any], slots: Slots, shapes: Mapping[tuple[int, str], Shape]
-    ) -> list[Namespace]:
-        views = [Namespace() for _ in self.layers]
-        for entry, slot in slots.items():
-            index, name = entry
-            part = vectors[..., slot].reshape(*vectors.shape[:-1], *shapes[entry])
-            setattr(views[index], name, part)
-        return views
-
-    def _parameter(self, entry: tuple[int, str]) -> Parameter:
-        index, name = entry
-        return self.plans[index].parameters[name]
+        slots = self._layout.state
+        shapes = {(i, name): self.plans[i].state[name].shape for i, name in slots}
+        return by_layer(vectors, slots, shapes, len(self.layers))
 
     def whole_batch_slots(self) -> Slots:
         """Places of the parameters whose gradient is one product over the mini-batch."""
-        return {e: slot for e, slot in self._slots.items() if self._parameter(e).whole_batch}
+        return {
+            (i, name): slot
+            for (i, name), slot in self._layout.parameters.items()
+            if self.plans[i].parameters[name].whole_batch
+        }
 
     def hidden_weights(self) -> Slots:
         """Places of the weights that are matrices, except those of the last layer with any."""
-        weights = {e: slot for e, slot in self._slots.items() if self._parameter(e).matrix}
-        last = max((index for index, _ in weights), default=0)
-        return {(index, name): slot for (index, name), slot in weights.items() if index != last}
+        weights = {
+            (i, name): slot
+            for (i, name), slot in self._layout.parameters.items()
+            if self.plans[i].parameters[name].matrix
+        }
+        last = max((i for i, _ in weights), default=0)
+        return {(i, name): slot for (i, name), slot in weights.items() if i != last}
 
     @property
     def has_state(self) -> bool:
@@ -247,14 +225,15 @@ class Network:
 
     def new_factors(self, n_images: int) -> list[Namespace | None]:
         """Memory for the factors ``x`` and ``dy`` of whole-batch gradients, by layer."""
+        layers = {index for index, _ in self.whole_batch_slots()}
         return [
             Namespace(
-                x=np.zeros((n_images, *in_shape), self.dtype),
-                dy=np.zeros((n_images, *plan.out_shape), self.dtype),
+                x=np.zeros((n_images, *self.shapes[i]), self.dtype),
+                dy=np.zeros((n_images, *self.shapes[i + 1]), self.dtype),
             )
-            if any(parameter.whole_batch for parameter in plan.parameters.values())
+            if i in layers
             else None
-            for in_shape, plan in zip(self.shapes[:-1], self.plans, strict=True)
+            for i in range(len(self.layers))
         ]
 
     def update_state(self, observed: NDArray[Any], n_images: NDArray[np.intp]) -> None:
@@ -305,12 +284,11 @@ class Network:
 
     def initialize(self, rng: np.random.Generator) -> None:
         """Draw the parameters, then the state, each by its own `init`; also of frozen layers."""
-        everything = slice(None)
-        parameters = _entries(self.plans, everything, lambda plan: plan.parameters)
+        parameters = parameters_of(self.plans)
         for index, name in sorted(parameters):
             view = getattr(self.layer_parameters[index], name)
             self._draw(index, name, parameters[index, name], view, rng)
-        state = _entries(self.plans, everything, lambda plan: plan.state)
+        state = states_of(self.plans)
         for index, name in sorted(state):
             view = getattr(self.layer_state[index], name)
             self._draw(index, name, state[index, name], view, rng)
@@ -376,30 +354,12 @@ class Network:
 
     def summary(self) -> str:
         """A table with layer, output shape and number of parameters."""
-        counts = [
-            sum(math.prod(parameter.shape) for parameter in plan.parameters.values())
-            for plan in self.plans
-        ]
-        rows = [("layer", "output shape", "parameters")]
-        rows += [
-            (repr(layer), str(plan.out_shape), f"{count:,}")
-            for layer, plan, count in zip(self.layers, self.plans, counts, strict=True)
-        ]
-        rows.append(("total", "", f"{sum(counts):,}"))
-        if self.n_frozen:
-            rows.append(("of these frozen", "", f"{sum(counts[: self.n_frozen]):,}"))
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        return "\n".join(
-            f"{name:<{widths[0]}} {shape:>{widths[1]}} {count:>{widths[2]}}"
-            for name, shape, count in rows
-        )
+        return table_of(self.layers, self.plans, self.n_frozen)
 
     def __repr__(self) -> str:
-        parameters = _entries(self.plans, slice(None), lambda plan: plan.parameters)
-        n_parameters = sum(math.prod(parameter.shape) for parameter in parameters.values())
         return (
             f"<Network {' x '.join(map(str, self.input_shape))} -> {self.shapes[-1][0]}, "
-            f"{len(self.layers)} layers, {n_parameters:,} parameters>"
+            f"{len(self.layers)} layers, {sum(map(n_parameters_of, self.plans)):,} parameters>"
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -416,28 +376,3 @@ class Network:
             self, state["layers"], state["input_shape"], state["dtype"], state["n_frozen"]
         )
         self._variables[:] = state["variables"]
-
-
-Entry = TypeVar("Entry", Parameter, State)
-
-
-def _entries(
-    plans: Sequence[Plan], chosen: slice, arrays_of: Callable[[Plan], Mapping[str, Entry]]
-) -> dict[tuple[int, str], Entry]:
-    """Arrays of the chosen layers by (layer, name)."""
-    return {
-        (i, name): array
-        for i in range(*chosen.indices(len(plans)))
-        for name, array in arrays_of(plans[i]).items()
-    }
-
-
-def _place(entries: Iterable[tuple[tuple[int, str], Parameter | State]]) -> tuple[Slots, int]:
-    """Places in a flat vector, one after another, and the length of the vector."""
-    slots: Slots = {}
-    start = 0
-    for entry, array in entries:
-        end = start + math.prod(array.shape)
-        slots[entry] = slice(start, end)
-        start = end
-    return slots, start

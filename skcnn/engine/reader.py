@@ -36,6 +36,7 @@ class ImageReader:
         # float32 would round these images too much before their mean is subtracted.
         self._augment_in_float64 = (self._tiny or far) and images.dtype.itemsize > 2
         self._mean = self._spread(means)
+        self._scale = self._spread(scales)  # of which the reciprocal may overflow
         self._factor = self._spread([1 / s for s in scales])
         rows = images.reshape(len(images), -1) if images.flags.c_contiguous else None
         # np.take would copy anything else as a whole first.
@@ -92,7 +93,7 @@ class ImageReader:
             np.copyto(out, raw)
         elif self._tiny:  # differences would vanish in float32
             centred = np.subtract(raw, self._mean, dtype=np.float64)
-            np.multiply(centred, self._factor, out=out, casting="same_kind")
+            np.divide(centred, self._scale, out=out, casting="same_kind")
         else:
             small = self._small_integers and augment is None
             # Otherwise float16 would be subtracted in float16.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 CHUNK_BYTES = 1 << 22
 LARGEST_PIXEL = 1e30  # far below float32's 3e38: the network multiplies and adds
+SMALLEST_RANGE = 1e-100  # the squares of smaller differences between pixels may underflow
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,9 @@ class ChannelStatistics:
     weight : float
         Sum of the weights of the images.
     mean, variance : ndarray of float64 of shape (channels,)
-        Images of weight zero do not count.
+        Images of weight zero do not count. The variance is in units of ``4.0 ** exponent``.
+    exponent : ndarray of int of shape (channels,)
+        Zero, but for channels whose variance would underflow.
 
     Examples
     --------
@@ -42,10 +45,11 @@ class ChannelStatistics:
     weight: float
     mean: NDArray[np.float64]
     variance: NDArray[np.float64]
+    exponent: NDArray[np.intc] | int = 0
 
     @classmethod
     def of(cls, images: NDArray[Any], weights: NDArray[Any] | None = None) -> ChannelStatistics:
-        """Statistics of images, in one pass over chunks.
+        """Statistics of images, in one pass over chunks; in two if pixels are tiny.
 
         Parameters
         ----------
@@ -59,9 +63,18 @@ class ChannelStatistics:
         ValueError
             If pixels are too large for the network's float32.
         """
-        n, height, width, channels = images.shape
-        n_pixels = height * width
-        weights = np.ones(n) if weights is None else weights
+        weights = np.ones(len(images)) if weights is None else weights
+        exponent = np.zeros(images.shape[3], np.intc)
+        statistics, extent = cls._measured(images, weights, exponent)
+        exponent = _exponent_for(extent)
+        return cls._measured(images, weights, exponent)[0] if exponent.any() else statistics
+
+    @classmethod
+    def _measured(
+        cls, images: NDArray[Any], weights: NDArray[Any], exponent: NDArray[np.intc]
+    ) -> tuple[ChannelStatistics, NDArray[np.float64]]:
+        """Statistics with this exponent, and the range of each channel."""
+        n_pixels, channels = images.shape[1] * images.shape[2], images.shape[3]
         heaviest = float(weights.max())
         total = 0.0
         mean, squares = np.zeros(channels), np.zeros(channels)
@@ -78,37 +91,63 @@ class ChannelStatistics:
             highest = np.maximum(highest, maxima[w > 0].max(axis=0))
             chunk_mean = _weighted_sum(w, chunk.sum(axis=2)) / count
             chunk = chunk - chunk_mean[:, np.newaxis]
+            if exponent.any():
+                chunk[w == 0] = 0  # they may be large
+                chunk = np.ldexp(chunk, -exponent[:, np.newaxis])
             chunk_squares = _weighted_sum(w, np.einsum("nci,nci->nc", chunk, chunk))
             # Merged as in Chan, Golub & LeVeque (1979).
             shift = chunk_mean - mean
-            squares += chunk_squares + shift**2 * count * (total / (total + count))
+            squared = np.ldexp(shift, -exponent) ** 2
+            squares += chunk_squares + squared * count * (total / (total + count))
             total += count
             mean += shift * count / total
         constant = lowest == highest  # rounding leaves a small variance
-        return cls(
+        statistics = cls(
             weight=total / n_pixels * heaviest,
             mean=np.where(constant, lowest, mean),
             variance=np.where(constant, 0.0, squares / total),
+            exponent=exponent,
         )
+        return statistics, highest - lowest
 
     def merged(self, other: ChannelStatistics) -> ChannelStatistics:
         """Statistics of the images of both."""
         weight = self.weight + other.weight
         share = other.weight / weight
         shift = other.mean - self.mean
-        within = (1 - share) * self.variance + share * other.variance
+        differences = np.abs([shift, self._root, other._root])
+        exponent = _exponent_for(differences.max(axis=0))
+        own, others = (np.ldexp(s.variance, 2 * (s.exponent - exponent)) for s in (self, other))
+        within = (1 - share) * own + share * others
         return ChannelStatistics(
             weight=weight,
             mean=self.mean + share * shift,
-            variance=within + share * (1 - share) * shift**2,
+            variance=within + share * (1 - share) * np.ldexp(shift, -exponent) ** 2,
+            exponent=exponent,
         )
+
+    @property
+    def deviation(self) -> NDArray[np.float64]:
+        """Standard deviations, (channels,); zero where all pixels are equal up to rounding."""
+        rounding = 10 * np.finfo(np.float64).eps * np.abs(self.mean)
+        return np.where(self._root > rounding, self._root, 0.0)
+
+    @property
+    def _root(self) -> NDArray[np.float64]:
+        """Square root of the variance, in the units of the pixels."""
+        return np.ldexp(np.sqrt(self.variance), self.exponent)
 
     @property
     def scale(self) -> NDArray[np.float64]:
         """Standard deviations, (channels,); one where all pixels are equal up to rounding."""
-        deviation = np.sqrt(self.variance)
-        rounding = 10 * np.finfo(np.float64).eps * np.abs(self.mean)
-        return np.where(deviation > rounding, deviation, 1.0)
+        deviation = self.deviation
+        return np.where(deviation > 0, deviation, 1.0)
+
+
+def _exponent_for(extent: NDArray[np.float64]) -> NDArray[np.intc]:
+    """That of `ChannelStatistics` for channels whose pixels differ by `extent`, (channels,)."""
+    is_tiny = (extent > 0) & (extent < SMALLEST_RANGE)
+    return np.where(is_tiny, np.frexp(extent)[1], 0).astype(np.intc)
 
 
 def _by_channel(images: NDArray[Any]) -> NDArray[np.float64]:
@@ -124,23 +163,24 @@ def _weighted_sum(w: NDArray[Any], values: NDArray[np.float64]) -> NDArray[np.fl
     return np.array([w @ column for column in np.ascontiguousarray(values.T)])
 
 
-def check_pixel_size(images: NDArray[Any], name: str) -> None:
+def check_pixel_size(images: NDArray[Any], name: str, unit: float = 1.0) -> None:
     """Raise ValueError if images, which the message calls `name`, have too large pixels.
 
-    Integers never have.
+    They are too large in this unit. Integers never are in units of one or more.
     """
-    if images.dtype.kind != "f":
+    if images.dtype.kind != "f" and unit >= 1:
         return
     for rows in _chunks(images):
         chunk = images[rows]
-        _check_size(max(float(chunk.max()), -float(chunk.min())), name)
+        _check_size(max(float(chunk.max()), -float(chunk.min())), name, min(unit, 1.0))
 
 
-def _check_size(largest: float, name: str) -> None:
-    if largest > LARGEST_PIXEL:
+def _check_size(largest: float, name: str, unit: float = 1.0) -> None:
+    most = LARGEST_PIXEL * unit
+    if largest > most:
         raise ValueError(
-            f"{name} has pixels as large as {largest:g}; expected at most {LARGEST_PIXEL:g}, "
-            f"because skcnn computes in float32. Divide {name} by a suitable number."
+            f"{name} has pixels as large as {largest:g}; expected at most {most:g}, because skcnn "
+            f"computes in float32. Divide {name} by a suitable number."
         )
 
 

@@ -8,7 +8,7 @@ import pytest
 from helpers.quick import peak_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from skcnn.engine.standardization import ChannelStatistics
 
@@ -119,7 +119,7 @@ def test_channels_that_are_constant_up_to_rounding_have_a_scale_of_one():
     assert ChannelStatistics.of(images).scale == 1
 
 
-@pytest.mark.parametrize("factor", [1e-100, 1e-30, 1.0, 1e20])
+@pytest.mark.parametrize("factor", [1e-300, 1e-200, 1e-155, 1e-100, 1e-30, 1.0, 1e20])
 @pytest.mark.parametrize("offset", [0.0, 1e9])
 def test_scale_and_offset_of_the_pixels_do_not_matter(factor, offset):
     """The deviations from the mean are as precise as the pixels."""
@@ -128,6 +128,36 @@ def test_scale_and_offset_of_the_pixels_do_not_matter(factor, offset):
     moved = ChannelStatistics.of((images + offset) * factor)
     assert_allclose(moved.scale, plain.scale * factor, rtol=1e-6)
     assert_allclose(moved.mean, (plain.mean + offset) * factor, rtol=1e-14)
+
+
+@pytest.mark.parametrize("exponent", [-950, -600, -400, -330, -50, 80])
+def test_a_power_of_two_changes_no_bit(exponent):
+    """Also in merged statistics, and whatever the images of weight zero and other channels are."""
+    images = drawn("f8", 2, 100.0, 300, 0)
+    scaled = images.copy()
+    scaled[..., 0] = np.ldexp(scaled[..., 0], exponent)
+    scaled[7] = 1e30
+    weights = np.where(np.arange(300) == 7, 0, 1 + np.arange(300) % 3)
+    unit = np.array([np.ldexp(1.0, exponent), 1])
+    with np.errstate(over="raise", invalid="raise"):
+        parts = [slice(*bounds) for bounds in itertools.pairwise([0, 1, 100, 101, 300])]
+        one, other = (
+            [ChannelStatistics.of(x[part], weights[part]) for part in parts]
+            for x in (images, scaled)
+        )
+        one, other = (itertools.accumulate(s, ChannelStatistics.merged) for s in (one, other))
+        for plain, moved in zip(one, other, strict=True):
+            assert_array_equal(moved.mean, plain.mean * unit)
+            assert_array_equal(moved.deviation, plain.deviation * unit)
+
+
+def test_a_constant_channel_that_is_continued_by_tiny_pixels():
+    zeros, tiny = np.zeros((5, 2, 2, 1)), np.full((5, 2, 2, 1), 1e-200)
+    merged = ChannelStatistics.of(zeros).merged(ChannelStatistics.of(tiny))
+    for statistics in (merged, ChannelStatistics.of(np.concatenate([zeros, tiny]))):
+        assert_allclose([statistics.mean, statistics.scale], 0.5e-200, rtol=1e-12)
+    large = merged.merged(ChannelStatistics.of(np.full((10, 2, 2, 1), 4.0)))
+    assert_allclose([large.mean, large.scale], 2, rtol=1e-12)
 
 
 def test_results_do_not_depend_on_the_other_channels():

@@ -120,6 +120,24 @@ def test_frozen_layers_have_no_memory_for_gradients():
     assert [memory.training for memory in space.memories] == [False] * 4 + [True] * 6
 
 
+def test_frozen_dense_layers_keep_nothing_for_their_gradient():
+    """And the layers after them move as without the memory."""
+    layers = [Flatten(), Dense(64), BiasActivation("relu"), Dense(3), BiasActivation("identity")]
+    network = network_of(3, layers, np.float32)
+    assert [factors is not None for factors in network.new_factors(20)] == [False] * 3 + [
+        True,
+        False,
+    ]
+    X, y = images()
+    before = values_of(network, slice(3)), values_of(network, slice(3, None))
+    with Threads(1) as threads:
+        make_trainer(network, X, y, threads).step(np.arange(20), step=1, rate=0.1, momentum=0.0)
+    for old, new in zip(before[0], values_of(network, slice(3)), strict=True):
+        assert_array_equal(old, new)
+    for old, new in zip(before[1], values_of(network, slice(3, None)), strict=True):
+        assert not np.array_equal(old, new)
+
+
 def test_frozen_layers_predict_the_same_and_survive_pickling_and_snapshots():
     X, _ = images()
     trained, frozen = network_of(0), network_of(7)

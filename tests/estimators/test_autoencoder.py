@@ -10,11 +10,13 @@ from helpers.quick import peak_of
 from helpers.sample_weights import EXPECTED_FAILURES
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skcnn import ConvAutoencoder
+from skcnn.engine.network import Network
 
 CHEAP = {"n_filters": 8, "max_iter": 10}
 CHECKED = [
@@ -184,6 +186,48 @@ def test_scores_need_little_memory():
     model = new(max_iter=1, n_jobs=1).fit(X[:200])
     few, many = (peak_of(lambda n=n: model.score(X[:n])) for n in (5_000, 20_000))
     assert many - few < 0.1 * X.nbytes
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e-3, 1.0])
+def test_a_training_that_fails_is_announced_in_any_unit_of_the_pixels(images, unit):
+    X = images[0] / 16 * unit
+    message = "loss of predicting the mean of each channel.*need standardize=True"
+    with pytest.warns(ConvergenceWarning, match=message):
+        new(standardize=False, max_iter=30, learning_rate_init=10.0).fit(X)
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("value", [0.0, 0.3, 1e-200, 255.0])
+def test_where_there_is_nothing_to_learn_there_is_no_warning(value, standardize):
+    X = np.full((200, 8, 8), value)
+    X[::2] *= 1 + 2.0**-52  # equal up to rounding
+    new(standardize=standardize, max_iter=40).fit(X)
+    new(standardize=standardize, max_iter=40).fit(X[1::2])
+
+
+@pytest.mark.parametrize("factor", [1e-200, 1e-40, 1e20])
+def test_the_magnitude_of_the_pixels_does_not_matter(images, factor):
+    X = images[0]
+    model = new().fit(X)
+    with np.errstate(all="raise"):
+        other = new().fit(X * factor)
+        codes = other.transform(X * factor)
+        restored, score = other.inverse_transform(codes), other.score(X * factor)
+    assert_allclose(codes, model.transform(X), rtol=1e-2, atol=1e-2)
+    assert_allclose(restored, model.inverse_transform(codes) * factor, rtol=1e-2, atol=1e-44)
+    assert_allclose(score, model.score(X) * factor**2, rtol=1e-2)
+
+
+def test_encoder_and_decoder_are_kept_but_not_pickled(images, monkeypatch):
+    X = images[0]
+    model = new().fit(X)
+    codes, size = model.transform(X[:1]), len(pickle.dumps(model))
+    restored = model.inverse_transform(codes)
+    assert len(pickle.dumps(model)) == size
+    monkeypatch.setattr(Network, "__init__", None)  # calling it would raise
+    assert_array_equal(model.transform(X[:1]), codes)
+    assert_array_equal(model.inverse_transform(codes), restored)
+    assert len(model.get_feature_names_out()) == codes.shape[1]
 
 
 def test_odd_sizes_of_images():

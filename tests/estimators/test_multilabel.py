@@ -51,11 +51,52 @@ def test_it_agrees_with_one_classifier_for_each_label_in_kind(tagged):
 @pytest.mark.parametrize(
     "convert",
     [lambda Y: Y.tolist(), lambda Y: Y.astype(bool), lambda Y: Y.astype(float), csr_array,
-     pd.DataFrame],
+     pd.DataFrame, lambda Y: Y.astype(object), lambda Y: Y.astype(bool).astype(object)],
 )  # fmt: skip
 def test_every_form_of_an_indicator_matrix(tagged, convert):
     X, Y = tagged
     assert_array_equal(fast().fit(X, convert(Y)).predict(X), fast().fit(X, Y).predict(X))
+
+
+@pytest.mark.parametrize(
+    "dtype", ["object", "Int64", "UInt8", "boolean", "Float64", "category", {"a": "Int64"}], ids=str
+)
+def test_frames_of_any_dtype(tagged, dtype):
+    """Their column names are not kept, as in scikit-learn's classifiers."""
+    X, Y = tagged
+    frame = pd.DataFrame(Y == 1 if dtype == "boolean" else Y, columns=["a", "b", "c"])
+    frame = frame.astype(dtype)
+    model = fast().fit(X, frame, X_val=X, y_val=frame)
+    assert_array_equal(model.classes_, [0, 1, 2])
+    assert model.predict(X).dtype.kind == "i"
+    assert_array_equal(model.predict(X), fast().fit(X, Y).predict(X))
+    model.partial_fit(X, frame)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "missing", "name"),
+    [
+        ("Int64", pd.NA, "NA"),
+        ("boolean", pd.NA, "NA"),
+        (float, np.nan, "NaN"),
+        (object, None, "None"),
+    ],
+)
+def test_missing_labels_are_found(tagged, dtype, missing, name):
+    X, Y = tagged
+    frame = pd.DataFrame(Y == 1).astype(dtype)
+    frame.iloc[5, 1] = missing
+    with pytest.raises(ValueError, match=f"Input y contains {name}: 1 of 1200 labels are missing"):
+        fast().fit(X, frame)
+    with pytest.raises(ValueError, match="Input y contains"):
+        fast().fit(X, frame.to_numpy())
+
+
+def test_numbers_that_are_stored_as_text(tagged):
+    X, Y = tagged
+    for text in (pd.DataFrame(Y).astype(str), Y.astype(str), Y.astype(str).astype(object)):
+        with pytest.raises(ValueError, match=r"the numbers 0 and 1; convert text .*astype\(int\)"):
+            fast().fit(X, text)
 
 
 def test_multilabel_binarizer(tagged):

@@ -81,6 +81,33 @@ def test_equals_the_naive_implementation(data):
     assert_allclose(found, naive_features(model, X), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("method", ["kmeans", "random"])
+@pytest.mark.parametrize(
+    ("dtype", "factors"),
+    [("f4", [1e-40, 1e-30, 1e28]), ("f8", [1e-308, 1e-200, 1e-155, 1e-30, 1e28])],
+)
+def test_the_magnitude_of_the_pixels_does_not_matter(digits, dtype, factors, method):
+    X = digits[0][:100] + 1.0
+    expected = PatchFeatures(method=method, **SMALL).fit_transform(X)
+    for factor in factors:
+        scaled = (X * factor).astype(dtype)
+        with np.errstate(all="raise"):
+            features = PatchFeatures(method=method, n_jobs=2, **SMALL).fit_transform(scaled)
+        assert_allclose(features, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("factor", [1e5, 1e15, 1e18, 1e20, 1e28])
+def test_pixels_far_larger_than_those_of_fit(digits, factor):
+    """The contrast of a patch does not matter if it is large."""
+    X = digits[0][:50]
+    model = PatchFeatures(**SMALL).fit(X)
+    with np.errstate(all="raise"):
+        features = model.transform(np.where(np.arange(50)[:, None, None] % 2, factor, 1.0) * X)
+    assert_allclose(features[::2], model.transform(X)[::2], rtol=1e-5, atol=1e-6)
+    large = naive_features(model, X[1::2] * factor)
+    assert_allclose(features[1::2], large, rtol=1e-3, atol=1e-4)
+
+
 def test_results_do_not_depend_on_the_number_of_threads_or_on_other_images(digits):
     X = digits[0][:200]
     one, two = (PatchFeatures(n_jobs=n, **SMALL).fit(X) for n in (1, 2))
@@ -162,6 +189,23 @@ def test_bad_parameters(digits, params, message):
     with pytest.raises(ValueError, match=message):
         model.fit(digits[0][:50])
     assert not hasattr(model, "filters_")
+
+
+@pytest.mark.parametrize("dtype", [float, np.uint8])
+def test_pixels_that_float32_cannot_represent_in_units_of_the_scale(digits, dtype):
+    X = digits[0][:50].astype(dtype)
+    model = PatchFeatures(**SMALL).fit(X * 1e-40)
+    with pytest.raises(
+        ValueError, match=r"X has pixels as large as 16; expected at most 5.99\S+e-10"
+    ):
+        model.transform(X)
+
+
+def test_tiny_contrast(digits):
+    """Of a patch without contrast, nothing is divided by zero."""
+    X = digits[0][:50].copy()
+    X[:, :4] = 0
+    assert np.isfinite(PatchFeatures(contrast=1e-60, **SMALL).fit_transform(X)).all()
 
 
 def test_blank_images():

@@ -121,6 +121,17 @@ def test_arrays_of_filters(images, several):
     assert np.allclose(found, second) == several
 
 
+@pytest.mark.parametrize("form", [np.ndarray.tolist, list, tuple])
+def test_one_array_of_filters_as_a_list(images, form):
+    """A sequence is one array, unless its elements have four axes: not an array for each filter."""
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(6, 3, 3, 1)), rng.normal(size=(8, 3, 3, 6))
+    for source, n_layers in ((form(first), 1), ([form(first), form(second)], 2)):
+        model = new(pretrained=source, freeze=True).fit(*images)
+        assert_allclose(model.filters_, first, rtol=1e-6)
+        assert model.network_.n_frozen == 4 * n_layers
+
+
 @pytest.mark.parametrize(("before", "after"), [("batch", None), (None, "batch")])
 def test_with_and_without_batch_normalization(images, before, after):
     """What is normalized in the source is folded into the filters of a network without it."""
@@ -170,6 +181,15 @@ def test_pickling_and_searches(images, sources):
         (np.zeros((6, 3, 3, 3)), {}, "6 filters of 3 x 3 pixels and 3 channels"),
         (None, {"freeze": True}, "freeze=True needs pretrained filters"),
         (["filters"], {}, "expected filters of shape"),
+        ([[[[1.0]], [[1.0, 2.0]]]], {}, r"pretrained has \[\[\[\[1.0\]\], .*; expected filters of"),
+        (np.zeros((2, 6, 3, 3, 1)), {}, r"an array of shape \(2, 6, 3, 3, 1\); expected filters"),
+        (
+            np.array([np.zeros(2), None], object),
+            {},
+            r"an array of shape \(2,\) and dtype object; expected",
+        ),
+        (np.zeros((6, 3, 3, 1), complex), {}, "and dtype complex128; expected filters .* numbers"),
+        (np.full((6, 3, 3, 1), 1e39), {}, "finite numbers"),
         ([], {"freeze": True}, r"pretrained is \[\]; expected at least one array"),
         ([np.zeros((6, 3, 3, 1))] * 3, {"freeze": True}, "has 3 convolution layers, but n_filters"),
     ],
@@ -193,6 +213,20 @@ def test_a_warm_start_does_not_load_filters_again(images, sources):
     before = model.filters_.copy()
     model.set_params(pretrained=clone(source), freeze=True).fit(X, y)
     assert_array_equal(model.filters_, before)
+
+
+def test_freezing_needs_a_network_that_started_from_filters(images, sources):
+    """Not the parameter itself: a warm start does not read it again."""
+    source = sources["ConvAutoencoder"]
+    model = new(warm_start=True, pretrained=source).fit(*images)
+    before = model.filters_.copy()
+    model.set_params(pretrained=None, freeze=True).fit(*images)
+    assert_array_equal(model.filters_, before)
+    assert model.network_.n_frozen == 8
+
+
+def test_an_autoencoder_has_no_parameters_that_it_does_not_use():
+    assert not {"pretrained", "freeze"} & set(dir(ConvAutoencoder()))
 
 
 def test_an_estimator_without_a_network(images):

@@ -1,6 +1,7 @@
 """ConvNetRegressor: scikit-learn's checks, targets of one or several numbers, streams."""
 
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from sklearn.model_selection import cross_val_score
 from skcnn import ConvNetRegressor
 
 CHEAP = {"n_filters": 8, "max_iter": 50}
+DAYS = np.datetime64("2024-01-01") + np.arange(400) * np.timedelta64(1, "D")
 CHECKED = [
     ConvNetRegressor(max_iter=30),
     ConvNetRegressor(normalization=None, solver="adam", **CHEAP),
@@ -56,6 +58,42 @@ def test_it_does_not_depend_on_the_units_of_the_targets(ink):
     other = new().fit(X, y * [1e-6, 1e9] + [3.0, -1e12])
     expected = one.predict(X) * [1e-6, 1e9] + [3.0, -1e12]
     assert_allclose(other.predict(X) - other.target_mean_, expected - other.target_mean_, rtol=1e-2)
+
+
+@pytest.mark.parametrize("exponent", [-950, -700, -530, -20, 70])
+def test_the_magnitude_of_the_targets_does_not_matter(ink, exponent):
+    """A factor that is a power of two changes nothing but the predictions' units, bit for bit."""
+    X, y = ink
+    scaled = np.ldexp(y, exponent)
+    with np.errstate(all="raise"):
+        one, other = new().fit(X, y), new().fit(X, scaled)
+        assert_array_equal(other.predict(X), np.ldexp(one.predict(X), exponent))
+        # the scale of a single target is one, in any units
+        stream, other = new().partial_fit(X[:1], y[:1]), new().partial_fit(X[:1], scaled[:1])
+        for part in (slice(1, 100), slice(100, 101), slice(101, 400)):
+            stream.partial_fit(X[part], y[part])
+            other.partial_fit(X[part], scaled[part])
+            assert_array_equal(other.predict(X), np.ldexp(stream.predict(X), exponent))
+
+
+def test_subnormal_targets(ink):
+    """They have few digits themselves."""
+    X, y = ink[0], ink[1][:, 1]
+    tiny = y / np.abs(y).max() * 1e-318
+    with np.errstate(all="raise"):
+        model = new(max_iter=20).fit(X, tiny)
+        predicted = model.predict(X)
+    assert r2_score(np.ldexp(tiny, 1050), np.ldexp(predicted, 1050)) > 0.9
+
+
+def test_targets_whose_magnitude_changes_in_a_stream(ink):
+    X, y = ink
+    model = new().partial_fit(X[:200], y[:200] * 1e-200)
+    model.partial_fit(X[200:], y[200:])
+    assert_allclose(model.target_mean_, y[200:].mean(axis=0) / 2, rtol=1e-9)
+    assert np.isfinite(model.predict(X)).all()
+    model.partial_fit(X[:200], y[:200] * 1e-200)
+    assert np.isfinite(model.predict(X)).all()
 
 
 def test_results_do_not_depend_on_the_number_of_threads(ink):
@@ -176,7 +214,29 @@ def test_noise_cannot_be_learned_and_is_announced():
         (np.zeros((399, 3)), "X has 400 images, but y has 399 rows"),
         (np.full(400, np.nan), "Input y contains NaN"),
         (np.full(400, 1e40), r"y has values as large as 1e\+40; expected at most 1e\+30"),
-        (["a"] * 400, "could not convert string to float"),
+        (
+            ["a"] * 400,
+            r"y has values such as .*'a'.*; expected real numbers.*use ConvNetClassifier",
+        ),
+        (pd.Series(["a"] * 400), "y has values such as 'a'.*; expected real numbers"),
+        (["12"] * 400, r"'12'.*; expected real numbers.*np\.asarray\(y, dtype=float\)"),
+        (np.full(400, b"12"), "b'12'.*; expected real numbers"),
+        (DAYS, r"np.datetime64\('2024-01-01'\).*; expected real numbers.*days since the first"),
+        (pd.Series(DAYS), "datetime64.*; expected real numbers.*days since the first"),
+        (pd.Series(DAYS).dt.tz_localize("UTC"), "Timestamp.*; expected real numbers.*days since"),
+        (DAYS.astype(object), r"datetime.date\(2024, 1, 1\).*; expected real numbers.*days since"),
+        (pd.Series(DAYS).dt.to_period("D"), "Period.*; expected real numbers"),
+        (DAYS - DAYS[0], "timedelta64.*; expected real numbers.*Divide them by a unit"),
+        (pd.Series(DAYS - DAYS[0]), "timedelta64.*; expected real numbers.*Divide them by a unit"),
+        ((DAYS - DAYS[0]).astype(object), "timedelta.*; expected real numbers.*Divide them by a"),
+        (pd.DataFrame({"a": np.arange(400.0), "b": DAYS}), "Timestamp.*; expected real numbers"),
+        (np.full(400, 1 + 2j), r"\(1\+2j\).*; expected real numbers.*y\.real"),
+        (np.zeros(400, [("a", float)]), "; expected real numbers"),
+        (np.array([1] * 399 + [10**400], dtype=object), "1000.*; expected real numbers"),
+        (np.ma.masked_equal(np.arange(400.0), 7), "Input y contains masked values: 1 of 400"),
+        (np.array([1.0] * 399 + [None]), "Input y contains None: 1 of 400 targets are missing"),
+        (np.array([np.nan] * 4 + ["a"] * 396, dtype=object), "Input y contains NaN: 4 of 400"),
+        (pd.Series([1] * 399 + [pd.NA], dtype="Int64"), "Input y contains N"),
     ],
 )
 def test_bad_targets(ink, y, message):
@@ -185,6 +245,36 @@ def test_bad_targets(ink, y, message):
     with pytest.raises(ValueError, match=message):
         model.fit(ink[0], y)
     assert vars(model) == before
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda y: y.tolist(),
+        lambda y: pd.Series(y).astype("Int64"),
+        lambda y: pd.Series(y).astype("category"),
+        lambda y: np.array([Fraction(int(value)) for value in y]),
+        lambda y: y.astype(str).astype(object),  # as check_array(y, dtype="numeric") reads it
+    ],
+    ids=["list", "Int64", "category", "fractions", "strings as objects"],
+)
+def test_every_form_of_numbers(ink, convert):
+    X, y = ink[0], (ink[1][:, 0] - 1e5).astype(int)
+    assert_array_equal(new().fit(X, convert(y)).predict(X), new().fit(X, y).predict(X))
+
+
+@pytest.mark.parametrize(
+    "convert", [np.asarray, pd.Series, lambda y: pd.Series(y, dtype="boolean")]
+)
+def test_bools_are_zeros_and_ones(ink, convert):
+    X, y = ink[0], ink[1][:, 1] > 0
+    model = new().fit(X, convert(y), X_val=X, y_val=convert(y))
+    assert_array_equal(model.predict(X), new().fit(X, y.astype(float)).predict(X))
+
+
+def test_bad_validation_targets(ink):
+    with pytest.raises(ValueError, match=r"y_val has values such as .*datetime64"):
+        new().fit(ink[0], ink[1][:, 0], X_val=ink[0], y_val=DAYS)
 
 
 def test_targets_that_do_not_fit_those_before(ink):

@@ -75,7 +75,16 @@ def test_channels_of_different_range(digits, other):
 
 @pytest.mark.parametrize("settings", [{}, {"augment": "affine"}], ids=str)
 @pytest.mark.parametrize(
-    ("factor", "offset"), [(1.0, 1e9), (1.0, -1e9), (37.5, 1000.0), (1e-40, 0.0), (1e25, 1e29)]
+    ("factor", "offset"),
+    [
+        (1.0, 1e9),
+        (1.0, -1e9),
+        (37.5, 1000.0),
+        (1e-40, 0.0),
+        (1e-200, 0.0),
+        (1e-309, 0),
+        (1e25, 1e29),
+    ],
 )
 def test_offset_and_scale_of_the_pixels_do_not_matter(images, settings, factor, offset):
     X, y = images
