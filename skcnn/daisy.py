@@ -39,16 +39,18 @@ class DaisyTransformer(DescriptorTransformer):
         single rows of pixels, ``(1, n_features)``, otherwise. If that is likely to be wrong, `fit`
         issues an `ImageShapeWarning`.
     step : int or "auto", default="auto"
-        Distance between two points, in pixels. "auto": a seventh of the shorter side of the image.
+        Distance between two points, in pixels; at most the longer side of the image. "auto": a
+        sixth of the shorter side, but at least two pixels.
     radius : int or "auto", default="auto"
-        Radius of the outermost ring, in pixels. "auto": a quarter of the shorter side.
-    rings : int, default=2
+        Radius of the outermost ring, in pixels; at most the shorter side of the image. "auto": a
+        sixth of it, but at least two pixels.
+    rings : int, default=1
         Number of rings.
-    histograms : int, default=6
+    histograms : int, default=8
         Number of histograms on each ring.
     orientations : int, default=8
         Number of histogram bins, over 360 degrees.
-    normalization : {"l1", "l2", "daisy"}, default="l2"
+    normalization : {"l1", "l2", "daisy"}, default="daisy"
         Normalization of a descriptor; "daisy": L2 normalization of each of its histograms.
     n_jobs : int, default=None
         Number of worker processes, as in scikit-learn; see `HOGTransformer`.
@@ -88,7 +90,7 @@ class DaisyTransformer(DescriptorTransformer):
     >>> X, y = load_digits_images()
     >>> daisy = DaisyTransformer().fit(X)
     >>> daisy.transform(X[:5]).shape
-    (5, 6656)
+    (5, 1152)
     >>> daisy.get_feature_names_out()[:2].tolist()
     ['point0_0_centre_0deg', 'point0_0_centre_45deg']
     """
@@ -111,10 +113,10 @@ class DaisyTransformer(DescriptorTransformer):
         image_shape: Sequence[int] | None = None,
         step: int | Literal["auto"] = "auto",
         radius: int | Literal["auto"] = "auto",
-        rings: int = 2,
-        histograms: int = 6,
+        rings: int = 1,
+        histograms: int = 8,
         orientations: int = 8,
-        normalization: Literal["l1", "l2", "daisy"] = "l2",
+        normalization: Literal["l1", "l2", "daisy"] = "daisy",
         n_jobs: int | None = None,
         verbose: int = 0,
     ):

@@ -90,11 +90,29 @@ def resolve_settings(
     orientations: int,
     normalization: str,
 ) -> DaisySettings:
-    """Resolve the parameters of `DaisyTransformer` for images of `shape` (h, w, channels)."""
+    """Resolve the parameters of `DaisyTransformer` for images of `shape` (h, w, channels).
+
+    Raises
+    ------
+    ValueError
+        If the image is smaller than the radius or the step.
+    """
     height, width, _ = shape
-    shorter = min(height, width)
-    step = max(1, shorter // 7) if isinstance(step, str) else step
-    radius = max(1, shorter // 4) if isinstance(radius, str) else radius
+    shorter, longer = sorted((height, width))
+    auto = max(min(2, shorter), round(shorter / 6))
+    step = auto if isinstance(step, str) else step
+    radius = auto if isinstance(radius, str) else radius
+    images = f"Images of {height} x {width} pixels (rows x columns)"
+    if radius > shorter:  # the rings would only see copies of the border pixels
+        raise ValueError(
+            f"{images} are smaller than the radius of {radius} pixels; expected a radius of at "
+            f'most {shorter}, their shorter side. Reduce radius, or set it to "auto".'
+        )
+    if step > longer:  # there would be a single point, whatever the step
+        raise ValueError(
+            f"{images} are smaller than the step of {step} pixels; expected a step of at most "
+            f'{longer}, their longer side. Reduce step, or set it to "auto".'
+        )
     padding, n_centres = [], []
     for side in (height, width):
         n = max(1, round(side / step))

@@ -18,7 +18,7 @@ CHEAP = {"rings": 1, "histograms": 2, "orientations": 3}
 
 
 @parametrize_with_checks(
-    [DaisyTransformer(**CHEAP), DaisyTransformer(step=3, radius=2, normalization="daisy", **CHEAP)]
+    [DaisyTransformer(**CHEAP), DaisyTransformer(step=1, radius=1, normalization="daisy", **CHEAP)]
 )
 def test_estimator_checks(estimator, check):
     check(estimator)
@@ -33,8 +33,8 @@ def test_equals_skimage(data):
     """
     sides = [data.draw(st.integers(1, 24)) for _ in range(2)]
     options = {
-        "step": data.draw(st.integers(1, 30)),
-        "radius": data.draw(st.integers(1, 5)),
+        "step": data.draw(st.integers(1, max(sides))),
+        "radius": data.draw(st.integers(1, min(*sides, 6))),
         "rings": data.draw(st.integers(1, 2)),
         "histograms": data.draw(st.integers(1, 4)),
         "orientations": data.draw(st.integers(1, 4)),
@@ -78,6 +78,23 @@ def test_contrast_does_not_matter(digits, scale):
     assert_allclose(model.fit_transform(scale * X), model.fit_transform(X), atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (1, 40), (40, 1), (2, 2), (3, 50)])
+def test_auto_fits_any_image(shape):
+    """Down to images of a single pixel."""
+    X = np.random.default_rng(0).random((3, *shape))
+    features = DaisyTransformer(**CHEAP).fit_transform(X)
+    assert (np.ptp(features, axis=0).max() > 0.1) == (max(shape) > 1)
+    auto = min(2, *shape)  # at least two pixels, if the image has them
+    given = DaisyTransformer(step=auto, radius=auto, **CHEAP).fit_transform(X)
+    assert_array_equal(features, given)
+
+
+def test_the_largest_step_and_radius():
+    X = np.random.default_rng(0).random((3, 5, 12))
+    assert DaisyTransformer(step=12, radius=5, **CHEAP).fit_transform(X).shape == (3, 9)
+    assert DaisyTransformer(step=6, radius=5, **CHEAP).fit_transform(X).shape == (3, 2 * 9)
+
+
 def test_names(digits):
     model = DaisyTransformer(step=4, **CHEAP)
     with pytest.raises(NotFittedError):
@@ -118,8 +135,16 @@ def test_make_daisy_svc(digits):
         ({"radius": "large"}, "'radius' parameter"),
         ({"normalization": "off"}, "'normalization' parameter"),
         ({"rings": 0}, "'rings' parameter"),
+        ({"radius": 9}, "Images of 8 x 8 pixels .* smaller than the radius of 9 .* at most 8"),
+        ({"radius": 7, "image_shape": (6, 10)}, "Images of 6 x 10 pixels .* radius of 7 .* most 6"),
+        ({"step": 9}, "Images of 8 x 8 pixels .* smaller than the step of 9 .* at most 8"),
+        ({"step": 11, "image_shape": (6, 10)}, "Images of 6 x 10 pixels .* step of 11 .* most 10"),
     ],
 )
 def test_bad_parameters(digits, params, message):
-    with pytest.raises(ValueError, match=message):
-        DaisyTransformer(**params).fit(digits[0][:5])
+    X = digits[0][:5]
+    if "image_shape" in params:
+        X = X.reshape(5, 64)[:, :60]
+    for method in ("fit", "transform"):
+        with pytest.raises(ValueError, match=message):
+            getattr(DaisyTransformer(**params), method)(X)
