@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
 
 from skcnn._input.image_lists import as_array
-from skcnn._input.images import resolve_image_shape
+from skcnn._input.images import is_positive_int, resolve_image_shape
 from skcnn._input.shape_guess import warn_if_unlikely
 
 if TYPE_CHECKING:
@@ -22,8 +25,12 @@ if TYPE_CHECKING:
 # The palette of Okabe and Ito (Color Universal Design, 2008), which colour-blind readers can tell
 # apart.
 BLUE, VERMILION, GREEN, ORANGE, GREY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#6B6B6B"
+PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"
 # Diverging, from blue through white to red: shows the sign without telling red from green.
 DIVERGING = "RdBu_r"
+
+# Attributes with the estimator that another one wraps; fitted ones first.
+_WRAPPED = ("best_estimator_", "estimator_", "regressor_", "estimator")
 
 
 def pyplot(display: str) -> ModuleType:
@@ -91,30 +98,72 @@ def grid_axes(
     )
 
 
-def find_fitted(estimator: BaseEstimator, attribute: str, display: str) -> BaseEstimator:
+def find_fitted(
+    estimator: BaseEstimator, attribute: str, display: str, accepted: str = ""
+) -> BaseEstimator:
     """Find the estimator that has `attribute`: `estimator` itself, a step, or the best one.
+
+    `accepted` are the estimators that have it, for the message.
 
     Raises
     ------
     AttributeError
-        If none has it, because it is not fitted or there is no convolutional network.
+        If none has it, because it is not fitted or is another estimator.
     """
     waiting = [estimator]
     while waiting:
         part = waiting.pop(0)
         if getattr(part, attribute, None) is not None:
             return part
-        if hasattr(part, "best_estimator_"):
-            waiting.append(part.best_estimator_)
-        if hasattr(part, "steps"):
-            waiting.extend(step for _, step in part.steps)
-        if hasattr(part, "estimator"):  # FrozenEstimator and other wrappers
-            waiting.append(part.estimator)
+        waiting.extend(getattr(part, name) for name in _WRAPPED if hasattr(part, name))
+        for name in ("steps", "transformer_list"):  # of a Pipeline, a FeatureUnion
+            waiting.extend(step for _, step in getattr(part, name, ()))
     raise AttributeError(
         f"{type(estimator).__name__} has no attribute {attribute!r}; {display} expected a fitted "
-        "ConvNetClassifier, or a fitted pipeline or search that contains one. Call fit first, or "
-        "pass another estimator."
+        f"{accepted}, or a fitted pipeline or search that contains one. Call fit first, or pass "
+        "another estimator."
     )
+
+
+def find_transformer(estimator: BaseEstimator, display: str) -> BaseEstimator:
+    """Find what computes features: `estimator`, the best one, or the steps before a classifier.
+
+    Raises
+    ------
+    TypeError
+        If there is no `transform`.
+    """
+    part = estimator
+    while hasattr(part, "best_estimator_") or isinstance(part, FrozenEstimator):
+        part = part.best_estimator_ if hasattr(part, "best_estimator_") else part.estimator
+    if hasattr(part, "transform"):
+        return part
+    if len(getattr(part, "steps", ())) > 1 and hasattr(part[:-1], "transform"):
+        return part[:-1]
+    raise TypeError(
+        f"{type(estimator).__name__} has no transform; {display} expected a fitted transformer, or "
+        "a fitted pipeline or search that contains one. Call fit first, or pass another estimator."
+    )
+
+
+def first(X: Any, count: int) -> Any:
+    """The first `count` images of X, an array or a table; all of them if there are no more."""
+    return _safe_indexing(X, np.arange(min(count, _num_samples(X))))
+
+
+def check_most(value: object, name: str) -> None:
+    """Check the largest number of images or filters to draw."""
+    if not is_positive_int(value):
+        raise ValueError(
+            f"{name} is {value!r}; expected an integer of 1 or more. Pass such an integer."
+        )
+
+
+def columns_of(columns: int | None, default: int, count: int) -> int:
+    """Number of columns of a grid of `count` panels: `columns`, or `default` if it is None."""
+    if columns is not None:
+        check_most(columns, "columns")
+    return min(columns or default, count)
 
 
 def view_images(
@@ -161,17 +210,24 @@ def _fitted_shape(x_shape: tuple[int, ...], estimator: BaseEstimator) -> Sequenc
 
 
 def show_image(
-    ax: Axes, image: NDArray, vmin: float | None = None, vmax: float | None = None
+    ax: Axes,
+    image: NDArray,
+    vmin: float | None = None,
+    vmax: float | None = None,
+    **settings: Any,
 ) -> None:
-    """Draw one image (h, w, channels): RGB if it has three channels, else their mean in grey."""
+    """Draw one image (h, w, channels): RGB if it has three channels, else their mean in grey.
+
+    `settings` are passed on to `imshow`.
+    """
     pixels = np.asarray(image, dtype=np.float64)
     low = pixels.min() if vmin is None else vmin
     high = pixels.max() if vmax is None else vmax
     if pixels.shape[-1] == 3:
         span = high - low if high > low else 1.0
-        ax.imshow(np.clip((pixels - low) / span, 0.0, 1.0))
+        ax.imshow(np.clip((pixels - low) / span, 0.0, 1.0), **settings)
     else:
-        ax.imshow(pixels.mean(axis=-1), cmap="gray", vmin=low, vmax=high)
+        ax.imshow(pixels.mean(axis=-1), cmap="gray", vmin=low, vmax=high, **settings)
     ax.set_xticks([])
     ax.set_yticks([])
 

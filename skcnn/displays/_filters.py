@@ -1,4 +1,4 @@
-"""FilterDisplay: the filters of the first convolution layer."""
+"""FilterDisplay: the filters of a network's first layer, or of PatchFeatures."""
 
 from __future__ import annotations
 
@@ -9,27 +9,31 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from skcnn.displays._common import DIVERGING, find_fitted, single_axes
+from skcnn.displays._common import DIVERGING, check_most, columns_of, find_fitted, single_axes
 from skcnn.engine.runtime.floating_point import ignore_underflow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_ACCEPTED = "ConvNetClassifier, ConvNetRegressor, ConvAutoencoder or PatchFeatures"
+_SHARE = 0.99  # of the weights, within the range of the colours
 _TILE_PIXELS = 24  # smallest side of a filter in the picture
 _LINE_PIXELS = 4  # width of the line between two filters
 
 
 class FilterDisplay:
-    """The filters of the first convolution layer, side by side in one picture.
+    """The filters of the first layer of a network, or of `PatchFeatures`, in one picture.
 
     Filters of one channel have a tile each, with colours from blue (negative weights) through
-    white (zero) to red (positive). Filters of three channels have a tile in colour each, scaled to
-    the range of its own weights. With any other number, the channels of a filter are side by side.
+    white (zero) to red (positive); the largest hundredth of the weights have the same red or blue.
+    Filters of three channels have a tile in colour each, scaled to the range of its own weights.
+    With any other number, the channels of a filter are side by side.
 
     Parameters
     ----------
     filters : array-like of shape (n_filters, height, width, channels)
-        The weights. They apply to the standardised pixels that the network sees.
+        The weights. Those of a network apply to standardized pixels, those of `PatchFeatures` to
+        normalized patches.
 
     Attributes
     ----------
@@ -70,7 +74,7 @@ class FilterDisplay:
             raise ValueError(
                 f"filters has shape {filters.shape}; expected (n_filters, height, width, "
                 "channels), none of them 0. Pass such an array, for example the attribute "
-                "filters_ of a fitted ConvNetClassifier."
+                "filters_ of a fitted ConvNetClassifier or PatchFeatures."
             )
         self.filters = filters
 
@@ -85,12 +89,13 @@ class FilterDisplay:
         columns: int | None = None,
         colorbar: bool = True,
     ) -> Self:
-        """Draw the filters of the first layer of a fitted network.
+        """Draw the filters that an estimator has learned.
 
         Parameters
         ----------
-        estimator : ConvNetClassifier, or a fitted Pipeline or search that contains one
-            The fitted network.
+        estimator : ConvNetClassifier, ConvNetRegressor, ConvAutoencoder or PatchFeatures, or a \
+                Pipeline or search that contains one
+            The fitted estimator. Its `filters_` are drawn.
         ax : matplotlib Axes, default=None
             Axes to draw into. None creates a new figure.
         max_filters : int or None, default=64
@@ -107,7 +112,9 @@ class FilterDisplay:
         Raises
         ------
         AttributeError
-            If `estimator` contains no fitted network.
+            If no fitted estimator with `filters_` is found.
+        ValueError
+            If `max_filters` or `columns` is not positive.
         ImportError
             If matplotlib is not installed.
 
@@ -122,8 +129,8 @@ class FilterDisplay:
         >>> display.filters.shape
         (6, 3, 3, 1)
         """
-        network = find_fitted(estimator, "filters_", cls.__name__)
-        display = cls(network.filters_)
+        fitted = find_fitted(estimator, "filters_", cls.__name__, _ACCEPTED)
+        display = cls(fitted.filters_)
         return display.plot(ax=ax, max_filters=max_filters, columns=columns, colorbar=colorbar)
 
     @ignore_underflow
@@ -149,24 +156,27 @@ class FilterDisplay:
 
         Raises
         ------
+        ValueError
+            If `max_filters` or `columns` is not positive.
         ImportError
             If matplotlib is not installed.
         """
+        if max_filters is not None:
+            check_most(max_filters, "max_filters")
         filters = self.filters[: len(self.filters) if max_filters is None else max_filters]
         count, side_y, side_x, channels = filters.shape
-        if columns is None:
-            columns = math.ceil(math.sqrt(count)) if channels in (1, 3) else 1
-        columns = min(max(int(columns), 1), count)
+        square = math.ceil(math.sqrt(count)) if channels in (1, 3) else 1
+        columns = columns_of(columns, square, count)
         picture = _mosaic(filters, columns)
         height, width = picture.shape[:2]
 
-        inches = 5.0
+        inches = max(5.0, 0.4 * columns)
         figsize = (inches + (1.0 if colorbar else 0.0), max(1.5, inches * height / width) + 0.5)
         ax = single_axes(type(self).__name__, ax, figsize)
         if channels == 3:
             self.im_ = ax.imshow(picture, interpolation="nearest")
         else:
-            limit = float(np.abs(filters).max()) or 1.0
+            limit, largest = _limit(filters), np.abs(filters).max()
             self.im_ = ax.imshow(
                 np.ma.masked_invalid(picture),
                 cmap=DIVERGING,
@@ -175,13 +185,20 @@ class FilterDisplay:
                 interpolation="nearest",
             )
             if colorbar:
-                ax.figure.colorbar(self.im_, ax=ax, label="weight", shrink=0.8)
+                extend = "both" if largest > limit else "neither"
+                ax.figure.colorbar(self.im_, ax=ax, label="weight", shrink=0.8, extend=extend)
         ax.set_axis_off()
         drawn = "" if count == len(self.filters) else f"{count} of "
         suffix = "" if channels == 1 else f", {channels} channels"
         ax.set_title(f"{drawn}{len(self.filters)} filters, {side_y} x {side_x} pixels{suffix}")
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+
+def _limit(filters: NDArray) -> float:
+    """The weight with the strongest colour, which a few very large ones do not determine."""
+    sizes = np.abs(filters)
+    return float(np.quantile(sizes, _SHARE, method="higher") or sizes.max() or 1.0)
 
 
 def _mosaic(filters: NDArray, columns: int) -> NDArray:

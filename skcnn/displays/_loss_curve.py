@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from skcnn.displays._common import AxesLike
 
+_ACCEPTED = "ConvNetClassifier, ConvNetRegressor or ConvAutoencoder"
 _LOOKS = {"training": (BLUE, "o"), "validation": (VERMILION, "s")}  # colour, marker
 
 
@@ -83,10 +84,11 @@ class LossCurveDisplay:
 
         Parameters
         ----------
-        estimator : ConvNetClassifier, or a fitted Pipeline or search that contains one
-            The fitted network. Its `loss_curve_` is drawn, and its `validation_loss_curve_` and
-            `validation_scores_` if it was fitted with a validation set (``early_stopping=True`` or
-            ``fit(..., X_val=..., y_val=...)``).
+        estimator : ConvNetClassifier, ConvNetRegressor or ConvAutoencoder, or a Pipeline or \
+                search that contains one
+            The fitted network. Its `loss_curve_` is drawn, and its `validation_loss_curve_` if it
+            was fitted with a validation set (``early_stopping=True`` or ``fit(..., X_val=...)``).
+            So are the `validation_scores_` of a classifier.
         ax : matplotlib Axes or sequence of Axes, default=None
             Axes to draw into. A single one is divided if there are two panels. None creates a new
             figure.
@@ -115,7 +117,7 @@ class LossCurveDisplay:
         >>> LossCurveDisplay.from_estimator(net).axes_.shape
         (2,)
         """
-        network = find_fitted(estimator, "loss_curve_", cls.__name__)
+        network = find_fitted(estimator, "loss_curve_", cls.__name__, _ACCEPTED)
         display = cls(
             network.loss_curve_,
             validation_scores=getattr(network, "validation_scores_", None)
