@@ -152,8 +152,8 @@ def share_of(n: int, percent: float) -> int:
 
 
 def subset_sizes(
-    y: NDArray, shares: tuple[int, ...]
-) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    y: NDArray, shares: tuple[float, ...]
+) -> tuple[list[tuple[float, int]], list[tuple[float, int]]]:
     """(share in percent, number of images) of the subsets to use, and of those that are too small.
 
     A subset is too small if it cannot hold two images of every class.

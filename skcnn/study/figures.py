@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from skcnn.displays._common import plain_log_axis
 from skcnn.study.progress import Reporter
 
+PANELS_PER_ROW = 3
 LOG_RATIO = 8  # "auto" makes an axis logarithmic if the values differ by more than this factor
 
 
@@ -46,6 +47,19 @@ def new_figure(
     figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, columns, squeeze=False, **subplots)
+
+
+def panels_for(
+    items: Collection[Any], width: float, height: float, **options: Any
+) -> tuple[Any, list[Any]]:
+    """A figure with a panel of `width` x `height` inches for each item, in rows."""
+    columns = min(len(items), PANELS_PER_ROW)
+    rows = -(-len(items) // columns)
+    figure, axes = new_figure(width * columns + 0.4, height * rows, rows, columns, **options)
+    panels = list(axes.flat)
+    for panel in panels[len(items) :]:
+        panel.remove()
+    return figure, panels[: len(items)]
 
 
 def plot_series(

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from html.parser import HTMLParser
 
 import joblib
@@ -14,16 +15,19 @@ import pytest
 from helpers.quick import SMALL
 from numpy.testing import assert_array_equal
 from scipy.stats import binomtest
+from skimage.io import imsave
+from sklearn.base import clone
 from sklearn.exceptions import DataConversionWarning
 
 pytest.importorskip("matplotlib")
 
 from skcnn.__main__ import main as command_line
 from skcnn.study.comparison import measure, run, runner
-from skcnn.study.comparison.contenders import CONTENDERS, build, grid_of
+from skcnn.study.comparison.contenders import ALWAYS, CONTENDERS, build, grid_of
 from skcnn.study.comparison.results import Fit, FitKey
 from skcnn.study.comparison.search import order_candidates
-from skcnn.study.data import Images, load_images, nested_order
+from skcnn.study.comparison.settings import SHARES, Settings
+from skcnn.study.data import Images, load_images, nested_order, subset_sizes
 
 
 class Links(HTMLParser):
@@ -46,6 +50,14 @@ def read_csv(path):
         return list(csv.DictReader(file))
 
 
+@pytest.fixture
+def no_figures(tmp_path_factory, monkeypatch):
+    """A report has the same small picture everywhere: drawing takes seconds."""
+    path = tmp_path_factory.mktemp("figure") / "figure.png"
+    imsave(path, np.zeros((2, 2), np.uint8), check_contrast=False)
+    monkeypatch.setattr(runner, "draw", lambda *arguments: defaultdict(lambda: path))
+
+
 def test_report_is_self_contained(small):
     out, comparison = small
     page = Links()
@@ -58,8 +70,8 @@ def test_report_is_self_contained(small):
     assert "@import" not in html
     assert len(page.sources) == len(list((out / "pictures").glob("*.png")))
     text = "".join(page.text)
-    for contender in CONTENDERS.values():
-        assert contender.label in text
+    for key in ALWAYS:
+        assert CONTENDERS[key].look.label in text
     assert "quick run" in text
     assert re.search(r"\bnan\b", text) is None
 
@@ -78,7 +90,7 @@ def test_files_agree_with_the_results(small):
     predictions = read_csv(out / "tables" / "predictions.csv")
     images = load_images("digits", train_size=SMALL["train_size"])
     X_test, y_test = images.X_test, images.y_test
-    assert list(final) == list(CONTENDERS)
+    assert tuple(final) == ALWAYS
     for key, model in comparison.models.items():
         said = joblib.load(model).predict(X_test)
         assert [int(row[f"{key}_said"]) for row in predictions] == said.tolist()
@@ -91,7 +103,7 @@ def test_files_agree_with_the_results(small):
         assert results["final"][key]["model_bytes"] > 1000
     rows = read_csv(out / "tables" / "learning_curves.csv")
     shares = {(r["contender"], r["share"], r["seed"]) for r in rows}
-    assert shares == set(itertools.product(CONTENDERS, ["30", "100"], ["0", "1"]))
+    assert shares == set(itertools.product(ALWAYS, ["30", "100"], ["0", "1"]))
     whole = [r for r in rows if r["share"] == "100" and r["seed"] == "0"]
     for row in whole:
         assert float(row["test_error"]) == pytest.approx(
@@ -120,7 +132,7 @@ def test_mcnemar_is_that_of_the_predictions(small):
         assert test["p_value"] <= test["p_adjusted"] <= 1
 
 
-def test_stored_results_are_not_computed_again(small, monkeypatch):
+def test_stored_results_are_not_computed_again(no_figures, small, monkeypatch):
     out, first = small
 
     def fail(*args, **kwargs):
@@ -137,7 +149,7 @@ def test_stored_results_are_not_computed_again(small, monkeypatch):
     assert again.results["conclusions"] == first.results["conclusions"]
 
 
-def test_an_interrupted_run_continues(tmp_path, monkeypatch, capsys):
+def test_an_interrupted_run_continues(no_figures, tmp_path, monkeypatch, capsys):
     real, calls = measure.measure_alone, []
 
     def stopping(pipeline, *args):
@@ -159,10 +171,11 @@ def test_an_interrupted_run_continues(tmp_path, monkeypatch, capsys):
     assert "Report: " in captured.out
     assert captured.err == ""
     # The final fit of the first contender was stored; that of the second one is made again.
-    assert calls == [["cnn"], ["hog", "svc"], ["hog", "svc"], ["cnn", "pca", "svc"]]
+    assert calls[:4] == [["cnn"], ["hog", "svc"], ["hog", "svc"], ["cnn", "pca", "svc"]]
+    assert len(calls) == len(ALWAYS) + 1
 
 
-def test_what_exceeds_the_budget_is_left_out_and_reported(tmp_path):
+def test_what_exceeds_the_budget_is_left_out_and_reported(no_figures, tmp_path):
     digits = load_images("digits")
     chosen = nested_order(digits.y_train, 0)[:80]
     data = (digits.X_train[chosen], digits.y_train[chosen], digits.X_test[:90], digits.y_test[:90])
@@ -179,13 +192,15 @@ def test_what_exceeds_the_budget_is_left_out_and_reported(tmp_path):
     results = comparison.results
     assert all(1 <= len(found["rows"]) < 6 for found in results["search"].values())
     assert {row["share"] for row in results["curves"]} == {100}
-    assert len(results["skipped"]) == 3  # 10 % is too small, 30 % is left
-    assert "did not suffice for 3 fits" in results["conclusions"][-1]
+    assert len(results["skipped"]) == 5  # 10 % is too small, 30 % is left
+    assert "did not suffice for 5 fits" in results["conclusions"][-1]
     assert "own images" in comparison.report.read_text(encoding="utf-8")
     assert results["command"].startswith("skcnn.study.comparison.run(data=(X_train")
 
 
-def test_a_search_that_ran_out_of_time_continues_only_with_another_budget(tmp_path, monkeypatch):
+def test_a_search_that_ran_out_of_time_continues_only_with_another_budget(
+    no_figures, tmp_path, monkeypatch
+):
     digits = load_images("digits")
     data = (digits.X_train[:200], digits.y_train[:200], digits.X_test[:90], digits.y_test[:90])
     settings = {
@@ -227,7 +242,7 @@ def test_expected_seconds_of_a_fit():
 
 
 @pytest.mark.slow
-def test_halving_search(tmp_path):
+def test_halving_search(no_figures, tmp_path):
     comparison = run(
         "digits",
         out=tmp_path,
@@ -352,3 +367,96 @@ def test_the_command_and_run_have_the_same_parameters():
     assert set(options) == set(parameters) - {"verbose"}
     for name, value in options.items():
         assert value == parameters[name].default
+
+
+def test_labels_of_a_comparison_of_features():
+    """From ten for each class to all, and no subset of more than half of the images but all."""
+    y = np.arange(60_000) % 10
+    settings = Settings(features=True)
+    sizes = [size for _, size in subset_sizes(y, settings.shares(y))[0]]
+    assert sizes == [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 60_000]
+    few = np.arange(90) % 10
+    assert settings.shares(few) == (100,)
+    quick = Settings(features=True, quick=True)
+    assert [size for _, size in subset_sizes(y, quick.shares(y))[0]] == [100, 60_000]
+    assert Settings().shares(y) == SHARES
+
+
+def test_only_features_that_need_no_labels_are_learned_from_all_images(digits, tmp_path):
+    """The classifier sees the images with labels, the steps before it all training images."""
+    X, y = digits
+    images = Images("few", "A few digits.", X[:400], y[:400], X[400:600], y[400:600])
+    params = {"pixels_svc": {}, "cnn": {"cnn__n_filters": 4, "cnn__max_iter": 2}}
+    path = tmp_path / "pixels.joblib"
+    fitted = build("pixels_svc", {}, seed=0).fit(X[:400], y[:400])
+    joblib.dump(fitted, path)
+
+    def fit(contender, learned):
+        return measure._fit_all(
+            (FitKey(contender, 12.5, 50, 3),),
+            params,
+            images,
+            one_core=True,
+            learned=learned,
+            memory=joblib.Memory(None),
+        )[0]
+
+    chosen = nested_order(y[:400], 3)[:50]
+    classifier = clone(fitted["svc"]).fit(fitted[:-1].transform(X[chosen]), y[chosen])
+    expected = 1 - classifier.score(fitted[:-1].transform(X[400:600]), y[400:600])
+    alone = 1 - build("pixels_svc", {}, seed=0).fit(X[chosen], y[chosen]).score(
+        X[400:600], y[400:600]
+    )
+    assert expected != alone  # the components of all images are others
+    assert fit("pixels_svc", {"pixels_svc": path}).test_error == pytest.approx(expected)
+    assert fit("pixels_svc", {}).test_error == pytest.approx(alone)
+    network = build("cnn", params["cnn"], seed=3).fit(X[chosen], y[chosen])
+    assert fit("cnn", {"pixels_svc": path}).test_error == pytest.approx(
+        1 - network.score(X[400:600], y[400:600])
+    )
+
+
+def test_label_free_steps_ignore_labels(digits):
+    """What `Contender.label_free` says is true of each contender, and of its copies."""
+    X, y = digits[0][:120], digits[1][:120]
+    for key, contender in CONTENDERS.items():
+        params = dict(contender.quick)
+        if contender.epochs:
+            params[contender.epochs] = 2
+        if contender.network:
+            params |= CONTENDERS[contender.network].quick
+        steps = build(key, params, seed=0, n_jobs=1)[:-1]
+        if not len(steps):
+            assert not contender.label_free
+            continue
+        features = [steps.fit(X, labels).transform(X) for labels in (y, y[::-1])]
+        assert np.array_equal(*features) is contender.label_free
+
+
+def test_seeded_contenders_depend_on_the_seed_and_the_others_have_no_seed():
+    for key, contender in CONTENDERS.items():
+        names = [k for k in build(key, {}, seed=7).get_params() if k.endswith("random_state")]
+        seeds = {build(key, {}, seed=7).get_params()[name] for name in names}
+        assert (7 in seeds) is contender.seeded
+    settings = Settings(features=True)
+    assert not settings.seeded("patches")  # their filters are those of seed 0
+    assert settings.seeded("cnn_svc")
+    assert Settings().seeded("patches")
+
+
+@pytest.mark.slow
+def test_comparison_of_features(tmp_path):
+    comparison = run("digits", out=tmp_path, features=True, verbose=False, **SMALL)
+    results = comparison.results
+    assert list(results["final"]) == list(CONTENDERS)
+    labels = {(row["contender"], row["images"], row["seed"]) for row in results["curves"]}
+    assert labels == set(itertools.product(CONTENDERS, [120], [0, 1]))
+    html = comparison.report.read_text(encoding="utf-8")
+    assert "Features of images, compared on scikit-learn&#x27;s digits" in html
+    assert "Test images and their reconstructions" in html
+    assert "Maps of the features" in html
+    assert "labelled training images" in html
+    for name in ("maps", "reconstructions", "filters_autoencoder", "filters_patches"):
+        assert (tmp_path / "pictures" / f"{name}.png").exists()
+    assert any(text.startswith("With 120 labels") for text in results["conclusions"])
+    assert results["command"].endswith("--features")

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from skcnn.study.comparison.conclusions import brief, conclude, verdict
-from skcnn.study.comparison.contenders import CONTENDERS
 from skcnn.study.comparison.results import (
     Candidate,
     FinalFit,
@@ -22,6 +21,7 @@ from skcnn.study.data import MNIST_TRAIN_IMAGES, Images
 from skcnn.study.provenance import Environment
 
 LABELS = np.zeros(100, dtype=int)
+CONTENDERS = ("cnn", "hog_svc", "cnn_svc")  # of the made-up results
 
 
 def final_fit(wrong=(), fit_seconds=1.0):
@@ -43,7 +43,15 @@ def final_fit(wrong=(), fit_seconds=1.0):
     )
 
 
-def made_up(*, final=None, cnn=((0.2,), (0.1,)), hog=((0.3,), (0.2,)), images=None, quick=False):
+def made_up(
+    *,
+    final=None,
+    cnn=((0.2,), (0.1,)),
+    hog=((0.3,), (0.2,)),
+    images=None,
+    quick=False,
+    features=False,
+):
     """Results with these final fits, and these errors at 10 and 100 % by seed."""
     images = images or Images("made up", "None.", np.zeros((1000, 4)), np.arange(1000) % 10,
                               np.zeros((100, 4)), LABELS)  # fmt: skip
@@ -55,7 +63,7 @@ def made_up(*, final=None, cnn=((0.2,), (0.1,)), hog=((0.3,), (0.2,)), images=No
     }
     return Results(
         images=images,
-        settings=Settings(out=Path("unused"), seeds=len(cnn[0]), quick=quick),
+        settings=Settings(out=Path("unused"), seeds=len(cnn[0]), quick=quick, features=features),
         environment=Environment("2000-01-01", "none", 1, {}),
         params={key: {} for key in CONTENDERS},
         search={key: Search([], 0, 1000, 3, 15) for key in CONTENDERS},
@@ -209,6 +217,15 @@ def test_nobody_is_ahead_where_not_all_were_run():
     assert first.winner is None
     assert not first.clear
     assert second.winner == "cnn"
+
+
+def test_a_comparison_of_features_tells_the_errors_with_few_labels():
+    curves = {"cnn": [[0.2, 0.21], [0.1, 0.1]], "hog": [[0.1, 0.11], [0.05, 0.05]]}
+    few = "With 100 labels the test errors are 10.5 % for HOG + SVC, 20.5 % for the CNN and"
+    results = made_up(**curves, features=True)
+    assert few in " ".join(conclude(results))
+    assert "tuned with 1,000 labels" in conclude(results)[-1]
+    assert few not in " ".join(conclude(made_up(**curves)))
 
 
 def test_limits_mention_an_incomplete_search_and_a_quick_run():

@@ -18,12 +18,12 @@ SCOPE_OF_SEEDS = (
 
 def name(key: str) -> str:
     """The name of a contender, for tables and captions."""
-    return CONTENDERS[key].label
+    return CONTENDERS[key].look.label
 
 
 def noun(key: str) -> str:
     """The name of a contender within a sentence."""
-    return "the CNN" if key == "cnn" else name(key)
+    return CONTENDERS[key].noun
 
 
 def nouns(keys: list[str]) -> str:
@@ -40,8 +40,9 @@ def conclude(results: Results) -> list[str]:
     """The conclusions of a comparison, most important first: paragraphs of plain text."""
     paragraphs = [
         _errors(results),
-        " ".join(verdict(pair) for pair in results.pairs),
+        " ".join(verdict(results.pair(results.ranked[0], key)) for key in results.ranked[1:]),
         _curves(results),
+        _few_labels(results),
         _features(results),
         _costs(results),
         _more_images(results),
@@ -85,6 +86,11 @@ def crossing_text(found: Crossing) -> str:
     return f"{noun(found.a)} and {noun(found.b)} at {where} ({sure})"
 
 
+def share_text(share: float) -> str:
+    """A share of the training images: 10 -> '10 %', 0.1667 -> '0.167 %'"""
+    return f"{share:.3g} %"
+
+
 def _errors(results: Results) -> str:
     """Who makes the fewest mistakes on the test images."""
     final, tied = results.final, results.best
@@ -113,7 +119,7 @@ def _curves(results: Results) -> str:
     images = {row.share: row.images for row in results.by_share}
 
     def describe(point: Lead) -> str:
-        where = f"{point.share} % of the training images ({images[point.share]:,})"
+        where = f"{share_text(point.share)} of the training images ({images[point.share]:,})"
         if point.mean == 0:
             return f"on {where}, the test errors of the CNN and HOG + SVC are equal"
         leader, other = ("cnn", "hog_svc") if point.mean < 0 else ("hog_svc", "cnn")
@@ -140,7 +146,7 @@ def _change(crossing: Crossing, whole: int, single: bool) -> str:
     if turns:
         where = [f"{turn:.2g} % (about {turn / 100 * whole:,.0f} images)" for turn in turns]
         text = f"Their learning curves cross at {listing(where)}"
-        unclear = [f"{point.share} %" for point in points if not point.clear]
+        unclear = [share_text(point.share) for point in points if not point.clear]
         if crossing.is_clear:
             return f"{text}. There the leader changes, and each leads clearly on one side."
         if single:
@@ -154,6 +160,20 @@ def _change(crossing: Crossing, whole: int, single: bool) -> str:
     always = "has the lower" if len(leads) == len(points) else "has the lower or an equal"
     doubt = "" if any(point.clear for point in points) else chance
     return sentence(f"{leader} {always} error at every share{doubt}.")
+
+
+def _few_labels(results: Results) -> str:
+    """In a comparison of features: all errors where labels are fewest."""
+    if not results.settings.features or not results.by_share:
+        return ""
+    row = results.by_share[0]
+    ranked = sorted(row.errors, key=lambda key: row.errors[key].test_error)
+    errors = [f"{percent(row.errors[key].test_error, 1)} for {noun(key)}" for key in ranked]
+    sure = " The lead of the first is clear." if row.clear else ""
+    return (
+        f"With {row.images:,} labels the test errors are {listing(errors)}.{sure} Features that "
+        "need no labels were learned from all training images."
+    )
 
 
 def _features(results: Results) -> str:
@@ -197,7 +217,7 @@ def _costs(results: Results) -> str:
 
 
 def _training_time(final: dict[str, FinalFit]) -> str:
-    times = {key: final[key].fit_seconds for key in CONTENDERS}
+    times = {key: fit.fit_seconds for key, fit in final.items()}
     best, slowest = min(times.values()), max(times, key=times.__getitem__)
     if times[slowest] < ALIKE * best:
         return f"All train in about the same time ({seconds(best)} to {seconds(times[slowest])})."
@@ -215,11 +235,11 @@ def _more_images(results: Results) -> str:
     if len(complete) < 2:
         return ""
     before, after = complete[-2:]
-    falling = [key for key in CONTENDERS if results.decreases(key, before, after)]
+    falling = [key for key in results.final if results.decreases(key, before, after)]
     if not falling:
         return ""
     return (
-        f"From {before} to {after} % of the training images the test error of {nouns(falling)} "
+        f"From {before:.3g} to {after} % of the training images the test error of {nouns(falling)} "
         "still falls significantly, which suggests that more images would help."
     )
 
@@ -259,8 +279,13 @@ def _limits(results: Results) -> str:
     ]
     if results.params["cnn"].get("cnn__augment"):
         sentences.append(
-            "The network is trained on randomly transformed images, whereas an SVC is trained on "
-            "every image once, as it is."
+            "The network is trained on randomly transformed images; the other classifiers are "
+            "trained on every image once, as it is."
+        )
+    if settings.features:
+        sentences.append(
+            f"The settings were tuned with {results.search['cnn'].images:,} labels; with fewer "
+            "labels others may be better."
         )
     incomplete = [
         f"{len(found.rows):,} of {found.total:,} for {noun(key)}"

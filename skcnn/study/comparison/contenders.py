@@ -1,37 +1,193 @@
-"""The contenders: three pipelines, how to build them, and the settings that their searches try."""
+"""The contenders of a comparison: pipelines that classify images, and how to build them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from typing import Any
 
 import joblib
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.decomposition import PCA
+from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
+from skcnn.autoencoder import ConvAutoencoder
 from skcnn.classifier import ConvNetClassifier
-from skcnn.displays._common import BLUE, GREEN, VERMILION
-from skcnn.hog import HOGTransformer, make_hog_svc
-from skcnn.study.data import Images, nested_order
+from skcnn.daisy import DaisyTransformer
+from skcnn.displays._common import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
+from skcnn.hog import make_hog_svc
+from skcnn.patches import PatchFeatures
+from skcnn.study.comparison import grids
+from skcnn.study.comparison.grids import Grid
+from skcnn.study.data import Images
 from skcnn.study.figures import Look
 
 Params = dict[str, Any]  # as a pipeline's `set_params` takes them: step__parameter
-Grid = list[dict[str, list]]  # as `GridSearchCV` takes it
+Steps = list[tuple[str, Any]]
 
 SVC_CACHE_MB = 1_000  # for the kernel matrix: the default of 200 slows 60,000 images down
-# The small network of a quick run, which is not searched.
-QUICK_NETWORK: Params = {"cnn__n_filters": (8, 16), "cnn__hidden_layer_sizes": (32,)}
-GAMMA_IMAGES = 200  # training images from which the width of the RBF kernel is estimated
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """A pipeline that classifies images.
+
+    `noun` is its name within a sentence, `description` what the report says of it, in HTML.
+    `steps(seed, n_jobs)` are those of the pipeline, `grid(images)` what its search tries: at most
+    `few_candidates` settings if there are few images. `quick` are its settings in a quick run.
+
+    If `label_free`, all steps but the last one ignore the labels. Its result depends on the seed
+    if `seeded`. It begins with the network of the contender `network`, if that is given. `epochs`
+    is the parameter with the number of epochs, which the search reduces.
+    """
+
+    look: Look
+    noun: str
+    description: str
+    steps: Callable[[int, int | None], Steps]
+    grid: Callable[[Images], Grid]
+    few_candidates: int = 10
+    quick: Params = field(default_factory=dict)
+    label_free: bool = False
+    seeded: bool = True
+    network: str | None = None
+    epochs: str | None = None
+
+
+def _flat(X: NDArray) -> NDArray:
+    return np.reshape(X, (len(X), -1)).astype(np.float32)
+
+
+def _pca_svc() -> Steps:
+    """With components an SVC is as accurate as with all features, and many times faster."""
+    return [
+        ("pca", PCA(0.95, svd_solver="covariance_eigh")),
+        ("svc", SVC(C=10, cache_size=SVC_CACHE_MB)),
+    ]
+
+
+def _cnn(seed: int, n_jobs: int | None) -> Steps:
+    return [("cnn", ConvNetClassifier(random_state=seed, n_jobs=n_jobs))]
+
+
+def _hog_svc(seed: int, n_jobs: int | None) -> Steps:
+    hog_svc = make_hog_svc(n_jobs=n_jobs).set_params(svc__cache_size=SVC_CACHE_MB)
+    return list(hog_svc.steps)
+
+
+def _cnn_svc(seed: int, n_jobs: int | None) -> Steps:
+    return [*_cnn(seed, n_jobs), *_pca_svc()]
+
+
+def _pixels_svc(seed: int, n_jobs: int | None) -> Steps:
+    return [("pixels", FunctionTransformer(_flat)), *_pca_svc()]
+
+
+def _patches(seed: int, n_jobs: int | None) -> Steps:
+    return [
+        ("patches", PatchFeatures(random_state=seed, n_jobs=n_jobs)),
+        ("scaler", StandardScaler(copy=False)),
+        ("ridge", RidgeClassifier(alpha=300.0, copy_X=False)),
+    ]
+
+
+def _daisy_svc(seed: int, n_jobs: int | None) -> Steps:
+    return [("daisy", DaisyTransformer(n_jobs=n_jobs)), *_pca_svc()]
+
+
+def _autoencoder_svc(seed: int, n_jobs: int | None) -> Steps:
+    autoencoder = ConvAutoencoder(n_filters=64, random_state=seed, n_jobs=n_jobs)
+    return [("autoencoder", autoencoder), *_pca_svc()]
 
 
 # In the order of their searches: the third one starts from the best network of the first one.
 CONTENDERS = {
-    "cnn": Look("CNN", BLUE, "o"),
-    "hog_svc": Look("HOG + SVC", VERMILION, "s"),
-    "cnn_svc": Look("CNN features + SVC", GREEN, "^"),
+    "cnn": Contender(
+        look=Look("CNN", BLUE, "o"),
+        noun="the CNN",
+        description="<code>ConvNetClassifier</code>, which learns filters and classifier together "
+        "from the pixels.",
+        steps=_cnn,
+        grid=grids.cnn_grid,
+        few_candidates=8,
+        quick={"cnn__n_filters": (8, 16), "cnn__hidden_layer_sizes": (32,)},
+        epochs="cnn__max_iter",
+    ),
+    "hog_svc": Contender(
+        look=Look("HOG + SVC", VERMILION, "s"),
+        noun="HOG + SVC",
+        description="<code>make_hog_svc()</code>: histograms of oriented gradients, which are "
+        "designed by hand (Dalal and Triggs, 2005), followed by a support vector classifier.",
+        steps=_hog_svc,
+        grid=grids.hog_grid,
+        few_candidates=20,
+        label_free=True,
+        seeded=False,
+    ),
+    "cnn_svc": Contender(
+        look=Look("CNN features + SVC", GREEN, "^"),
+        noun="CNN features + SVC",
+        description="the tuned CNN up to its last pooling layer, followed by principal component "
+        "analysis and a support vector classifier. Bastani and Wang (2014) name this combination "
+        "as future work.",
+        steps=_cnn_svc,
+        grid=grids.svc_grid,
+        network="cnn",
+        epochs="cnn__max_iter",
+    ),
+    "pixels_svc": Contender(
+        look=Look("Pixels + SVC", BLACK, "v"),
+        noun="pixels + SVC",
+        description="principal components of the pixels, followed by a support vector classifier: "
+        "what is possible without features.",
+        steps=_pixels_svc,
+        grid=grids.pixels_grid,
+        label_free=True,
+        seeded=False,
+    ),
+    "patches": Contender(
+        look=Look("Patches + ridge", ORANGE, "D"),
+        noun="patches + ridge",
+        description="<code>PatchFeatures</code>: responses to filters that resemble patches of the "
+        "training images, learned without labels (Coates, Lee and Ng, 2011), followed by a linear "
+        "classifier, <code>RidgeClassifier</code>.",
+        steps=_patches,
+        grid=grids.patches_grid,
+        few_candidates=6,
+        quick={"patches__n_filters": 50, "patches__n_patches": 5_000},
+        label_free=True,
+    ),
+    "daisy_svc": Contender(
+        look=Look("DAISY + SVC", PURPLE, "P"),
+        noun="DAISY + SVC",
+        description="<code>DaisyTransformer</code>: dense descriptors like those of SIFT (Tola, "
+        "Lepetit and Fua, 2010), followed by principal component analysis and a support vector "
+        "classifier.",
+        steps=_daisy_svc,
+        grid=grids.daisy_grid,
+        few_candidates=6,
+        label_free=True,
+        seeded=False,
+    ),
+    "autoencoder": Contender(
+        look=Look("Autoencoder + SVC", SKY, "X"),
+        noun="autoencoder + SVC",
+        description="the code of <code>ConvAutoencoder</code>, which learns without labels to "
+        "reconstruct images from a sparse code (section 3.3 of Bastani and Wang, 2014), followed "
+        "by principal component analysis and a support vector classifier.",
+        steps=_autoencoder_svc,
+        grid=grids.autoencoder_grid,
+        few_candidates=6,
+        quick={"autoencoder__n_filters": 8, "autoencoder__filter_size": 3},
+        label_free=True,
+        epochs="autoencoder__max_iter",
+    ),
 }
+ALWAYS = ("cnn", "hog_svc", "cnn_svc", "pixels_svc", "patches")  # without the option `features`
 
 
 def build(
@@ -44,83 +200,14 @@ def build(
 ) -> Pipeline:
     """The unfitted pipeline of a contender.
 
-    `seed` is that of the network, `n_jobs` the number of cores for the network and HOG (an SVC uses
-    one), `memory` a cache of HOG features and fitted networks, which settings of the SVC share.
+    `seed` is that of networks and patches, `n_jobs` the number of cores for all but an SVC, which
+    uses one; `memory` a cache of all fitted steps but the last one.
     """
-    if key == "hog_svc":
-        pipeline = make_hog_svc()
-        return pipeline.set_params(
-            memory=memory, hog__n_jobs=n_jobs, svc__cache_size=SVC_CACHE_MB, **params
-        )
-    steps = [("cnn", ConvNetClassifier(random_state=seed, n_jobs=n_jobs))]
-    if key == "cnn_svc":
-        # Most features hardly vary: with components an SVC is as accurate and many times faster.
-        steps += [
-            ("pca", PCA(0.95, svd_solver="covariance_eigh")),
-            ("svc", SVC(cache_size=SVC_CACHE_MB)),
-        ]
-    return Pipeline(steps, memory=memory if key == "cnn_svc" else None).set_params(**params)
+    steps = CONTENDERS[key].steps(seed, n_jobs)
+    return Pipeline(steps, memory=memory).set_params(**params)
 
 
 def grid_of(key: str, images: Images, fixed: Collection[str] = ()) -> Grid:
-    """The grid that the search of a contender tries; the first value of every list is its default.
-
-    The cells of HOG and the widths of its kernels depend on the images. The parameters `fixed` of a
-    network are left out.
-    """
-    if key == "cnn":
-        return [{name: values for name, values in _cnn_grid().items() if name not in fixed}]
-    if key == "hog_svc":
-        return _hog_grid(images)
-    return _svc_grids({"pca__n_components": [0.95, 0.8]})  # of the variance
-
-
-def _cnn_grid() -> dict[str, list]:
-    """The network's size, filters, dropout, augmentation and learning rate around its defaults."""
-    default = ConvNetClassifier().get_params()
-    filters = tuple(np.atleast_1d(default["n_filters"]).tolist())
-
-    def around(name: str, values: list) -> list:
-        return [default[name], *(value for value in values if value != default[name])]
-
-    return {
-        "cnn__n_filters": [filters, tuple(max(1, count // 2) for count in filters)],
-        "cnn__filter_size": around("filter_size", [3, 5]),
-        "cnn__dropout": around("dropout", [0.0, 0.25, 0.5]),
-        "cnn__augment": around("augment", [None, "shift", "affine"]),
-        "cnn__learning_rate_init": around("learning_rate_init", [0.025, 0.1]),
-    }
-
-
-def _hog_grid(images: Images) -> Grid:
-    """Cells, blocks and orientations, and for each of them the kernels of the SVC.
-
-    A gamma that suits one block size does not suit another. The values of gamma are therefore
-    multiples of what "scale" amounts to on a few training images.
-    """
-    sample = images.X_train[nested_order(images.y_train, seed=0)[:GAMMA_IMAGES]]
-    # "auto" makes cells of at least two pixels. Where it makes such cells, only one is smaller.
-    shorter = min(images.image_shape[:2])
-    cells = ["auto", round(shorter / 7) + 1 if shorter >= 14 else 1]
-    names = ("pixels_per_cell", "cells_per_block", "orientations")
-    grid: Grid = []
-    for values in ((c, b, o) for c in cells for b in ("auto", 2) for o in (8, 12)):
-        hog: dict[str, Any] = dict(zip(names, values, strict=True))
-        try:
-            features = HOGTransformer(**hog).fit_transform(sample)
-        except ValueError:  # the images are too small for such blocks
-            continue
-        scale = 1.0 / max(features.shape[1] * float(features.var()), 1e-12)
-        gammas = ["scale", *(float(f"{value:.2g}") for value in (scale / 3, scale * 3))]
-        common = {f"hog__{name}": [value] for name, value in hog.items()}
-        grid += _svc_grids(common, {"svc__gamma": gammas})
-    return grid
-
-
-def _svc_grids(common: dict[str, list], rbf: dict[str, list] | None = None) -> Grid:
-    """The kernels of an SVC with their values of C; `rbf` holds for the RBF kernel only."""
-    return [
-        {**common, "svc__kernel": ["rbf"], "svc__C": [10.0, 1.0, 100.0], **(rbf or {})},
-        {**common, "svc__kernel": ["poly"], "svc__C": [10.0, 1.0]},
-        {**common, "svc__kernel": ["linear"], "svc__C": [10.0, 1.0, 0.1]},
-    ]
+    """The grid that the search of a contender tries, without the parameters `fixed`."""
+    grid = CONTENDERS[key].grid(images)
+    return [{k: values for k, values in part.items() if k not in fixed} for part in grid]

@@ -9,19 +9,27 @@ from typing import Any
 
 import joblib
 import numpy as np
-from numpy.typing import NDArray
 
-from skcnn.displays import FilterDisplay, LossCurveDisplay, MisclassifiedDisplay, OcclusionDisplay
+from skcnn.displays import FilterDisplay, LossCurveDisplay, MisclassifiedDisplay
 from skcnn.displays._common import GREY, show_image
 from skcnn.study import published
 from skcnn.study.comparison.contenders import CONTENDERS
+from skcnn.study.comparison.figures_learned import (
+    maps,
+    network,
+    occlusion,
+    reconstructions,
+    to_explain,
+)
 from skcnn.study.comparison.results import FinalFit, Results, Search, ShareErrors
 from skcnn.study.data import MNIST_TRAIN_IMAGES, Images, share_of
 from skcnn.study.figures import (
+    PANELS_PER_ROW,
     Look,
     error_axis,
     legend_below,
     new_figure,
+    panels_for,
     plot_series,
     save_figures,
 )
@@ -31,7 +39,6 @@ from skcnn.study.progress import Reporter
 DPI = 130
 MAX_CLASSES, IMAGES_PER_CLASS = 12, 6  # in the figure of examples
 MAX_MISTAKES, MISTAKES_PER_ROW = 24, 8
-N_EXPLAINED = 6  # images with occlusion maps
 PAPER_CURVES = (
     (Look("HOG + SVM, Bastani and Wang (2014)", GREY, "", "--"), published.FIG10_TEST),
     (Look("CNN, Bastani and Wang (2014)", GREY, "", ":"), published.FIG11_TEST),
@@ -43,7 +50,8 @@ def draw(
 ) -> dict[str, Path]:
     """Draw all figures; return the paths of their PNG files by name."""
     final, images = results.final, results.images
-    cnn, hog_svc = (joblib.load(models[key]) for key in ("cnn", "hog_svc"))
+    fitted = {key: joblib.load(path) for key, path in models.items()}
+    cnn, hog_svc = fitted["cnn"], fitted["hog_svc"]
     chosen = to_explain(final, images)
     makers: dict[str, Callable[[], Any]] = {
         "examples": partial(examples, images),
@@ -54,10 +62,15 @@ def draw(
         "confusions": partial(confusions, final, images),
         **{f"mistakes_{key}": partial(mistakes, fit, images) for key, fit in final.items()},
         "filters": partial(network, FilterDisplay, cnn, 4.6),
+        "filters_patches": partial(network, FilterDisplay, fitted["patches"], 4.6),
         "training": partial(network, LossCurveDisplay, cnn, 3.4),
         "occlusion_cnn": partial(occlusion, "cnn", cnn, chosen, images),
         "occlusion_hog_svc": partial(occlusion, "hog_svc", hog_svc, chosen, images),
     }
+    if "autoencoder" in fitted:
+        makers["filters_autoencoder"] = partial(network, FilterDisplay, fitted["autoencoder"], 4.6)
+        makers["reconstructions"] = partial(reconstructions, fitted["autoencoder"], images)
+        makers["maps"] = partial(maps, fitted, images)
     return save_figures(makers, folder, reporter, dpi=DPI)
 
 
@@ -80,11 +93,11 @@ def examples(images: Images) -> Any:
 
 def search_errors(searches: dict[str, Search]) -> Any:
     """Cross-validated error of every candidate, a panel for each contender."""
-    figure, axes = new_figure(10, 3.6, 1, len(searches), sharey=True)
-    for panel, (key, found) in zip(axes[0], searches.items(), strict=True):
+    figure, panels = panels_for(searches, 3.4, 3.2, sharey=True)
+    for panel, (key, found) in zip(panels, searches.items(), strict=True):
         plot_series(
             panel,
-            CONTENDERS[key],
+            CONTENDERS[key].look,
             range(1, len(found.rows) + 1),
             [100 * row.error for row in found.rows],
             [100 * row.spread for row in found.rows],
@@ -94,10 +107,11 @@ def search_errors(searches: dict[str, Search]) -> Any:
             capsize=0,
             alpha=0.85,
         )
-        panel.set_title(CONTENDERS[key].label)
+        panel.set_title(CONTENDERS[key].look.label)
         panel.set_xlabel("rank of the candidate")
         panel.xaxis.get_major_locator().set_params(integer=True)
-    error_axis(axes[0, 0], "cross-validated error (%)", log=True)
+    for panel in panels[::PANELS_PER_ROW]:
+        error_axis(panel, "cross-validated error (%)", log=True)
     return figure
 
 
@@ -109,7 +123,8 @@ def test_errors(final: dict[str, FinalFit]) -> Any:
         error = 100 * fit.test_error
         low, high = (100 * bound for bound in fit.interval)
         bars = [[max(0.0, error - low)], [max(0.0, high - error)]]
-        plot_series(panel, CONTENDERS[key], [error], [row], xerr=bars, markersize=8, capsize=5)
+        look = CONTENDERS[key].look
+        plot_series(panel, look, [error], [row], xerr=bars, markersize=8, capsize=5)
         panel.annotate(
             percent(fit.test_error),
             (error, row),
@@ -117,7 +132,7 @@ def test_errors(final: dict[str, FinalFit]) -> Any:
             textcoords="offset points",
             ha="center",
         )
-    panel.set_yticks(range(len(final)), [CONTENDERS[key].label for key in final])
+    panel.set_yticks(range(len(final)), [CONTENDERS[key].look.label for key in final])
     panel.set_ylim(len(final) - 0.5, -0.7)
     panel.set_xlim(left=0)
     panel.set_xlabel("test error (%) with 95 % interval")
@@ -129,14 +144,15 @@ def learning_curves(by_share: list[ShareErrors], images: Images) -> Any:
     """Test and training error against the number of training images, as in Figs. 10 and 11."""
     figure, axes = new_figure(11, 5.0, 1, 2)
     sizes = [row.images for row in by_share]
-    labels = [f"{row.images:,}\n{row.share} %" for row in by_share]
+    labels = [f"{row.images:,}\n{row.share:.3g} %" for row in by_share]
+    keys = dict.fromkeys(key for row in by_share for key in row.errors)
     errors = {"test_error": "Test error", "train_error": "Training error"}
     for panel, (column, title) in zip(axes[0], errors.items(), strict=True):
-        for key, look in CONTENDERS.items():
+        for key in keys:
             rows = [row for row in by_share if key in row.errors]
             plot_series(
                 panel,
-                look,
+                CONTENDERS[key].look,
                 [row.images for row in rows],
                 [100 * getattr(row.errors[key], column) for row in rows],
                 [100 * getattr(row.errors[key], f"{column}_se") for row in rows],
@@ -155,7 +171,7 @@ def learning_curves(by_share: list[ShareErrors], images: Images) -> Any:
         error_axis(panel, f"{title.lower()} (%)", log=column == "test_error")
         if panel.dataLim.ymax == 0:  # Matplotlib would choose a tiny range
             panel.set_ylim(0, 1)
-    legend_below(figure, axes[0, 0], 5)
+    legend_below(figure, axes[0, 0], 4)
     return figure
 
 
@@ -171,8 +187,8 @@ def costs(final: dict[str, FinalFit]) -> Any:
     ]
     kinds = [kind for kind in kinds if None not in kind[1]]
     figure, axes = new_figure(11, 0.4 * len(final) + 1.1, 1, len(kinds), sharey=True)
-    names = [CONTENDERS[key].label for key in final]
-    colours = [CONTENDERS[key].colour for key in final]
+    names = [CONTENDERS[key].look.label for key in final]
+    colours = [CONTENDERS[key].look.colour for key in final]
     for panel, (title, values, unit) in zip(axes[0], kinds, strict=True):
         bars = panel.barh(names, values, color=colours)
         panel.bar_label(bars, [unit(v) for v in values], padding=3, fontsize=9)
@@ -190,10 +206,8 @@ def confusions(final: dict[str, FinalFit], images: Images) -> Any:
 
     classes = images.classes
     side = max(3.2, 0.33 * len(classes) + 0.3)
-    figure, axes = new_figure(
-        side * len(final) + 0.4, side + 0.7, 1, len(final), layout="compressed"
-    )
-    for panel, (key, fit) in zip(axes[0], final.items(), strict=True):
+    figure, panels = panels_for(final, side, side + 0.7, layout="compressed")
+    for number, (panel, (key, fit)) in enumerate(zip(panels, final.items(), strict=True)):
         matrix = confusion_matrix(images.y_test, np.asarray(fit.predicted), labels=classes)
         mistakes = int((matrix - np.diag(np.diag(matrix))).max())
         # On a scale up to the correct answers the few mistakes would all look like zero.
@@ -205,9 +219,9 @@ def confusions(final: dict[str, FinalFit], images: Images) -> Any:
             text_kw={"fontsize": 7},
             xticks_rotation="horizontal" if len(classes) <= MAX_CLASSES else "vertical",
         )
-        panel.set_title(CONTENDERS[key].label)
-    for panel in axes[0, 1:]:
-        panel.set_ylabel("")
+        panel.set_title(CONTENDERS[key].look.label)
+        if number % PANELS_PER_ROW:
+            panel.set_ylabel("")
     return figure
 
 
@@ -231,40 +245,4 @@ def mistakes(fit: FinalFit, images: Images) -> Any:
         max_images=MAX_MISTAKES,
         columns=columns,
     )
-    return figure
-
-
-def network(display: Any, model: Any, height: float) -> Any:
-    """A display of the fitted network: its filters, or its loss."""
-    figure, axes = new_figure(6, height)
-    display.from_estimator(model, ax=axes[0, 0])
-    return figure
-
-
-def to_explain(final: dict[str, FinalFit], images: Images) -> NDArray:
-    """Test images for occlusion maps: first some that CNN and HOG + SVC label differently."""
-    differ = np.asarray(final["cnn"].predicted) != np.asarray(final["hog_svc"].predicted)
-    first = [np.flatnonzero(images.y_test == label)[0] for label in np.unique(images.y_test)]
-    chosen = [*np.flatnonzero(differ)[: N_EXPLAINED // 2], *first]
-    return np.array(chosen[:N_EXPLAINED], dtype=int)
-
-
-def occlusion(key: str, model: Any, chosen: NDArray, images: Images) -> Any:
-    """On which pixels of the chosen images the score of the true class depends."""
-    figure, axes = new_figure(10, 3.9, 2, len(chosen))
-    X, y = images.X_test[chosen], images.y_test[chosen]
-    OcclusionDisplay.from_estimator(
-        model,
-        X,
-        y,
-        image_shape=images.image_shape,
-        # Probabilities near 1 hardly change when a patch hides something; their logarithms do.
-        response_method="predict_log_proba" if key == "cnn" else "decision_function",
-        relative=True,
-        ax=axes,
-    )
-    for panel, label, predicted in zip(axes[0], y, model.predict(X), strict=True):
-        wrong = "" if predicted == label else f", predicted {predicted}"
-        panel.set_title(f"{label}{wrong}", fontsize=10)
-    figure.suptitle(CONTENDERS[key].label, fontsize=11)
     return figure

@@ -14,12 +14,14 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import joblib
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
@@ -57,6 +59,7 @@ def learning_curves(
     params: dict[str, Params],
     final: dict[str, FinalFit],
     images: Images,
+    models: dict[str, Path],
     settings: Settings,
     budget: Budget,
     session: Session,
@@ -64,50 +67,63 @@ def learning_curves(
     """Fit every contender on nested subsets, once for each seed, as far as the budget allows.
 
     A seed determines the subsets, which are the same for all contenders, and the initial weights
-    of the network. The fit on all images with seed 0 is that of `final`. HOG + SVC does not depend
-    on the seed there, so it has that result for every seed. Returns the fits, and those skipped for
-    lack of time.
+    of the networks. The fit on all images with seed 0 is that of `final`, the files of whose
+    pipelines are `models`. Contenders that do not depend on the seed there have that result for
+    every seed. Returns the fits, and those skipped for lack of time.
     """
-    sizes, _ = subset_sizes(images.y_train, settings.shares)
+    sizes, _ = subset_sizes(images.y_train, settings.shares(images.y_train))
     keys = [
         FitKey(name, share, size, seed)
         for seed in settings.seed_list
         for share, size in sizes
-        for name in CONTENDERS
+        for name in settings.contenders
     ]
 
     def part_of(key: FitKey) -> Part[Fit]:
         name, _, size, seed = key
         identity = {"contender": name, "params": params[name], "images": size, "seed": seed}
+        if settings.label_free(name):
+            identity["features"] = len(images.y_train)
         return Part("curve", identity, Fit)
 
     def describe(key: FitKey, fit: Fit) -> str:
-        name = CONTENDERS[key.contender].label
-        return f"{name}, {key.share} %, seed {key.seed}: {fit.test_error:.2%} test error"
+        name = CONTENDERS[key.contender].look.label
+        return f"{name}, {key.images:,} images, seed {key.seed}: {fit.test_error:.2%} test error"
 
     fits: dict[FitKey, Fit] = {}
     for key in keys:
-        if key.share == 100 and (key.seed == 0 or key.contender == "hog_svc"):
+        if key.share == 100 and (key.seed == 0 or not settings.seeded(key.contender)):
             fit = final[key.contender]
             # It had all cores for itself; in a worker it would take longer.
             seconds = fit.seconds * settings.workers
             fits[key] = Fit(fit.test_error, fit.train_error, fit.fit_seconds, seconds)
     fits |= session.load_all([key for key in keys if key not in fits], part_of)
-    # CNN and CNN features + SVC share their network: they are one job.
+    # Contenders that share their network are one job.
     jobs: dict[tuple, tuple[FitKey, ...]] = {}
     for key in keys:
         if key not in fits:
-            group = (key.contender == "hog_svc", *key[1:])
+            group = (CONTENDERS[key.contender].network or key.contender, *key[1:])
             jobs[group] = (*jobs.get(group, ()), key)
-    session.run(
-        "Learning curves",
-        list(jobs.values()),
-        partial(_fit_all, params=params, images=images, one_core=settings.workers == 1),
-        fits,
-        part_of=part_of,
-        describe=describe,
-        allows=lambda job: _expected_seconds(job, fits) < budget.left,
-    )
+    with tempfile.TemporaryDirectory(
+        prefix="cache-", dir=settings.out, ignore_cleanup_errors=True
+    ) as cache:
+        make = partial(
+            _fit_all,
+            params=params,
+            images=images,
+            one_core=settings.workers == 1,
+            learned={name: models[name] for name in models if settings.label_free(name)},
+            memory=joblib.Memory(cache, verbose=0),
+        )
+        session.run(
+            "Learning curves",
+            list(jobs.values()),
+            make,
+            fits,
+            part_of=part_of,
+            describe=describe,
+            allows=lambda job: _expected_seconds(job, fits) < budget.left,
+        )
     skipped = [key for job in jobs.values() for key in job if key not in fits]
     if skipped:
         session.reporter.line(f"Learning curves: no time for {len(skipped)} of {len(keys)} fits")
@@ -115,28 +131,61 @@ def learning_curves(
 
 
 def _fit_all(
-    keys: tuple[FitKey, ...], params: dict[str, Params], images: Images, one_core: bool
+    keys: tuple[FitKey, ...],
+    params: dict[str, Params],
+    images: Images,
+    one_core: bool,
+    learned: dict[str, Path],
+    memory: joblib.Memory,
 ) -> list[Fit]:
-    """The fits of a job, in a worker; in this process if there is only one core to use."""
+    """The fits of a job, in a worker; in this process if there is only one core to use.
+
+    Of the contenders in `learned`, only the last step is fitted; the others are those of the fitted
+    pipeline in the file. `memory` is a cache of their features of the test images.
+    """
     chosen = nested_order(images.y_train, keys[0].seed)[: keys[0].images]
     subset = replace(images, X_train=images.X_train[chosen], y_train=images.y_train[chosen])
     n_jobs = 1 if one_core else None  # None: the share of a worker
     first, *others = (
         build(key.contender, params[key.contender], seed=key.seed, n_jobs=n_jobs) for key in keys
     )
+    if (path := learned.get(keys[0].contender)) is not None:
+        return [_fit_last_step(first, joblib.load(path), subset, memory)]
     fits = [fit_and_test(first, subset)]
     for other in others:  # after the network, which `first` is
-        start = time.perf_counter()
-        features = replace(
-            subset,
-            X_train=first["cnn"].transform(subset.X_train),
-            X_test=first["cnn"].transform(subset.X_test),
-        )
-        fit = fit_and_test(other[1:], features)
-        seconds = time.perf_counter() - start
-        fit_seconds = fit.fit_seconds + fits[0].fit_seconds
-        fits.append(replace(fit, seconds=seconds, fit_seconds=fit_seconds))
+        fit = _fit_to_features(other[1:], first["cnn"].transform, first["cnn"].transform, subset)
+        fits.append(replace(fit, fit_seconds=fit.fit_seconds + fits[0].fit_seconds))
     return fits
+
+
+def _fit_last_step(
+    pipeline: Pipeline, fitted: Pipeline, subset: Images, memory: joblib.Memory
+) -> Fit:
+    """The fit of the last step of a pipeline to the features that the steps of a fitted one give.
+
+    `fitted` has used all cores; its steps use as many as those of `pipeline`.
+    """
+    jobs = {k: v for k, v in pipeline.get_params().items() if k.endswith("__n_jobs")}
+    features = fitted.set_params(**jobs)[:-1]
+    of_test_images = partial(memory.cache(_features), features)
+    return _fit_to_features(pipeline[-1:], features.transform, of_test_images, subset)
+
+
+def _features(transformer: Pipeline, X: NDArray) -> NDArray:
+    return np.asarray(transformer.transform(X))
+
+
+def _fit_to_features(
+    pipeline: Pipeline,
+    of_train: Callable[[NDArray], NDArray],
+    of_test: Callable[[NDArray], NDArray],
+    images: Images,
+) -> Fit:
+    """The fit of a pipeline to features of the images; `seconds` includes computing them."""
+    start = time.perf_counter()
+    features = replace(images, X_train=of_train(images.X_train), X_test=of_test(images.X_test))
+    fit = fit_and_test(pipeline, features)
+    return replace(fit, seconds=time.perf_counter() - start)
 
 
 def _expected_seconds(keys: tuple[FitKey, ...], fits: dict[FitKey, Fit]) -> float:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn.study.comparison.contenders import CONTENDERS, Params
+from skcnn.study.comparison.contenders import Params
 from skcnn.study.comparison.settings import TRAIN_ERROR_IMAGES, Settings
 from skcnn.study.data import Images, subset_sizes
 from skcnn.study.provenance import Environment
@@ -102,7 +102,7 @@ class FitKey(NamedTuple):
     """A fit of the learning curves; `share` is in percent of the training images."""
 
     contender: str
-    share: int
+    share: float
     images: int
     seed: int
 
@@ -139,7 +139,7 @@ class ShareErrors:
     `winner` is None where not all contenders were run; `clear` is about its lead.
     """
 
-    share: int
+    share: float
     images: int
     errors: dict[str, MeanErrors]
     winner: str | None
@@ -150,7 +150,7 @@ class ShareErrors:
 class Lead(PairedDifference):
     """Test error of one contender minus that of another, at one share."""
 
-    share: int
+    share: float
 
 
 @dataclass(frozen=True)
@@ -204,9 +204,9 @@ class Results:
         return min(TRAIN_ERROR_IMAGES, len(self.images.y_train))
 
     @cached_property
-    def subsets(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    def subsets(self) -> tuple[list[tuple[float, int]], list[tuple[float, int]]]:
         """(share, images) of the subsets that are used, and of those too small to use."""
-        return subset_sizes(self.images.y_train, self.settings.shares)
+        return subset_sizes(self.images.y_train, self.settings.shares(self.images.y_train))
 
     @cached_property
     def _wrong(self) -> dict[str, NDArray]:
@@ -231,12 +231,13 @@ class Results:
 
     @cached_property
     def shared_mistakes(self) -> list[tuple[list[str], int]]:
-        """How many test images exactly these contenders get wrong, for every group of them."""
+        """How many test images exactly these contenders get wrong, for every group of any."""
         wrong, groups = self._wrong, []
         for count in range(len(wrong), 0, -1):
             for group in itertools.combinations(wrong, count):
                 exactly = [wrong[key] == (key in group) for key in wrong]
-                groups.append((list(group), int(np.logical_and.reduce(exactly).sum())))
+                if n := int(np.logical_and.reduce(exactly).sum()):
+                    groups.append((list(group), n))
         return groups
 
     @cached_property
@@ -244,11 +245,11 @@ class Results:
         """The errors at every share."""
         rows = []
         for share, images in sorted({(key.share, key.images) for key in self.curves}):
-            fits = {key: self._by_seed(key, share) for key in CONTENDERS}
+            fits = {key: self._by_seed(key, share) for key in self.final}
             errors = {key: _means(of_seed) for key, of_seed in fits.items() if of_seed}
             ranked = sorted(errors, key=lambda key: errors[key].test_error)
             winner = lead = None
-            if len(ranked) == len(CONTENDERS):
+            if len(ranked) == len(self.final):
                 winner = ranked[0]
                 lead = _paired(fits[ranked[1]], fits[winner])
             clear = lead is not None and lead.clear
@@ -259,7 +260,7 @@ class Results:
     def crossings(self) -> list[Crossing]:
         """Every two learning curves."""
         found = []
-        for a, b in itertools.combinations(CONTENDERS, 2):
+        for a, b in itertools.combinations(self.final, 2):
             leads = [
                 Lead(**vars(difference), share=row.share)
                 for row in self.by_share
@@ -273,12 +274,12 @@ class Results:
         """The curves of these two, in the order of the contenders."""
         return next(found for found in self.crossings if (found.a, found.b) == (a, b))
 
-    def decreases(self, key: str, before: int, after: int) -> bool:
+    def decreases(self, key: str, before: float, after: float) -> bool:
         """Whether a contender's test error is clearly lower at the share `after`."""
         change = _paired(self._by_seed(key, before), self._by_seed(key, after))
         return change is not None and change.clear and change.mean > 0
 
-    def _by_seed(self, contender: str, share: int) -> dict[int, Fit]:
+    def _by_seed(self, contender: str, share: float) -> dict[int, Fit]:
         """The fits of a contender at a share by their seed."""
         return {
             key.seed: fit

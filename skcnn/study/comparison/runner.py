@@ -39,7 +39,8 @@ class Comparison:
     results : dict
         All results, as in ``results.json``: ``params``, ``search``, ``final``, ``pairs``,
         ``curves``, ``by_share``, ``crossings``, ``conclusions`` and more; where they differ by
-        contender, by its key ("cnn", "hog_svc", "cnn_svc").
+        contender, by its key: "cnn", "hog_svc", "cnn_svc", "pixels_svc", "patches", and with
+        `features` also "daisy_svc" and "autoencoder".
     models : dict of str to Path
         Files of the fitted pipelines, for `joblib.load`.
     summary : str
@@ -64,13 +65,16 @@ def run(
     n_jobs: int | None = None,
     candidates: int | None = None,
     quick: bool = False,
+    features: bool = False,
     verbose: bool = True,
 ) -> Comparison:
-    """Compare a CNN, HOG + SVC and CNN features + SVC, and write a report.
+    """Compare a CNN with HOG + SVC and with classifiers on other features, and write a report.
 
-    Each contender is tuned by cross-validation on the same folds, then fitted on all training
-    images and, for the learning curves, on growing shares of them. Finished results are stored in
-    `out`. To continue an interrupted run, call `run` again with the same arguments.
+    The others are an SVC on the features of the CNN, an SVC on the pixels, and a linear classifier
+    on features of patches. Each contender is tuned by cross-validation on the same folds, then
+    fitted on all training images and, for the learning curves, on growing shares of them. Finished
+    results are stored in `out`. To continue an interrupted run, call `run` again with the same
+    arguments.
 
     Parameters
     ----------
@@ -94,10 +98,14 @@ def run(
         Number of cores to use. None or -1: all that this process may use.
     candidates : int, default=None
         Maximum number of settings to try for each contender, those closest to its defaults. None:
-        10 (20 for HOG + SVC, which is faster to fit) with at most 5,000 training images, otherwise
-        the whole grid.
+        from 4 to 20, depending on how long a fit takes, with at most 5,000 training images,
+        otherwise the whole grid.
     quick : bool, default=False
         Whether to make a small run that only shows what the report looks like.
+    features : bool, default=False
+        Whether to compare features: DAISY and an autoencoder take part, too, and the learning
+        curves show errors against the number of labels, from ten per class to all. Features that
+        need no labels are learned once, from all training images.
     verbose : bool, default=True
         Whether to report progress on standard error.
 
@@ -138,6 +146,7 @@ def run(
         n_jobs=n_jobs,
         candidates=candidates,
         quick=quick,
+        features=features,
     )
     budget, reporter = Budget(time_budget), Reporter(verbose)
     # Every fold of the search needs images of every class.
@@ -162,9 +171,10 @@ def parser(prog: str = "python -m skcnn compare") -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
         description=(
-            "Compare a convolutional network, HOG + SVC, and an SVC on the network's features: "
-            "hyperparameter search, learning curves, test errors, costs and figures in one HTML "
-            "report. To continue an interrupted run, give the same command again."
+            "Compare a convolutional network with HOG + SVC, with an SVC on the network's features "
+            "or on pixels, and with a linear classifier on features of patches: hyperparameter "
+            "search, learning curves, test errors, costs and figures in one HTML report. To "
+            "continue an interrupted run, give the same command again."
         ),
         epilog="On two cores, scikit-learn's digits take a minute, MNIST up to 90 minutes.",
     )
@@ -194,8 +204,14 @@ def parser(prog: str = "python -m skcnn compare") -> argparse.ArgumentParser:
         "--candidates",
         type=int,
         metavar="N",
-        help="try at most N settings per contender, those closest to its defaults (default: 10 to "
+        help="try at most N settings per contender, those closest to its defaults (default: 4 to "
         "20 with up to 5,000 training images, otherwise the whole grid)",
+    )
+    parser.add_argument(
+        "--features",
+        action="store_true",
+        help="compare features: with DAISY and an autoencoder, and errors against the number of "
+        "labels, from ten per class to all",
     )
     return parser
 
@@ -211,11 +227,12 @@ def _measure(
     """All results, and the files of the fitted pipelines."""
     found, params = search_all(images, settings, budget, session)
     final, models = {}, {}
-    with session.reporter.stage("Final fits", len(CONTENDERS)) as stage:
-        for key, contender in CONTENDERS.items():
+    with session.reporter.stage("Final fits", len(settings.contenders)) as stage:
+        for key in settings.contenders:
             final[key], models[key] = _fit_final(key, params[key], images, settings, session)
-            stage.advance(f"{contender.label}: {final[key].test_error:.2%} test error")
-    curves, skipped = learning_curves(params, final, images, settings, budget, session)
+            label = CONTENDERS[key].look.label
+            stage.advance(f"{label}: {final[key].test_error:.2%} test error")
+    curves, skipped = learning_curves(params, final, images, models, settings, budget, session)
     machine = environment(settings.workers)
     return Results(images, settings, machine, params, found, final, curves, skipped), models
 

@@ -19,20 +19,19 @@ from sklearn.pipeline import Pipeline
 
 from skcnn.study.comparison.contenders import (
     CONTENDERS,
-    QUICK_NETWORK,
-    Grid,
     Params,
     build,
     grid_of,
 )
+from skcnn.study.comparison.grids import Grid
 from skcnn.study.comparison.results import Candidate, Scores, Search
 from skcnn.study.comparison.settings import Budget, Settings
 from skcnn.study.data import Images, nested_order
 from skcnn.study.store import Part, Session
 
-# Share of the time budget for the search of each contender. The final fits are always made; the
-# learning curves have the rest.
-BUDGET_SHARE = 0.12
+# Share of the time budget for all searches. The final fits are always made; the learning curves
+# have the rest.
+BUDGET_SHARE = 0.4
 # Minimum for a network's fit in the search: less than by default, but enough to rank settings.
 EPOCHS, STEPS = 15, 300
 BATCH = 64
@@ -60,7 +59,10 @@ def order_candidates(grid: Grid) -> list[Params]:
 def search_all(
     images: Images, settings: Settings, budget: Budget, session: Session
 ) -> tuple[dict[str, Search], dict[str, Params]]:
-    """The search of each contender within its share of the budget, and the chosen parameters."""
+    """The search of each contender within its share of the budget, and the chosen parameters.
+
+    What a search leaves of its share is for those after it.
+    """
     found: dict[str, Search] = {}
     params: dict[str, Params] = {}
     chosen = nested_order(images.y_train, seed=SEED)[: settings.search_size]
@@ -74,13 +76,15 @@ def search_all(
         prefix="cache-", dir=settings.out, ignore_cleanup_errors=True
     ) as cache:
         memory = joblib.Memory(cache, verbose=0)
-        for key in CONTENDERS:
+        searches, n_contenders = budget.part(BUDGET_SHARE), len(settings.contenders)
+        for index, key in enumerate(settings.contenders):
+            contender = CONTENDERS[key]
             common: Params = {}  # what all settings of the contender have in common
-            if key == "cnn_svc":
-                common = params["cnn"]
-            elif key == "cnn" and settings.quick:
-                common = QUICK_NETWORK
-            fixed = common if key == "hog_svc" else {**common, "cnn__max_iter": epochs}
+            if contender.network is not None:
+                common = params[contender.network]
+            elif settings.quick:
+                common = contender.quick
+            fixed = {**common, contender.epochs: epochs} if contender.epochs else common
             every = order_candidates(grid_of(key, images, common))
             task = _Task(
                 pipeline=build(key, fixed, seed=SEED, n_jobs=n_jobs, memory=memory),
@@ -90,7 +94,7 @@ def search_all(
                 folds=folds,
                 identity={"contender": key, "fixed": fixed, "images": n, "folds": folds},
             )
-            share = budget.part(BUDGET_SHARE)
+            share = searches.one_of(n_contenders - index)
             if settings.search == "grid":
                 scores = _grid_search(task, float(settings.time_budget), share, session)
             else:

@@ -8,7 +8,11 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from skcnn.study.cli import StudySettings, check_count
+from skcnn.study.comparison.contenders import ALWAYS, CONTENDERS
 
 SHARES = (1, 2, 5, 10, 20, 50, 100)  # percent of the training images
 QUICK_SHARES = (10, 30, 100)
@@ -16,10 +20,10 @@ QUICK_SHARES = (10, 30, 100)
 # longer than fitting it. With 5,000 an error of 0.1 % has a standard error of 0.05 points.
 TRAIN_ERROR_IMAGES = 5_000
 SEARCHES = ("grid", "halving")
-# With at most this number of images a run is meant to take about a minute: it tries the defaults,
-# every single change of them, and as many other settings as the time of a fit allows.
+# With at most this number of images a run is meant to take about a minute: each contender tries
+# only the settings closest to its defaults.
 FEW_IMAGES = 5_000
-FEW_CANDIDATES = {"cnn": 10, "hog_svc": 20, "cnn_svc": 10}
+LABELS_PER_CLASS = 10  # on the left of the curves of a comparison of features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +37,7 @@ class Settings(StudySettings):
     search: str = "grid"
     time_budget: float = 5400.0
     candidates: int | None = None
+    features: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -51,9 +56,35 @@ class Settings(StudySettings):
             )
 
     @property
-    def shares(self) -> tuple[int, ...]:
-        """Shares of the training images on the learning curves, in percent."""
-        return QUICK_SHARES if self.quick else SHARES
+    def contenders(self) -> tuple[str, ...]:
+        """The contenders that take part, in the order of their searches."""
+        return tuple(CONTENDERS) if self.features else ALWAYS
+
+    def label_free(self, contender: str) -> bool:
+        """Whether all steps of a contender but the last are fitted to all training images.
+
+        In a comparison of features the subsets of the learning curves are the images with labels.
+        """
+        return self.features and CONTENDERS[contender].label_free
+
+    def seeded(self, contender: str) -> bool:
+        """Whether the fit of a contender to all training images depends on the seed."""
+        return CONTENDERS[contender].seeded and not self.label_free(contender)
+
+    def shares(self, y: NDArray) -> tuple[float, ...]:
+        """Shares of the training images on the learning curves, in percent.
+
+        In a comparison of features they are numbers of labels: 10 for each class, 20, 50, 100, ...
+        up to half of the images, and all.
+        """
+        if not self.features:
+            return QUICK_SHARES if self.quick else SHARES
+        least = LABELS_PER_CLASS * len(np.unique(y))
+        factors = (10**power * digit for power in range(9) for digit in (1, 2, 5))
+        sizes = [n for n in (factor * least for factor in factors) if n <= len(y) / 2]
+        if self.quick:
+            sizes = sizes[:1]
+        return (*(100 * n / len(y) for n in sizes), 100)
 
     @property
     def folds(self) -> int:
@@ -71,7 +102,7 @@ class Settings(StudySettings):
             return self.candidates
         if self.quick:
             return 2
-        return FEW_CANDIDATES[contender] if images <= FEW_IMAGES else None
+        return CONTENDERS[contender].few_candidates if images <= FEW_IMAGES else None
 
 
 class Budget:
@@ -94,3 +125,7 @@ class Budget:
     def part(self, share: float) -> Budget:
         """A new budget that starts now, with at most this share of all seconds."""
         return Budget(min(self.left, share * self.seconds))
+
+    def one_of(self, n: int) -> Budget:
+        """A new budget that starts now, with one of `n` equal parts of the seconds left."""
+        return Budget(self.left / n)

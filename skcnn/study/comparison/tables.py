@@ -36,6 +36,7 @@ def as_dict(results: Results, conclusions: list[str]) -> dict[str, Any]:
             "search": settings.search,
             "time_budget": settings.time_budget,
             "quick": settings.quick,
+            "features": settings.features,
             "train_error_images": results.train_error_images,
         },
         "environment": {**environment.pop("versions"), **environment, "seconds": results.elapsed},

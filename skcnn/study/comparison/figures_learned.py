@@ -1,0 +1,82 @@
+"""The figures that show what the contenders have learned: filters, features, occlusion maps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skcnn.displays import EmbeddingDisplay, OcclusionDisplay, ReconstructionDisplay
+from skcnn.study.comparison.contenders import CONTENDERS
+from skcnn.study.comparison.results import FinalFit
+from skcnn.study.data import Images
+from skcnn.study.figures import new_figure, panels_for
+
+N_EXPLAINED = 6  # images with occlusion maps
+MAX_MAPPED = 1_000  # images in a map of features
+MAX_RECONSTRUCTED = 12
+
+
+def network(display: Any, model: Any, height: float) -> Any:
+    """A display of the fitted network: its filters, or its loss."""
+    figure, axes = new_figure(6, height)
+    display.from_estimator(model, ax=axes[0, 0])
+    return figure
+
+
+def to_explain(final: dict[str, FinalFit], images: Images) -> NDArray:
+    """Test images for occlusion maps: first some that CNN and HOG + SVC label differently."""
+    differ = np.asarray(final["cnn"].predicted) != np.asarray(final["hog_svc"].predicted)
+    first = [np.flatnonzero(images.y_test == label)[0] for label in np.unique(images.y_test)]
+    chosen = [*np.flatnonzero(differ)[: N_EXPLAINED // 2], *first]
+    return np.array(chosen[:N_EXPLAINED], dtype=int)
+
+
+def occlusion(key: str, model: Any, chosen: NDArray, images: Images) -> Any:
+    """On which pixels of the chosen images the score of the true class depends."""
+    figure, axes = new_figure(10, 3.9, 2, len(chosen))
+    X, y = images.X_test[chosen], images.y_test[chosen]
+    OcclusionDisplay.from_estimator(
+        model,
+        X,
+        y,
+        image_shape=images.image_shape,
+        # Probabilities near 1 hardly change when a patch hides something; their logarithms do.
+        response_method="predict_log_proba" if key == "cnn" else "decision_function",
+        relative=True,
+        ax=axes,
+    )
+    for panel, label, predicted in zip(axes[0], y, model.predict(X), strict=True):
+        wrong = "" if predicted == label else f", predicted {predicted}"
+        panel.set_title(f"{label}{wrong}", fontsize=10)
+    figure.suptitle(CONTENDERS[key].look.label, fontsize=11)
+    return figure
+
+
+def reconstructions(pipeline: Any, images: Images) -> Any:
+    """Test images, the first of each class, and what the autoencoder makes of their codes."""
+    figure, axes = new_figure(10, 2.4)
+    first = [np.flatnonzero(images.y_test == label)[0] for label in np.unique(images.y_test)]
+    X = images.X_test[first[:MAX_RECONSTRUCTED]]
+    ReconstructionDisplay.from_estimator(
+        pipeline["autoencoder"],
+        X,
+        image_shape=images.image_shape,
+        ax=axes[0, 0],
+        max_images=MAX_RECONSTRUCTED,
+    )
+    return figure
+
+
+def maps(fitted: dict[str, Any], images: Images) -> Any:
+    """Maps of the features of some test images, a panel for each contender."""
+    pipelines = {key: pipeline for key, pipeline in fitted.items() if key != "cnn"}
+    figure, panels = panels_for(pipelines, 3.4, 3.4)
+    few = slice(MAX_MAPPED)
+    for panel, (key, pipeline) in zip(panels, pipelines.items(), strict=True):
+        EmbeddingDisplay.from_estimator(
+            pipeline, images.X_test[few], images.y_test[few], random_state=0, ax=panel
+        )
+        panel.set_title(CONTENDERS[key].look.label)
+    return figure
