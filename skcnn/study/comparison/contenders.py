@@ -104,7 +104,7 @@ def _autoencoder_svc(seed: int, n_jobs: int | None) -> Steps:
     return [("autoencoder", autoencoder), *_pca_svc()]
 
 
-# In the order of their searches: the third one starts from the best network of the first one.
+# A contender comes after the one whose network it begins with.
 CONTENDERS = {
     "cnn": Contender(
         look=Look("CNN", BLUE, "o"),

@@ -100,7 +100,8 @@ def _methods(page: Page, results: Results, figures: Figures) -> None:
     page.text(
         "<b>Protocol.</b> The protocol is the same for all contenders. Their hyperparameters are "
         f"chosen by {search} with {searched.folds}-fold stratified cross-validation on {part}the "
-        f"training images ({searched.images:,}), with the same folds and the same time limit. In "
+        f"training images ({searched.images:,}), with the same folds. Each may take an equal part "
+        "of the time that the searches before it have left. In "
         f"the search a network is trained for {searched.epochs} epochs. The test images are not "
         "used. With the chosen hyperparameters each contender is then fitted to all training "
         "images, alone in a process of its own, which gives test error, times and memory.",

@@ -176,7 +176,7 @@ def parser(prog: str = "python -m skcnn compare") -> argparse.ArgumentParser:
             "search, learning curves, test errors, costs and figures in one HTML report. To "
             "continue an interrupted run, give the same command again."
         ),
-        epilog="On two cores, scikit-learn's digits take a minute, MNIST up to 90 minutes.",
+        epilog="On two cores, scikit-learn's digits take two minutes, MNIST up to 90 minutes.",
     )
     add_common_arguments(
         parser,

@@ -61,7 +61,7 @@ def search_all(
 ) -> tuple[dict[str, Search], dict[str, Params]]:
     """The search of each contender within its share of the budget, and the chosen parameters.
 
-    What a search leaves of its share is for those after it.
+    What a search leaves of its share is for those after it: those of networks, which take longest.
     """
     found: dict[str, Search] = {}
     params: dict[str, Params] = {}
@@ -76,8 +76,9 @@ def search_all(
         prefix="cache-", dir=settings.out, ignore_cleanup_errors=True
     ) as cache:
         memory = joblib.Memory(cache, verbose=0)
-        searches, n_contenders = budget.part(BUDGET_SHARE), len(settings.contenders)
-        for index, key in enumerate(settings.contenders):
+        searches = budget.part(BUDGET_SHARE)
+        keys = sorted(settings.contenders, key=lambda key: CONTENDERS[key].epochs is not None)
+        for index, key in enumerate(keys):
             contender = CONTENDERS[key]
             common: Params = {}  # what all settings of the contender have in common
             if contender.network is not None:
@@ -94,7 +95,7 @@ def search_all(
                 folds=folds,
                 identity={"contender": key, "fixed": fixed, "images": n, "folds": folds},
             )
-            share = searches.one_of(n_contenders - index)
+            share = searches.one_of(len(keys) - index)
             if settings.search == "grid":
                 scores = _grid_search(task, float(settings.time_budget), share, session)
             else:
@@ -103,7 +104,8 @@ def search_all(
             rows.sort(key=lambda row: (-row.images, row.error, row.order))
             found[key] = Search(rows, len(every), n, folds, epochs)
             params[key] = {**common, **rows[0].params}
-    return found, params
+    in_order = settings.contenders
+    return {key: found[key] for key in in_order}, {key: params[key] for key in in_order}
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ QUICK_SHARES = (10, 30, 100)
 # longer than fitting it. With 5,000 an error of 0.1 % has a standard error of 0.05 points.
 TRAIN_ERROR_IMAGES = 5_000
 SEARCHES = ("grid", "halving")
-# With at most this number of images a run is meant to take about a minute: each contender tries
-# only the settings closest to its defaults.
+# With at most this number of images a run is meant to take one or two minutes: each contender
+# tries only the settings closest to its defaults.
 FEW_IMAGES = 5_000
 LABELS_PER_CLASS = 10  # on the left of the curves of a comparison of features
 
@@ -57,7 +57,7 @@ class Settings(StudySettings):
 
     @property
     def contenders(self) -> tuple[str, ...]:
-        """The contenders that take part, in the order of their searches."""
+        """The contenders that take part."""
         return tuple(CONTENDERS) if self.features else ALWAYS
 
     def label_free(self, contender: str) -> bool:
