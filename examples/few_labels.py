@@ -31,6 +31,8 @@ parser.add_argument("--draws", type=int, default=3, help="draws of the labelled 
 parser.add_argument("--out", type=Path, default=Path(), help="folder for the picture")
 parser.add_argument("--quick", action="store_true", help="use few images; takes a few seconds")
 options = parser.parse_args()
+if options.per_class < 2 or options.draws < 1:
+    parser.error("expected --per-class of at least 2 and --draws of at least 1")
 options.out = options.out.expanduser()
 options.out.mkdir(parents=True, exist_ok=True)
 
@@ -77,7 +79,7 @@ def svc():
         {"svc__kernel": ["linear"], "svc__C": [0.001, 0.01, 0.1]},
         {"svc__kernel": ["rbf"], "svc__C": [1, 10, 100]},
     ]
-    return GridSearchCV(make_pipeline(StandardScaler(), SVC()), grid, cv=5)
+    return GridSearchCV(make_pipeline(StandardScaler(), SVC()), grid, cv=min(5, options.per_class))
 
 
 def draw(seed):

@@ -40,10 +40,10 @@ class DaisyTransformer(DescriptorTransformer):
         issues an `ImageShapeWarning`.
     step : int or "auto", default="auto"
         Distance between two points, in pixels; at most the longer side of the image. "auto": a
-        sixth of the shorter side, but at least two pixels.
+        sixth of the shorter side, but at least two pixels if the image has them.
     radius : int or "auto", default="auto"
         Radius of the outermost ring, in pixels; at most the shorter side of the image. "auto": a
-        sixth of it, but at least two pixels.
+        sixth of it, but at least two pixels if the image has them.
     rings : int, default=1
         Number of rings.
     histograms : int, default=8

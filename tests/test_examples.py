@@ -18,6 +18,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 # Upper limits of the last error that a script prints, in percent: it must run and also learn.
 ERRORS_BELOW = {
     "cnn_features_svc": 15,
+    "few_labels": 12,
     "grid_search": 25,
     "image_folder": 40,
     "learning_curve": 40,

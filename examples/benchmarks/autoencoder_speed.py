@@ -13,10 +13,10 @@ convolutions, so that an autoencoder needs about twice the floating-point operat
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import time
 
+import joblib
 import numpy as np
 from networks import training_flops
 from speed import sgemm_speed
@@ -65,7 +65,7 @@ def measure(shape, params, rounds: int, n_images: int) -> tuple[list[float], lis
     times: list[list[float]] = [[], []]
     shares: list[list[float]] = [[], []]
     for number in range(rounds + 1):  # the first round only warms up
-        speed = sgemm_speed(os.cpu_count() or 1)
+        speed = sgemm_speed(joblib.cpu_count())
         for i, estimator in enumerate(estimators):
             taken = microseconds(estimator, X, y)
             if number:
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
     parser.add_argument("--images", type=int, default=2_560, help="training images, default: 2560")
     args = parser.parse_args()
-    speed = sgemm_speed(os.cpu_count() or 1) / 1e9
+    speed = sgemm_speed(joblib.cpu_count()) / 1e9
     print(f"sgemm: {speed:.0f} GFLOP/s\n")
     header = ["network"]
     for name in ("autoencoder", "classifier"):

@@ -80,6 +80,11 @@ class DaisySettings:
         )
 
 
+def automatic_spacing(shorter: int) -> int:
+    """The step and the radius "auto" for images whose shorter side has this many pixels."""
+    return max(min(2, shorter), round(shorter / 6))
+
+
 def resolve_settings(
     shape: ImageShape,
     *,
@@ -99,7 +104,7 @@ def resolve_settings(
     """
     height, width, _ = shape
     shorter, longer = sorted((height, width))
-    auto = max(min(2, shorter), round(shorter / 6))
+    auto = automatic_spacing(shorter)
     step = auto if isinstance(step, str) else step
     radius = auto if isinstance(radius, str) else radius
     images = f"Images of {height} x {width} pixels (rows x columns)"

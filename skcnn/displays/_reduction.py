@@ -34,7 +34,7 @@ def reduce_features(
     """Two columns (n, 2) from features of any shape (n, ...)."""
     features = features.toarray() if issparse(features) else np.asarray(features)
     features = features.reshape(len(features), -1)
-    copy = _tsne(features.shape, random_state) if reducer is None else clone(reducer, safe=False)
+    copy = _tsne(features, random_state) if reducer is None else clone(reducer, safe=False)
     embedding = np.asarray(copy.fit_transform(features))
     if embedding.shape != (len(features), 2):
         raise ValueError(
@@ -44,13 +44,18 @@ def reduce_features(
     return embedding
 
 
-def _tsne(shape: tuple[int, ...], random_state: Any) -> BaseEstimator:
-    """t-SNE of principal components, for features of this shape (n, n_features)."""
-    count, width = shape
+def _tsne(features: NDArray, random_state: Any) -> BaseEstimator:
+    """t-SNE of principal components, for features (n, n_features)."""
+    count, width = features.shape
     if count < 3 or width < 2:
         raise ValueError(
-            f"The features have shape {shape}, images times features; t-SNE expected at least 3 "
-            "images and 2 features. Pass more images, another estimator or a reducer."
+            f"The features have shape {features.shape}, images times features; t-SNE expected at "
+            "least 3 images and 2 features. Pass more images, another estimator or a reducer."
+        )
+    if (features == features[0]).all():
+        raise ValueError(
+            f"The features of all {count} images are equal; t-SNE expected features that differ. "
+            "Pass other images or another estimator."
         )
     # A perplexity is a number of neighbours: at most a third of the other images.
     tsne = TSNE(2, perplexity=min(_PERPLEXITY, (count - 1) / 3), random_state=random_state)

@@ -68,7 +68,11 @@ def standard_error(values: ArrayLike) -> float:
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """Mean difference over the seeds; `clear` if its 95 % interval (Student's t) excludes zero."""
+    """Mean difference over the seeds; `clear` if its 95 % interval (Student's t) excludes zero.
+
+    A difference that is the same for all seeds is not clear: it is that of two fits that do not
+    depend on the seed, or of few test images, and says nothing of its uncertainty.
+    """
 
     mean: float
     standard_error: float
@@ -80,7 +84,7 @@ def paired_difference(a: Sequence[float], b: Sequence[float]) -> PairedDifferenc
     difference = np.subtract(a, b)
     mean, error = float(difference.mean()), standard_error(difference)
     reach = error * float(t.ppf(0.975, len(difference) - 1)) if len(difference) > 1 else math.inf
-    return PairedDifference(mean, error, abs(mean) > reach)
+    return PairedDifference(mean, error, error > 0 and abs(mean) > reach)
 
 
 def error_standard_error(

@@ -27,7 +27,7 @@ from skcnn.study.formatting import count
 from skcnn.study.progress import Reporter
 from skcnn.study.provenance import versions
 
-FORMAT = 2  # to be raised when the meaning of a stored result changes
+FORMAT = 3  # to be raised when the meaning of a stored result changes
 
 ItemT = TypeVar("ItemT", bound=Hashable)
 ResultT = TypeVar("ResultT")

@@ -389,3 +389,11 @@ def test_numbers_of_images_that_are_not_positive(images, patches, value):
 def test_errors_of_floating_point_are_not_the_users(images, patches):
     with np.errstate(all="raise"):
         EmbeddingDisplay.from_estimator(patches, images[0][:30], images[1][:30], show_images=True)
+
+
+def test_features_that_are_all_equal_are_an_error():
+    """scikit-learn's t-SNE would end the process."""
+    X = np.random.default_rng(0).random((60, 4, 4))
+    constant = FunctionTransformer(lambda X: np.ones((len(X), 5)))
+    with pytest.raises(ValueError, match="all 60 images are equal; t-SNE expected features that"):
+        EmbeddingDisplay.from_estimator(constant.fit(X), X)

@@ -13,7 +13,7 @@ import joblib
 import numpy as np
 import pytest
 from helpers.quick import SMALL
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import binomtest
 from skimage.io import imsave
 from sklearn.base import clone
@@ -23,11 +23,12 @@ pytest.importorskip("matplotlib")
 
 from skcnn.__main__ import main as command_line
 from skcnn.study.comparison import measure, run, runner
-from skcnn.study.comparison.contenders import ALWAYS, CONTENDERS, build, grid_of
+from skcnn.study.comparison.contenders import ALWAYS, CONTENDERS, Components, build, grid_of
 from skcnn.study.comparison.results import Fit, FitKey
 from skcnn.study.comparison.search import order_candidates
 from skcnn.study.comparison.settings import SHARES, Settings
 from skcnn.study.data import Images, load_images, nested_order, subset_sizes
+from skcnn.study.statistics import paired_difference
 
 
 class Links(HTMLParser):
@@ -203,6 +204,7 @@ def test_what_exceeds_the_budget_is_left_out_and_reported(light, tmp_path):
     assert results["command"].startswith("skcnn.study.comparison.run(data=(X_train")
 
 
+@pytest.mark.slow
 def test_a_search_that_ran_out_of_time_continues_only_with_another_budget(
     light, tmp_path, monkeypatch
 ):
@@ -387,38 +389,48 @@ def test_labels_of_a_comparison_of_features():
     assert Settings().shares(y) == SHARES
 
 
-def test_only_features_that_need_no_labels_are_learned_from_all_images(digits, tmp_path):
+@pytest.mark.parametrize("key", ["pixels_svc", "patches"])
+def test_only_features_that_need_no_labels_are_learned_from_all_images(digits, tmp_path, key):
     """The classifier sees the images with labels, the steps before it all training images."""
     X, y = digits
     images = Images("few", "A few digits.", X[:400], y[:400], X[400:600], y[400:600])
-    params = {"pixels_svc": {}, "cnn": {"cnn__n_filters": 4, "cnn__max_iter": 2}}
-    path = tmp_path / "pixels.joblib"
-    fitted = build("pixels_svc", {}, seed=0).fit(X[:400], y[:400])
+    params = dict(CONTENDERS[key].quick)
+    path = tmp_path / "model.joblib"
+    fitted = build(key, params, seed=0).fit(X[:400], y[:400])
     joblib.dump(fitted, path)
 
-    def fit(contender, learned):
+    def fit(learned):
         return measure._fit_all(
-            (FitKey(contender, 12.5, 50, 3),),
-            params,
+            (FitKey(key, 12.5, 50, 3),),
+            {key: params},
             images,
             one_core=True,
             learned=learned,
             memory=joblib.Memory(None),
         )[0]
 
+    def errors(model, X_train, X_test):
+        return [1 - model.score(X_train, y[chosen]), 1 - model.score(X_test, y[400:600])]
+
     chosen = nested_order(y[:400], 3)[:50]
-    classifier = clone(fitted["svc"]).fit(fitted[:-1].transform(X[chosen]), y[chosen])
-    expected = 1 - classifier.score(fitted[:-1].transform(X[400:600]), y[400:600])
-    alone = 1 - build("pixels_svc", {}, seed=0).fit(X[chosen], y[chosen]).score(
-        X[400:600], y[400:600]
-    )
-    assert expected != alone  # the components of all images are others
-    assert fit("pixels_svc", {"pixels_svc": path}).test_error == pytest.approx(expected)
-    assert fit("pixels_svc", {}).test_error == pytest.approx(alone)
-    network = build("cnn", params["cnn"], seed=3).fit(X[chosen], y[chosen])
-    assert fit("cnn", {"pixels_svc": path}).test_error == pytest.approx(
-        1 - network.score(X[400:600], y[400:600])
-    )
+    X_train, X_test = (fitted[:-1].transform(part) for part in (X[chosen], X[400:600]))
+    classifier = clone(fitted[-1]).fit(X_train.copy(), y[chosen])
+    expected = errors(classifier, X_train, X_test)
+    found = fit({key: path})
+    assert [found.train_error, found.test_error] == pytest.approx(expected)
+    alone = build(key, params, seed=3).fit(X[chosen], y[chosen])
+    assert fit({}).test_error == pytest.approx(1 - alone.score(X[400:600], y[400:600]))
+    assert found.test_error != fit({}).test_error  # the features of all images are others
+
+
+def test_components_are_in_units_of_the_whole_standard_deviation(digits):
+    X = digits[0][:200].reshape(200, -1).astype(np.float32)
+    for part in (X, X[:30]):  # more images than pixels, and fewer
+        found = Components(0.8).fit(part)
+        assert 0.8 <= found.transform(part).var(axis=0, ddof=1).sum() < 0.9
+        assert_allclose(Components(0.8).fit(100 * part).transform(100 * part),
+                        found.transform(part), atol=1e-4)  # fmt: skip
+    assert not Components().fit(np.ones((5, 3))).transform(np.ones((2, 3))).any()
 
 
 def test_label_free_steps_ignore_labels(digits):
@@ -449,19 +461,58 @@ def test_seeded_contenders_depend_on_the_seed_and_the_others_have_no_seed():
     assert Settings().seeded("patches")
 
 
-@pytest.mark.slow
 def test_comparison_of_features(tmp_path):
-    comparison = run("digits", out=tmp_path, features=True, verbose=False, **SMALL)
+    """With few labels, names as labels and colour; then a default run in the same folder."""
+    digits = load_images("digits")
+    chosen = np.flatnonzero(np.isin(digits.y_train, (3, 8)))[:80]
+    tested = np.flatnonzero(np.isin(digits.y_test, (3, 8)))
+    names = np.array(
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    )
+
+    def colour(X):
+        return np.stack([X, 16 - X, X // 2], axis=-1)
+
+    data = (
+        colour(digits.X_train[chosen]),
+        names[digits.y_train[chosen]],
+        colour(digits.X_test[tested]),
+        names[digits.y_test[tested]],
+    )
+    settings = {"out": tmp_path, "quick": True, "candidates": 1, "seeds": 2, "verbose": False}
+    comparison = run(data, features=True, **settings)
     results = comparison.results
     assert list(results["final"]) == list(CONTENDERS)
     labels = {(row["contender"], row["images"], row["seed"]) for row in results["curves"]}
-    assert labels == set(itertools.product(CONTENDERS, [120], [0, 1]))
+    assert labels == set(itertools.product(CONTENDERS, [20, 80], [0, 1]))
     html = comparison.report.read_text(encoding="utf-8")
-    assert "Features of images, compared on scikit-learn&#x27;s digits" in html
+    assert "Features of images, compared on own images" in html
     assert "Test images and their reconstructions" in html
     assert "Maps of the features" in html
-    assert "labelled training images" in html
-    for name in ("maps", "reconstructions", "filters_autoencoder", "filters_patches"):
-        assert (tmp_path / "pictures" / f"{name}.png").exists()
-    assert any(text.startswith("With 120 labels") for text in results["conclusions"])
-    assert results["command"].endswith("--features")
+    assert "against the number of labels" in html
+    pictures = tmp_path / "pictures"
+    features_only = {"maps", "reconstructions", "filters_autoencoder", "mistakes_daisy_svc"}
+    assert features_only <= {path.stem for path in pictures.glob("*.png")}
+    assert any(text.startswith("With 20 labels") for text in results["conclusions"])
+    assert results["command"].endswith("features=True)")
+
+    again = run(data, **settings)
+    assert tuple(again.models) == ALWAYS
+    assert {path.stem for path in tmp_path.glob("models/*")} == set(ALWAYS)
+    assert not features_only & {path.stem for path in pictures.glob("*.png")}
+    assert not list(tmp_path.glob("tables/*daisy*"))
+    assert again.results["final"] == {key: results["final"][key] for key in ALWAYS}
+
+
+def test_a_difference_that_is_the_same_for_all_seeds_is_not_clear():
+    assert not paired_difference([0.04] * 3, [0.03] * 3).clear
+    assert paired_difference([0.04, 0.041, 0.039], [0.03] * 3).clear
+
+
+def test_time_to_learn_features_is_not_expected_of_a_classifier_on_them():
+    fits = {
+        FitKey("patches", 100, 1000, 0): Fit(0.1, 0.0, 60.0, np.inf),
+        FitKey("patches", 10, 100, 0): Fit(0.1, 0.0, 0.1, 0.5),
+    }
+    assert measure._expected_seconds((FitKey("patches", 10, 100, 1),), fits) == 0.5
+    assert measure._expected_seconds((FitKey("patches", 20, 200, 1),), fits) == 2.0

@@ -38,6 +38,7 @@ def test_a_damaged_result_is_not_used(tmp_path, content):
     assert one.load(part) is None
 
 
+@pytest.mark.slow
 def test_a_final_fit_whose_model_is_gone_is_made_again(small, tmp_path, monkeypatch):
     """If the second attempt is interrupted, no result remains without its model."""
     folder, first = small

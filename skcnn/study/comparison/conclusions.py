@@ -164,7 +164,7 @@ def _change(crossing: Crossing, whole: int, single: bool) -> str:
 
 def _few_labels(results: Results) -> str:
     """In a comparison of features: all errors where labels are fewest."""
-    if not results.settings.features or not results.by_share:
+    if not results.settings.features or len(results.by_share) < 2:
         return ""
     row = results.by_share[0]
     ranked = sorted(row.errors, key=lambda key: row.errors[key].test_error)
@@ -231,16 +231,17 @@ def _training_time(final: dict[str, FinalFit]) -> str:
 
 def _more_images(results: Results) -> str:
     """Whether more training images would help."""
-    complete = [row.share for row in results.by_share if row.winner is not None]
+    complete = [row.share for row in results.by_share if row.winners]
     if len(complete) < 2:
         return ""
     before, after = complete[-2:]
+    what = "labels" if results.settings.features else "images"
     falling = [key for key in results.final if results.decreases(key, before, after)]
     if not falling:
         return ""
     return (
         f"From {before:.3g} to {after} % of the training images the test error of {nouns(falling)} "
-        "still falls significantly, which suggests that more images would help."
+        f"still falls significantly, which suggests that more {what} would help."
     )
 
 
@@ -270,7 +271,7 @@ def _limits(results: Results) -> str:
     sentences = [
         f"The intervals and tests cover the choice of the {len(results.images.y_test):,} test "
         "images. The error bars of the learning curves cover the choice of the training images and "
-        f"the initial weights of the network ({count(settings.seeds, 'seed')}).",
+        f"what else a seed determines ({count(settings.seeds, 'seed')}).",
         "With a single seed, no lead is clear."
         if settings.seeds == 1
         else f"A lead is clear if it exceeds the variation between seeds. {SCOPE_OF_SEEDS}",
@@ -279,13 +280,14 @@ def _limits(results: Results) -> str:
     ]
     if results.params["cnn"].get("cnn__augment"):
         sentences.append(
-            "The network is trained on randomly transformed images; the other classifiers are "
-            "trained on every image once, as it is."
+            "The network is trained on randomly transformed images, and so are its features; the "
+            "other classifiers see every image as it is."
         )
     if settings.features:
         sentences.append(
             f"The settings were tuned with {results.search['cnn'].images:,} labels; with fewer "
-            "labels others may be better."
+            "labels others may be better. Features that are learned without labels are those of "
+            "seed 0 at every point of the learning curves."
         )
     incomplete = [
         f"{len(found.rows):,} of {found.total:,} for {noun(key)}"

@@ -9,6 +9,7 @@ from typing import Any
 import joblib
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
 from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import Pipeline
@@ -62,12 +63,32 @@ def _flat(X: NDArray) -> NDArray:
     return np.reshape(X, (len(X), -1)).astype(np.float32)
 
 
+class Components(TransformerMixin, BaseEstimator):
+    """Principal components with the share `n_components` of the variance, in units of all of it.
+
+    With them an SVC is as accurate as with all features, and many times faster. The unit of the
+    features does not matter.
+    """
+
+    def __init__(self, n_components: float = 0.95) -> None:
+        self.n_components = n_components
+
+    def fit(self, X: NDArray, y: object = None) -> Components:
+        # The faster exact solver, which does not need more memory than the features.
+        solver = "covariance_eigh" if X.shape[0] > X.shape[1] else "full"
+        with np.errstate(invalid="ignore"):  # if all features are equal
+            self.pca_ = PCA(self.n_components, svd_solver=solver).fit(X)
+        share = np.nan_to_num(self.pca_.explained_variance_ratio_.sum())
+        total = self.pca_.explained_variance_.sum() / share if share > 0 else 1.0
+        self.scale_ = X.dtype.type(np.sqrt(total))
+        return self
+
+    def transform(self, X: NDArray) -> NDArray:
+        return self.pca_.transform(X) / self.scale_
+
+
 def _pca_svc() -> Steps:
-    """With components an SVC is as accurate as with all features, and many times faster."""
-    return [
-        ("pca", PCA(0.95, svd_solver="covariance_eigh")),
-        ("svc", SVC(C=10, cache_size=SVC_CACHE_MB)),
-    ]
+    return [("pca", Components()), ("svc", SVC(C=10, cache_size=SVC_CACHE_MB))]
 
 
 def _cnn(seed: int, n_jobs: int | None) -> Steps:
@@ -91,7 +112,7 @@ def _patches(seed: int, n_jobs: int | None) -> Steps:
     return [
         ("patches", PatchFeatures(random_state=seed, n_jobs=n_jobs)),
         ("scaler", StandardScaler(copy=False)),
-        ("ridge", RidgeClassifier(alpha=300.0, copy_X=False)),
+        ("ridge", RidgeClassifier(alpha=300.0)),
     ]
 
 
@@ -100,8 +121,7 @@ def _daisy_svc(seed: int, n_jobs: int | None) -> Steps:
 
 
 def _autoencoder_svc(seed: int, n_jobs: int | None) -> Steps:
-    autoencoder = ConvAutoencoder(n_filters=64, random_state=seed, n_jobs=n_jobs)
-    return [("autoencoder", autoencoder), *_pca_svc()]
+    return [("autoencoder", ConvAutoencoder(random_state=seed, n_jobs=n_jobs)), *_pca_svc()]
 
 
 # A contender comes after the one whose network it begins with.
@@ -145,7 +165,7 @@ CONTENDERS = {
         description="principal components of the pixels, followed by a support vector classifier: "
         "what is possible without features.",
         steps=_pixels_svc,
-        grid=grids.pixels_grid,
+        grid=grids.svc_grid,
         label_free=True,
         seeded=False,
     ),
@@ -169,7 +189,6 @@ CONTENDERS = {
         "classifier.",
         steps=_daisy_svc,
         grid=grids.daisy_grid,
-        few_candidates=6,
         label_free=True,
         seeded=False,
     ),
@@ -181,7 +200,6 @@ CONTENDERS = {
         "by principal component analysis and a support vector classifier.",
         steps=_autoencoder_svc,
         grid=grids.autoencoder_grid,
-        few_candidates=6,
         quick={"autoencoder__n_filters": 8, "autoencoder__filter_size": 3},
         label_free=True,
         epochs="autoencoder__max_iter",

@@ -15,8 +15,8 @@ from skcnn.displays._common import GREY, show_image
 from skcnn.study import published
 from skcnn.study.comparison.contenders import CONTENDERS
 from skcnn.study.comparison.figures_learned import (
+    learned,
     maps,
-    network,
     occlusion,
     reconstructions,
     to_explain,
@@ -37,6 +37,7 @@ from skcnn.study.formatting import percent, seconds, size
 from skcnn.study.progress import Reporter
 
 DPI = 130
+FEATURE_FIGURES = ("reconstructions", "maps")  # only in a comparison of features
 MAX_CLASSES, IMAGES_PER_CLASS = 12, 6  # in the figure of examples
 MAX_MISTAKES, MISTAKES_PER_ROW = 24, 8
 PAPER_CURVES = (
@@ -57,18 +58,20 @@ def draw(
         "examples": partial(examples, images),
         "search": partial(search_errors, results.search),
         "test_errors": partial(test_errors, final),
-        "learning_curves": partial(learning_curves, results.by_share, images),
+        "learning_curves": partial(
+            learning_curves, results.by_share, images, results.settings.unit_of_curves
+        ),
         "costs": partial(costs, final),
         "confusions": partial(confusions, final, images),
         **{f"mistakes_{key}": partial(mistakes, fit, images) for key, fit in final.items()},
-        "filters": partial(network, FilterDisplay, cnn, 4.6),
-        "filters_patches": partial(network, FilterDisplay, fitted["patches"], 4.6),
-        "training": partial(network, LossCurveDisplay, cnn, 3.4),
+        "filters": partial(learned, FilterDisplay, cnn, 4.6),
+        "filters_patches": partial(learned, FilterDisplay, fitted["patches"], 4.6),
+        "training": partial(learned, LossCurveDisplay, cnn, 3.4),
         "occlusion_cnn": partial(occlusion, "cnn", cnn, chosen, images),
         "occlusion_hog_svc": partial(occlusion, "hog_svc", hog_svc, chosen, images),
     }
-    if "autoencoder" in fitted:
-        makers["filters_autoencoder"] = partial(network, FilterDisplay, fitted["autoencoder"], 4.6)
+    if results.settings.features:
+        makers["filters_autoencoder"] = partial(learned, FilterDisplay, fitted["autoencoder"], 4.6)
         makers["reconstructions"] = partial(reconstructions, fitted["autoencoder"], images)
         makers["maps"] = partial(maps, fitted, images)
     return save_figures(makers, folder, reporter, dpi=DPI)
@@ -140,8 +143,10 @@ def test_errors(final: dict[str, FinalFit]) -> Any:
     return figure
 
 
-def learning_curves(by_share: list[ShareErrors], images: Images) -> Any:
-    """Test and training error against the number of training images, as in Figs. 10 and 11."""
+def learning_curves(
+    by_share: list[ShareErrors], images: Images, what: str = "training images"
+) -> Any:
+    """Test and training error against the number of `what`, as in Figs. 10 and 11."""
     figure, axes = new_figure(11, 5.0, 1, 2)
     sizes = [row.images for row in by_share]
     labels = [f"{row.images:,}\n{row.share:.3g} %" for row in by_share]
@@ -166,7 +171,7 @@ def learning_curves(by_share: list[ShareErrors], images: Images) -> Any:
         panel.set_xscale("log")
         panel.set_xticks(sizes, labels)
         panel.set_xticks([], minor=True)
-        panel.set_xlabel("number and share of training images")
+        panel.set_xlabel(f"number and share of {what}")
         panel.set_title(title)
         error_axis(panel, f"{title.lower()} (%)", log=column == "test_error")
         if panel.dataLim.ymax == 0:  # Matplotlib would choose a tiny range

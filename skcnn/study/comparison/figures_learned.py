@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from skcnn.displays import EmbeddingDisplay, OcclusionDisplay, ReconstructionDisplay
 from skcnn.study.comparison.contenders import CONTENDERS
 from skcnn.study.comparison.results import FinalFit
-from skcnn.study.data import Images
+from skcnn.study.data import Images, nested_order
 from skcnn.study.figures import new_figure, panels_for
 
 N_EXPLAINED = 6  # images with occlusion maps
@@ -18,8 +18,8 @@ MAX_MAPPED = 1_000  # images in a map of features
 MAX_RECONSTRUCTED = 12
 
 
-def network(display: Any, model: Any, height: float) -> Any:
-    """A display of the fitted network: its filters, or its loss."""
+def learned(display: Any, model: Any, height: float) -> Any:
+    """A display of what a pipeline has learned: its filters, or its loss."""
     figure, axes = new_figure(6, height)
     display.from_estimator(model, ax=axes[0, 0])
     return figure
@@ -73,10 +73,22 @@ def maps(fitted: dict[str, Any], images: Images) -> Any:
     """Maps of the features of some test images, a panel for each contender."""
     pipelines = {key: pipeline for key, pipeline in fitted.items() if key != "cnn"}
     figure, panels = panels_for(pipelines, 3.4, 3.4)
-    few = slice(MAX_MAPPED)
+    chosen = nested_order(images.y_test, seed=0)[:MAX_MAPPED]
+    X, labels = images.X_test[chosen], images.y_test[chosen].astype(str)
+    points: dict[str, Any] = {}
     for panel, (key, pipeline) in zip(panels, pipelines.items(), strict=True):
-        EmbeddingDisplay.from_estimator(
-            pipeline, images.X_test[few], images.y_test[few], random_state=0, ax=panel
-        )
+        try:
+            display = EmbeddingDisplay.from_estimator(pipeline, X, labels, random_state=0, ax=panel)
+        except ValueError:  # of a single feature, or of features that are all equal
+            panel.text(0.5, 0.5, "no map: the features hardly differ", ha="center")
+            panel.set_axis_off()
+        else:
+            if (legend := panel.get_legend()) is not None:  # the same for all panels
+                legend.remove()
+                points = display.points_
         panel.set_title(CONTENDERS[key].look.label)
+    if points:
+        figure.legend(
+            points.values(), points.keys(), loc="outside lower center", ncols=6, fontsize=9
+        )
     return figure

@@ -1,7 +1,7 @@
 """The settings that the search of each contender tries: grids, as `GridSearchCV` takes them.
 
-The first value of every list is the default of the contender. What depends on the size of the
-images or on the scale of their features is computed from the training images.
+The first value of every list is the default of the contender, where its search begins. What depends
+on the size of the images or on the scale of their features is computed from the training images.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
+from skcnn._descriptors.daisy_features import automatic_spacing
 from skcnn.classifier import ConvNetClassifier
-from skcnn.daisy import DaisyTransformer
 from skcnn.hog import HOGTransformer
 from skcnn.study.data import Images, nested_order
 
@@ -43,37 +42,48 @@ def cnn_grid(images: Images) -> Grid:
 
 
 def hog_grid(images: Images) -> Grid:
-    """Cells, blocks and orientations, and for each of them the kernels of the SVC."""
+    """Cells, blocks and orientations, and for each of them the kernels of the SVC.
+
+    A gamma that suits one block size does not suit another. Its values are therefore multiples of
+    what "scale" amounts to on a few training images.
+    """
     # "auto" makes cells of at least two pixels. Where it makes such cells, only one is smaller.
     side = _side(images)
     cells = ["auto", round(side / 7) + 1 if side >= 14 else 1]
     names = ("pixels_per_cell", "cells_per_block", "orientations")
-    settings = [dict(zip(names, v, strict=True)) for v in product(cells, ("auto", 2), (8, 12))]
-    return _descriptor_grid("hog", HOGTransformer(), settings, images)
+    sample = images.X_train[nested_order(images.y_train, seed=0)[:GAMMA_IMAGES]]
+    grid: Grid = []
+    for values in product(cells, ("auto", 2), (8, 12)):
+        hog: dict[str, Any] = dict(zip(names, values, strict=True))
+        try:
+            features = HOGTransformer(**hog).fit_transform(sample)
+        except ValueError:  # the images are too small for such blocks
+            continue
+        scale = 1.0 / max(features.shape[1] * float(features.var()), 1e-12)
+        gammas = ["scale", *(float(f"{value:.2g}") for value in (scale / 3, scale * 3))]
+        common = {f"hog__{name}": [value] for name, value in hog.items()}
+        grid += _kernels(common, {"svc__gamma": gammas})
+    return grid
 
 
 def daisy_grid(images: Images) -> Grid:
-    """Distances of the points and radii, and for each of them the kernels of the SVC."""
+    """Distances of the points, radii, and the kernels of the SVC."""
     side = _side(images)
-    steps = ["auto", round(side / 7)] if side >= 14 else ["auto"]
-    radii = ["auto", max(1, round(side / 4))]
-    settings = [{"step": step, "radius": radius} for step, radius in product(steps, radii)]
-    grid = _descriptor_grid("daisy", DaisyTransformer(), settings, images)
-    return [section | {"pca__n_components": SHARES_OF_VARIANCE} for section in grid]
+    auto = automatic_spacing(side)
+
+    def beside_auto(value: int) -> list:
+        return ["auto"] if value == auto else ["auto", value]
+
+    common = {
+        "daisy__step": beside_auto(auto - 1 if side >= 14 else auto),
+        "daisy__radius": beside_auto(max(1, round(side / 4))),
+    }
+    return _svc_on_components(common)
 
 
 def svc_grid(images: Images) -> Grid:
     """The kernels of the SVC, and the share of the variance that its components keep."""
-    return _kernels({"pca__n_components": SHARES_OF_VARIANCE})
-
-
-def pixels_grid(images: Images) -> Grid:
-    """The kernels of the SVC, their widths, and the share of the variance of its components."""
-    sample = _sample(images)
-    return _kernels(
-        {"pca__n_components": SHARES_OF_VARIANCE},
-        {"svc__gamma": _gammas(sample.reshape(len(sample), -1).astype(np.float32))},
-    )
+    return _svc_on_components({})
 
 
 def patches_grid(images: Images) -> Grid:
@@ -94,32 +104,21 @@ def patches_grid(images: Images) -> Grid:
 def autoencoder_grid(images: Images) -> Grid:
     """The filters and the sparsity of the code, and the kernels of the SVC."""
     small = _side(images) < 14
-    common: dict[str, list] = {
-        "autoencoder__filter_size": [3, 5] if small else [7, 5],
-        "autoencoder__pool_size": [2] if small else [4],
-        "autoencoder__sparsity": [0.9, 0.98] if small else [0.98, 0.9],
-        "pca__n_components": SHARES_OF_VARIANCE,
-    }
-    return _kernels(common)
+    return _svc_on_components(
+        {
+            "autoencoder__n_filters": [64],
+            "autoencoder__filter_size": [3, 5] if small else [7, 5],
+            "autoencoder__pool_size": [2] if small else [4],
+            "autoencoder__sparsity": [0.9, 0.98] if small else [0.98, 0.9],
+        }
+    )
 
 
-def _descriptor_grid(
-    step: str, descriptor: BaseEstimator, settings: list[dict[str, Any]], images: Images
-) -> Grid:
-    """The kernels of an SVC for each of these settings of a descriptor.
-
-    A gamma that suits one setting does not suit another. Its values are therefore multiples of what
-    "scale" amounts to on a few training images.
-    """
-    sample, grid = _sample(images), []
-    for params in settings:
-        try:
-            features = descriptor.set_params(**params).fit_transform(sample)
-        except ValueError:  # the images are too small for this setting
-            continue
-        common = {f"{step}__{name}": [value] for name, value in params.items()}
-        grid += _kernels(common, {"svc__gamma": _gammas(features)})
-    return grid
+def _svc_on_components(common: dict[str, list]) -> Grid:
+    """The kernels of an SVC on `Components`, which have a variance of one in all."""
+    return _kernels(
+        {**common, "pca__n_components": SHARES_OF_VARIANCE}, {"svc__gamma": ["scale", 0.33, 3.0]}
+    )
 
 
 def _kernels(common: dict[str, list], rbf: dict[str, list] | None = None) -> Grid:
@@ -129,17 +128,6 @@ def _kernels(common: dict[str, list], rbf: dict[str, list] | None = None) -> Gri
         {**common, "svc__kernel": ["poly"], "svc__C": [10.0, 1.0]},
         {**common, "svc__kernel": ["linear"], "svc__C": [10.0, 1.0, 0.1]},
     ]
-
-
-def _gammas(features: np.ndarray) -> list[Any]:
-    """Widths of the RBF kernel: "scale", and numbers a factor of three from it."""
-    scale = 1.0 / max(features.shape[1] * float(features.var()), 1e-12)
-    return ["scale", *(float(f"{value:.2g}") for value in (scale / 3, scale * 3))]
-
-
-def _sample(images: Images) -> np.ndarray:
-    """A few training images, the classes in proportion."""
-    return images.X_train[nested_order(images.y_train, seed=0)[:GAMMA_IMAGES]]
 
 
 def _side(images: Images) -> int:

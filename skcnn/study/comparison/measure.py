@@ -6,6 +6,7 @@ that of the pipeline.
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import re
@@ -94,8 +95,11 @@ def learning_curves(
     for key in keys:
         if key.share == 100 and (key.seed == 0 or not settings.seeded(key.contender)):
             fit = final[key.contender]
-            # It had all cores for itself; in a worker it would take longer.
+            # It had all cores for itself; in a worker it would take longer. What it took to learn
+            # features says nothing of a fit that does not.
             seconds = fit.seconds * settings.workers
+            if settings.label_free(key.contender):
+                seconds = math.inf
             fits[key] = Fit(fit.test_error, fit.train_error, fit.fit_seconds, seconds)
     fits |= session.load_all([key for key in keys if key not in fits], part_of)
     # Contenders that share their network are one job.
@@ -199,7 +203,7 @@ def _expected_seconds(keys: tuple[FitKey, ...], fits: dict[FitKey, Fit]) -> floa
         known = [
             (other.images, fit.seconds)
             for other, fit in list(fits.items())
-            if other.contender == key.contender
+            if other.contender == key.contender and math.isfinite(fit.seconds)
         ]
         bounds = [seconds for images, seconds in known if images >= key.images]
         if smaller := [(images, seconds) for images, seconds in known if images <= key.images]:

@@ -106,9 +106,9 @@ def _methods(page: Page, results: Results, figures: Figures) -> None:
         "used. With the chosen hyperparameters each contender is then fitted to all training "
         "images, alone in a process of its own, which gives test error, times and memory.",
         f"For the learning curves each contender is fitted to {shares} of the training images, "
-        f"with {count(settings.seeds, 'seed')}. A seed determines the subsets and the initial "
-        "weights of the network. The subsets are nested, hold the classes in proportion, and are "
-        f"the same for all contenders.{labels_only}",
+        f"with {count(settings.seeds, 'seed')}. A seed determines the subsets, the "
+        "initial weights of networks and the patches. The subsets are nested, hold the classes in "
+        f"proportion, and are the same for all contenders.{labels_only}",
     )
     if left_out:
         sizes = listing([f"{share_text(share)} ({count(n, 'image')})" for share, n in left_out])

@@ -16,7 +16,7 @@ from skcnn.study.comparison.conclusions import (
 )
 from skcnn.study.comparison.figures import MISTAKES_PER_ROW, mistakes_per_row
 from skcnn.study.comparison.figures_learned import MAX_MAPPED
-from skcnn.study.comparison.results import MeanErrors, Results
+from skcnn.study.comparison.results import MeanErrors, Results, ShareErrors
 from skcnn.study.formatting import count, listing, p_value, plus_minus, seconds, size
 from skcnn.study.html import Page, escape
 
@@ -82,13 +82,11 @@ def learning_curves(page: Page, results: Results, figures: Figures) -> None:
         if results.settings.seeds == 1
         else f"Points are means over the {seeds_text(results)}, bars standard errors"
     )
-    what = "training images"
-    if results.settings.features:
-        what = "labelled training images"
+    unit = results.settings.unit_of_curves
     page.section("Learning curves")
     page.figure(
         figures["learning_curves"],
-        f"Test and training error against the number of {what} (logarithmic scale). "
+        f"Test and training error against the number of {unit} (logarithmic scale). "
         f"{points}. The settings are those tuned on all training images. Training errors are "
         f"measured on at most {results.train_error_images:,} images.{paper}",
     )
@@ -101,23 +99,25 @@ def learning_curves(page: Page, results: Results, figures: Figures) -> None:
         spread = 100 * errors.test_error_se or None  # all seeds the same: nothing to show
         return plus_minus(100 * errors.test_error, spread)
 
-    def ahead(winner: str | None, clear: bool) -> str:
-        if winner is None:
+    def ahead(row: ShareErrors) -> str:
+        if not row.winners:
             return "not all run"
-        return escape(name(winner)) + ("" if clear else " (not clear)")
+        return escape(listing([name(key) for key in row.winners])) + (
+            "" if row.clear else " (not clear)"
+        )
 
     page.table(
         "Test error in percent: mean ± standard error over the seeds (omitted if all seeds agree). "
         "A lead is clear if it exceeds the variation between seeds: the 95 % interval of the "
         "paired difference to the second best (Student's t over the seeds) excludes zero. "
         f"{SCOPE_OF_SEEDS}",
-        ["share", "images", *map(name, contenders), "ahead"],
+        ["share", unit, *map(name, contenders), "ahead"],
         [
             [
                 share_text(row.share),
                 f"{row.images:,}",
                 *(cell(row.errors.get(key)) for key in contenders),
-                ahead(row.winner, row.clear),
+                ahead(row),
             ]
             for row in results.by_share
         ],
@@ -126,7 +126,7 @@ def learning_curves(page: Page, results: Results, figures: Figures) -> None:
             (number, column)
             for number, row in enumerate(results.by_share)
             for column, key in enumerate(contenders, start=2)
-            if key == row.winner
+            if key in row.winners
         },
     )
     page.text(_turns(results))
@@ -172,10 +172,11 @@ def costs(page: Page, results: Results, figures: Figures) -> None:
         page,
         results,
         "Costs of the final fits. Memory is the peak of the process beyond what it held before the "
-        "fit (Python, the libraries and the images), plus the peaks of its worker processes. HOG's "
-        "worker processes also load the libraries; their memory counts in full. Model size is that "
-        "of <code>pickle.dumps</code>. Search time is the sum over all fits of the search. Cached "
-        "HOG features and networks count as zero.",
+        "fit (Python, the libraries and the images), plus the peaks of its "
+        "worker processes. Worker "
+        "processes also load the libraries; their memory counts in full. Model size is that "
+        "of <code>pickle.dumps</code>. Search time is the sum over all fits of the search. "
+        "Features that are in a cache count as zero.",
         {
             "training": lambda key: seconds(final[key].fit_seconds),
             f"predicting {count(total, 'image')}": lambda key: seconds(final[key].predict_seconds),
@@ -197,7 +198,7 @@ def mistakes(page: Page, results: Results, figures: Figures) -> None:
     rows = [(whose(group), n) for group, n in groups[:GROUPS_SHOWN]]
     if len(groups) > GROUPS_SHOWN:
         rest = groups[GROUPS_SHOWN:]
-        rows.append((f"{len(rest)} other groups", sum(n for _, n in rest)))
+        rows.append((count(len(rest), "other group"), sum(n for _, n in rest)))
     page.section("Mistakes")
     page.table(
         f"The {total:,} test images by the contenders that misclassify them.",

@@ -66,7 +66,10 @@ class Search:
 
 @dataclass(frozen=True)
 class Fit:
-    """Errors (shares of images) and times of one fit; `seconds` includes its predictions."""
+    """Errors (shares of images) and times of one fit; `seconds` includes its predictions.
+
+    Where features were learned before, `fit_seconds` is the time of the classifier alone.
+    """
 
     test_error: float
     train_error: float
@@ -136,13 +139,14 @@ class MeanErrors:
 class ShareErrors:
     """The errors at one share of the training images.
 
-    `winner` is None where not all contenders were run; `clear` is about its lead.
+    `winners` have the lowest error; none where not all contenders were run. `clear` is about the
+    lead of a single one.
     """
 
     share: float
     images: int
     errors: dict[str, MeanErrors]
-    winner: str | None
+    winners: list[str]
     clear: bool
 
 
@@ -231,7 +235,7 @@ class Results:
 
     @cached_property
     def shared_mistakes(self) -> list[tuple[list[str], int]]:
-        """How many test images exactly these contenders get wrong, for every group of any."""
+        """How many test images exactly these contenders get wrong, for every group of them."""
         wrong, groups = self._wrong, []
         for count in range(len(wrong), 0, -1):
             for group in itertools.combinations(wrong, count):
@@ -248,12 +252,14 @@ class Results:
             fits = {key: self._by_seed(key, share) for key in self.final}
             errors = {key: _means(of_seed) for key, of_seed in fits.items() if of_seed}
             ranked = sorted(errors, key=lambda key: errors[key].test_error)
-            winner = lead = None
+            winners: list[str] = []
+            lead = None
             if len(ranked) == len(self.final):
-                winner = ranked[0]
-                lead = _paired(fits[ranked[1]], fits[winner])
+                lowest = errors[ranked[0]].test_error
+                winners = [key for key in ranked if errors[key].test_error == lowest]
+                lead = _paired(fits[ranked[1]], fits[ranked[0]])
             clear = lead is not None and lead.clear
-            rows.append(ShareErrors(share, images, errors, winner, clear))
+            rows.append(ShareErrors(share, images, errors, winners, clear))
         return rows
 
     @cached_property

@@ -15,7 +15,7 @@ from skcnn.engine.runtime.floating_point import ignore_underflow
 from skcnn.study.cli import add_common_arguments, run_command
 from skcnn.study.comparison.conclusions import brief, conclude
 from skcnn.study.comparison.contenders import CONTENDERS, Params, build
-from skcnn.study.comparison.figures import draw
+from skcnn.study.comparison.figures import FEATURE_FIGURES, draw
 from skcnn.study.comparison.measure import learning_curves, measure_alone
 from skcnn.study.comparison.report import write_report
 from skcnn.study.comparison.results import FinalFit, Results
@@ -98,14 +98,14 @@ def run(
         Number of cores to use. None or -1: all that this process may use.
     candidates : int, default=None
         Maximum number of settings to try for each contender, those closest to its defaults. None:
-        from 4 to 20, depending on how long a fit takes, with at most 5,000 training images,
+        from 6 to 20, depending on how long a fit takes, with at most 5,000 training images,
         otherwise the whole grid.
     quick : bool, default=False
         Whether to make a small run that only shows what the report looks like.
     features : bool, default=False
         Whether to compare features: DAISY and an autoencoder take part, too, and the learning
-        curves show errors against the number of labels, from ten per class to all. Features that
-        need no labels are learned once, from all training images.
+        curves show errors against the number of labels, from ten per class on average to all.
+        Features that need no labels are learned once, from all training images.
     verbose : bool, default=True
         Whether to report progress on standard error.
 
@@ -154,11 +154,12 @@ def run(
     images = load_images(data, train_size=train_size, least_per_class=least)
     with open_session(settings, images, reporter) as session:
         results, models = _measure(images, settings, budget, session)
+        results = replace(results, elapsed=budget.spent)
+        conclusions = conclude(results)
+        plain = as_dict(results, conclusions)
+        _remove_files_of_others(settings)
+        write_results(plain, images, settings.out)
         drawn = draw(results, models, settings.out / "pictures", reporter)
-    results = replace(results, elapsed=budget.spent)
-    conclusions = conclude(results)
-    plain = as_dict(results, conclusions)
-    write_results(plain, images, settings.out)
     report = settings.out / "report.html"
     write_text(report, write_report(results, conclusions, drawn))
     reporter.line(f"Done: {report}")
@@ -204,7 +205,7 @@ def parser(prog: str = "python -m skcnn compare") -> argparse.ArgumentParser:
         "--candidates",
         type=int,
         metavar="N",
-        help="try at most N settings per contender, those closest to its defaults (default: 4 to "
+        help="try at most N settings per contender, those closest to its defaults (default: 6 to "
         "20 with up to 5,000 training images, otherwise the whole grid)",
     )
     parser.add_argument(
@@ -219,6 +220,17 @@ def parser(prog: str = "python -m skcnn compare") -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None, prog: str = "python -m skcnn compare") -> int:
     """Run the command with these arguments, by default those of the process; return its status."""
     return run_command(parser(prog), argv, run)
+
+
+def _remove_files_of_others(settings: Settings) -> None:
+    """Remove what an earlier run wrote for contenders that do not take part in this one."""
+    for key in CONTENDERS.keys() - set(settings.contenders):
+        for path in settings.out.glob(f"*/*{key}.*"):
+            if path.parent.name in ("models", "pictures", "tables"):
+                path.unlink()
+    if not settings.features:
+        for name in FEATURE_FIGURES:
+            (settings.out / "pictures" / f"{name}.png").unlink(missing_ok=True)
 
 
 def _measure(

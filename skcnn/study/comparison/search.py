@@ -71,22 +71,23 @@ def search_all(
     epochs = max(EPOCHS, math.ceil(STEPS * BATCH / (n - n // folds)))
     # Alone in this process a network may use all cores, in a worker its share of them.
     n_jobs = 1 if session.workers == 1 else None
-    # A new cache for each run: an interrupted one may hold a network that was cut short.
-    with tempfile.TemporaryDirectory(
-        prefix="cache-", dir=settings.out, ignore_cleanup_errors=True
-    ) as cache:
-        memory = joblib.Memory(cache, verbose=0)
-        searches = budget.part(BUDGET_SHARE)
-        keys = sorted(settings.contenders, key=lambda key: CONTENDERS[key].epochs is not None)
-        for index, key in enumerate(keys):
-            contender = CONTENDERS[key]
-            common: Params = {}  # what all settings of the contender have in common
-            if contender.network is not None:
-                common = params[contender.network]
-            elif settings.quick:
-                common = contender.quick
-            fixed = {**common, contender.epochs: epochs} if contender.epochs else common
-            every = order_candidates(grid_of(key, images, common))
+    searches = budget.part(BUDGET_SHARE)
+    keys = sorted(settings.contenders, key=lambda key: CONTENDERS[key].epochs is not None)
+    for index, key in enumerate(keys):
+        contender = CONTENDERS[key]
+        common: Params = {}  # what all settings of the contender have in common
+        if contender.network is not None:
+            common = params[contender.network]
+        elif settings.quick:
+            common = contender.quick
+        fixed = {**common, contender.epochs: epochs} if contender.epochs else common
+        every = order_candidates(grid_of(key, images, common))
+        share = searches.one_of(len(keys) - index)
+        # A new cache for each search: an interrupted one may hold a network that was cut short.
+        with tempfile.TemporaryDirectory(
+            prefix="cache-", dir=settings.out, ignore_cleanup_errors=True
+        ) as cache:
+            memory = joblib.Memory(cache, verbose=0)
             task = _Task(
                 pipeline=build(key, fixed, seed=SEED, n_jobs=n_jobs, memory=memory),
                 candidates=every[: settings.max_candidates(key, n)],
@@ -95,15 +96,14 @@ def search_all(
                 folds=folds,
                 identity={"contender": key, "fixed": fixed, "images": n, "folds": folds},
             )
-            share = searches.one_of(len(keys) - index)
             if settings.search == "grid":
                 scores = _grid_search(task, float(settings.time_budget), share, session)
             else:
                 scores = _halving_search(task, share, session)
-            rows = [Candidate(**vars(s), params=every[i], order=i) for i, s in scores.items()]
-            rows.sort(key=lambda row: (-row.images, row.error, row.order))
-            found[key] = Search(rows, len(every), n, folds, epochs)
-            params[key] = {**common, **rows[0].params}
+        rows = [Candidate(**vars(s), params=every[i], order=i) for i, s in scores.items()]
+        rows.sort(key=lambda row: (-row.images, row.error, row.order))
+        found[key] = Search(rows, len(every), n, folds, epochs)
+        params[key] = {**common, **rows[0].params}
     in_order = settings.contenders
     return {key: found[key] for key in in_order}, {key: params[key] for key in in_order}
 

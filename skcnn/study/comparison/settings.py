@@ -60,6 +60,11 @@ class Settings(StudySettings):
         """The contenders that take part."""
         return tuple(CONTENDERS) if self.features else ALWAYS
 
+    @property
+    def unit_of_curves(self) -> str:
+        """What the learning curves count."""
+        return "labels" if self.features else "training images"
+
     def label_free(self, contender: str) -> bool:
         """Whether all steps of a contender but the last are fitted to all training images.
 
@@ -74,8 +79,8 @@ class Settings(StudySettings):
     def shares(self, y: NDArray) -> tuple[float, ...]:
         """Shares of the training images on the learning curves, in percent.
 
-        In a comparison of features they are numbers of labels: 10 for each class, 20, 50, 100, ...
-        up to half of the images, and all.
+        In a comparison of features they are numbers of labels: on average 10 for each class, 20,
+        50, 100, ... up to half of the images, and all.
         """
         if not self.features:
             return QUICK_SHARES if self.quick else SHARES
