@@ -94,8 +94,8 @@ def to_onnx(
 
     Notes
     -----
-    ONNX Runtime adds up in another order than NumPy, so that probabilities differ by about 1e-7.
-    Labels differ only where the two largest probabilities are equal up to this rounding.
+    ONNX Runtime adds up in another order than NumPy: probabilities differ by less than 1e-5. Labels
+    differ only where the two largest probabilities are equal up to this rounding.
 
     Examples
     --------
