@@ -5,6 +5,7 @@ from skcnn.classifier import ConvNetClassifier
 from skcnn.daisy import DaisyTransformer, make_daisy_svc
 from skcnn.exceptions import ImageShapeWarning
 from skcnn.hog import HOGTransformer, make_hog_svc
+from skcnn.onnx import to_onnx
 from skcnn.patches import PatchFeatures
 from skcnn.regressor import ConvNetRegressor
 
@@ -19,4 +20,5 @@ __all__ = [
     "PatchFeatures",
     "make_daisy_svc",
     "make_hog_svc",
+    "to_onnx",
 ]

@@ -118,7 +118,7 @@ class PatchEncoder:
         n_regions: int,
         threshold: float,
     ) -> None:
-        self.image_shape, self.size = image_shape, size
+        self.image_shape, self.size, self.n_regions = image_shape, size, n_regions
         self.n_rows, self.n_columns = (
             side - length + 1 for side, length in zip(image_shape, size, strict=False)
         )

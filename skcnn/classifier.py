@@ -230,6 +230,7 @@ default="auto"
     ConvNetRegressor : The same network for numbers.
     ConvAutoencoder : Filters learned without labels.
     skcnn.make_hog_svc : Histograms of oriented gradients into a support vector machine.
+    skcnn.to_onnx : Export as an ONNX model.
     sklearn.neural_network.MLPClassifier : Fully connected layers only.
 
     References

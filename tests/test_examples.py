@@ -177,6 +177,24 @@ def test_ablation_measures_the_variants(photos, monkeypatch, capsys):
     assert "| Adam | " in capsys.readouterr().out
 
 
+def test_onnx_export_agrees(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    result = run_example("onnx_export", monkeypatch, "--out", tmp_path / "new")
+    assert result["difference"] < 1e-5
+    error, equal = percentages(capsys.readouterr().out)
+    assert error < 10
+    assert equal == 100
+    assert (tmp_path / "new" / "digits.onnx").exists()
+
+
+def test_onnx_export_without_the_runtime(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("onnx")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    run_example("onnx_export", monkeypatch, "--out", tmp_path)
+    assert "install ONNX Runtime" in capsys.readouterr().out
+
+
 def test_image_folder_without_classes(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="which has no subfolders"):
         run_example("image_folder", monkeypatch, tmp_path)

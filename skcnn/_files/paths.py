@@ -1,4 +1,7 @@
-"""Paths that users pass: the check, the ``~``, and error messages about files and folders."""
+"""Paths that users pass: the check, the ``~``, and error messages about files and folders.
+
+Also files that are written whole or not at all.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,14 @@ def make_folder(path: Path, name: str) -> None:
             f"{name} is the folder {path}, which cannot be used: {error.strerror}; expected a "
             "folder that you may write to. Pass another path."
         ) from error
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file. An interruption leaves the old file intact, never half of the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(data)
+    os.replace(partial, path)
 
 
 def describe_contents(folder: Path) -> str:

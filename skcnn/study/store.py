@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import os
 import signal
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -19,7 +18,7 @@ import joblib
 import numpy as np
 from joblib import Parallel, delayed
 
-from skcnn._files.paths import make_folder
+from skcnn._files.paths import make_folder, write_bytes
 from skcnn.displays._common import pyplot
 from skcnn.study.cli import StudySettings
 from skcnn.study.data import Images
@@ -34,11 +33,8 @@ ResultT = TypeVar("ResultT")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file. An interruption leaves the old file intact, never half of the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    """Write a text file as `write_bytes` does."""
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, value: Any) -> None:

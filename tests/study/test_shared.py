@@ -198,7 +198,7 @@ def test_command_that_reproduces_a_report():
 
 def test_files_are_written_whole(tmp_path, monkeypatch):
     write_text(tmp_path / "new folder" / "file", "old")
-    monkeypatch.setattr(Path, "write_text", lambda *args, **kwargs: 1 / 0)  # the disk is full
+    monkeypatch.setattr(Path, "write_bytes", lambda *args, **kwargs: 1 / 0)  # the disk is full
     with pytest.raises(ZeroDivisionError):
         write_text(tmp_path / "new folder" / "file", "new")
     assert (tmp_path / "new folder" / "file").read_text() == "old"

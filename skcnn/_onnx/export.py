@@ -1,0 +1,105 @@
+"""`export`: an estimator, or a pipeline with the help of skl2onnx, to an ONNX model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sklearn.base import is_classifier
+from sklearn.pipeline import Pipeline
+
+from skcnn._onnx.estimators import Features, add_outputs, class_labels, features_name
+from skcnn._onnx.graph import Graph
+from skcnn._onnx.model import describe, make_model, tensor_info
+from skcnn._onnx.packages import required
+from skcnn._onnx.pipelines import input_of, is_ours, prepared
+from skcnn.autoencoder import ConvAutoencoder
+from skcnn.patches import PatchFeatures
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+# skl2onnx's types of X by dtype. It does not know the others in all places: they become a type
+# that has all their values.
+TYPES = {
+    "bool": "BooleanTensorType",
+    "int8": "Int8TensorType",
+    "uint8": "UInt8TensorType",
+    "int16": "FloatTensorType",
+    "uint16": "FloatTensorType",
+    "int32": "Int32TensorType",
+    "uint32": "DoubleTensorType",
+    "int64": "Int64TensorType",
+    "uint64": "DoubleTensorType",
+    "float16": "FloatTensorType",
+    "float32": "FloatTensorType",
+    "float64": "DoubleTensorType",
+}
+
+
+def export(estimator: Any, *, opset: int, zipmap: bool, version: str) -> ModelProto:
+    """The model, not checked."""
+    whole = prepared(estimator)
+    last = _last(whole)
+    if zipmap and not is_classifier(last):
+        raise ValueError(
+            f"zipmap is True, but {type(last).__name__} predicts no probabilities; expected a "
+            "classifier. Set zipmap=False."
+        )
+    model = (_export_ours if is_ours(whole) else _export_others)(whole, opset, zipmap)
+    describe(model, estimator, last, version)
+    return model
+
+
+def _last(estimator: Any) -> Any:
+    return _last(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else estimator
+
+
+def _export_ours(estimator: Any, opset: int, zipmap: bool) -> ModelProto:
+    graph, (dtype, form) = Graph(), input_of(estimator)
+    outputs = add_outputs(estimator, graph, "X", dtype)
+    classes = class_labels(estimator) if zipmap else None
+    x = tensor_info("X", dtype, form)
+    return make_model(graph, type(estimator).__name__, x, outputs, opset, classes)
+
+
+def _export_others(estimator: Any, opset: int, zipmap: bool) -> ModelProto:
+    what = f"A {type(estimator).__name__} with steps that are not from skcnn"
+    skl2onnx = required("skl2onnx", what)
+    from skcnn._onnx.converters import register
+
+    register()
+    dtype, form = input_of(estimator)
+    types = skl2onnx.common.data_types
+    x = getattr(types, TYPES[dtype.name])([None, *form])
+    options = {id(_last(estimator)): {"zipmap": zipmap}} if is_classifier(estimator) else None
+    model = skl2onnx.to_onnx(
+        estimator,
+        name=type(estimator).__name__,
+        initial_types=[("X", x)],
+        target_opset=opset,
+        options=options,
+    )
+    _rename_outputs(model, _output_names(estimator))
+    return model
+
+
+def _output_names(estimator: Any) -> list[str]:
+    """The names that the first outputs should have."""
+    if is_classifier(estimator):
+        return ["label", "probabilities"]
+    last = _last(estimator)
+    if isinstance(last, PatchFeatures | Features | ConvAutoencoder):
+        return [features_name(last)]
+    return []
+
+
+def _rename_outputs(model: ModelProto, names: list[str]) -> None:
+    """Give the first outputs these names, and another name to what has one of them already."""
+    wanted = dict(zip((output.name for output in model.graph.output), names, strict=False))
+    new = {name: f"{name}_inside" for name in names if name not in wanted}
+    new.update(wanted)
+    for output in model.graph.output:
+        output.name = new.get(output.name, output.name)
+    for node in model.graph.node:
+        for values in (node.input, node.output):
+            values[:] = [new.get(value, value) for value in values]
