@@ -461,6 +461,7 @@ def test_seeded_contenders_depend_on_the_seed_and_the_others_have_no_seed():
     assert Settings().seeded("patches")
 
 
+@pytest.mark.slow
 def test_comparison_of_features(tmp_path):
     """With few labels, names as labels and colour; then a default run in the same folder."""
     digits = load_images("digits")
