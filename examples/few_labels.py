@@ -69,7 +69,7 @@ settings = {**architecture, "augment": "affine", "max_iter": 20 if options.quick
 networks = {
     "CNN": {},
     "CNN from the autoencoder": {"pretrained": autoencoder},
-    "the same, filters frozen": {"pretrained": autoencoder, "freeze": True},
+    "CNN, frozen filters of the autoencoder": {"pretrained": autoencoder, "freeze": True},
 }
 
 
@@ -117,7 +117,7 @@ mean, spread = table.mean(axis=1), table.std(axis=1, ddof=1 if options.draws > 1
 n_labels = options.per_class * len(np.unique(y_train))
 print(f"\ntest error with {n_labels} labels: mean ± standard deviation of {options.draws} draws")
 for row in zip(names, mean, spread, strict=True):
-    print("{:26s} {:5.2f} ± {:.2f} %".format(*row))
+    print("{:38s} {:5.2f} ± {:.2f} %".format(*row))
 
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 ax.barh(names, mean, xerr=spread if options.draws > 1 else None, color="#56B4E9", capsize=3)
