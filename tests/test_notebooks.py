@@ -49,10 +49,8 @@ def test_committed_executed_and_small(name):
     assert (ROOT / "notebooks" / f"{name}.ipynb").stat().st_size < MAX_BYTES
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["quickstart", pytest.param("compare_hog_and_cnn", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PRINTED_TEXT)
 def test_runs(name, tmp_path, monkeypatch):
     notebook = read(name)
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
