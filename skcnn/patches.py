@@ -240,12 +240,17 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return tags
 
 
+def automatic_size(shorter: int) -> int:
+    """The `filter_size` "auto" for images whose shorter side has this many pixels."""
+    return min(max(2, shorter // 4 + 1), LARGEST_AUTO)
+
+
 def _size_of(setting: int | str, image_shape: ImageShape) -> tuple[int, int]:
     """Rows and columns of a patch."""
     height, width, channels = image_shape
     side = setting
     if isinstance(side, str):
-        side = min(max(2, min(height, width) // 4 + 1), LARGEST_AUTO)
+        side = automatic_size(min(height, width))
         return min(side, height), min(side, width)
     if side * side * channels == 1:
         raise ValueError(

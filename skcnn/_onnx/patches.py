@@ -34,7 +34,8 @@ def _responses(graph: Graph, x: str, encoder: PatchEncoder) -> str:
     mean = _mean(graph, x, d)
     x = graph.add("Sub", x, mean)
     variance = _mean(graph, graph.add("Mul", x, x), d)
-    variance = graph.add("Add", variance, graph.constant(encoder.contrast, np.float32))
+    contrast = max(encoder.contrast, np.finfo(np.float32).tiny)  # smaller numbers would be zero
+    variance = graph.add("Add", variance, graph.constant(contrast, np.float32))
     x = graph.add("Div", x, graph.add("Sqrt", variance))
     weights, bias = encoder.weights[:-1], encoder.weights[-1]
     filters = weights.reshape(rows, columns, channels, -1).transpose(3, 1, 0, 2)

@@ -115,11 +115,11 @@ def _curves(results: Results) -> str:
     points = crossing.differences
     if not points:
         return ""
-    single = results.settings.seeds == 1
+    single, unit = results.settings.seeds == 1, results.settings.unit_of_curves
     images = {row.share: row.images for row in results.by_share}
 
     def describe(point: Lead) -> str:
-        where = f"{share_text(point.share)} of the training images ({images[point.share]:,})"
+        where = f"{share_text(point.share)} of the {unit} ({images[point.share]:,})"
         if point.mean == 0:
             return f"on {where}, the test errors of the CNN and HOG + SVC are equal"
         leader, other = ("cnn", "hog_svc") if point.mean < 0 else ("hog_svc", "cnn")
@@ -235,13 +235,13 @@ def _more_images(results: Results) -> str:
     if len(complete) < 2:
         return ""
     before, after = complete[-2:]
-    what = "labels" if results.settings.features else "images"
+    unit = results.settings.unit_of_curves
     falling = [key for key in results.final if results.decreases(key, before, after)]
     if not falling:
         return ""
     return (
-        f"From {before:.3g} to {after} % of the training images the test error of {nouns(falling)} "
-        f"still falls significantly, which suggests that more {what} would help."
+        f"From {share_text(before)} to {share_text(after)} of the {unit} the test error of "
+        f"{nouns(falling)} still falls significantly, which suggests that more {unit} would help."
     )
 
 

@@ -66,15 +66,14 @@ def _flat(X: NDArray) -> NDArray:
 class Components(TransformerMixin, BaseEstimator):
     """Principal components with the share `n_components` of the variance, in units of all of it.
 
-    With them an SVC is as accurate as with all features, and many times faster. The unit of the
-    features does not matter.
+    An SVC has fewer features to compare, and their unit does not matter.
     """
 
     def __init__(self, n_components: float = 0.95) -> None:
         self.n_components = n_components
 
     def fit(self, X: NDArray, y: object = None) -> Components:
-        # The faster exact solver, which does not need more memory than the features.
+        # With fewer images than features, their covariance matrix would be larger than they are.
         solver = "covariance_eigh" if X.shape[0] > X.shape[1] else "full"
         with np.errstate(invalid="ignore"):  # if all features are equal
             self.pca_ = PCA(self.n_components, svd_solver=solver).fit(X)

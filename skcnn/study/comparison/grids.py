@@ -14,6 +14,7 @@ import numpy as np
 from skcnn._descriptors.daisy_features import automatic_spacing
 from skcnn.classifier import ConvNetClassifier
 from skcnn.hog import HOGTransformer
+from skcnn.patches import automatic_size
 from skcnn.study.data import Images, nested_order
 
 Grid = list[dict[str, list]]
@@ -89,7 +90,7 @@ def svc_grid(images: Images) -> Grid:
 def patches_grid(images: Images) -> Grid:
     """The patches, their whitening and threshold, and the strength of the penalty."""
     side = _side(images)
-    auto = min(max(2, side // 4 + 1), 10)
+    auto = automatic_size(side)
     sizes = ["auto", *(size for size in (auto - 2, auto + 2) if 2 <= size <= side)]
     return [
         {
