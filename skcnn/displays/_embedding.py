@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,38 +12,26 @@ from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import _num_samples
 
 from skcnn._input.image_lists import as_array
-from skcnn._input.labels import check_labels, check_same_length
+from skcnn._input.labels import check_same_length
 from skcnn.displays._common import (
-    BLACK,
-    BLUE,
-    GREEN,
     GREY,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
     check_most,
     find_transformer,
     show_image,
     single_axes,
     view_images,
 )
+from skcnn.displays._points import check_targets, draw_classes, is_scale, scatter
 from skcnn.displays._reduction import check_reducer, reduce_features
 from skcnn.engine.runtime.floating_point import ignore_underflow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
 
-_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK, GREY)
-_MARKERS = ("o", "^", "s", "v", "D", "P", "X")
-# Both change from class to class, so that this many have a look of their own.
-_MOST_CLASSES = math.lcm(len(_COLOURS), len(_MARKERS))
 _SIDE = 5.4  # inches of a new map
 _THUMBNAIL = 0.05  # side of an image, as a share of the side of the map
 _SPACING = 1.6  # least distance of two images, in sides
-_MOST_CHARACTERS = 2000  # points that can be read as characters
 
 
 class EmbeddingDisplay:
@@ -112,7 +99,7 @@ class EmbeddingDisplay:
                 "embedding has values that are NaN or infinite; expected finite numbers. Check "
                 "the features and how they were reduced."
             )
-        self.y = None if y is None else _check_targets(y)
+        self.y = None if y is None else check_targets(y)
         if self.y is not None:
             check_same_length(self.embedding, self.y, "embedding", "y")
         self.images = images
@@ -205,7 +192,7 @@ class EmbeddingDisplay:
         check_reducer(reducer, cls.__name__)
         given = as_array(X)
         count = _num_samples(given)
-        targets = None if y is None else _check_targets(y)
+        targets = None if y is None else check_targets(y)
         if targets is not None:
             check_same_length(given, targets, "X", "y")
         if count > max_images:
@@ -293,13 +280,13 @@ class EmbeddingDisplay:
         count = len(self.embedding)
         settings = {"s": np.clip(18_000 / count, 6.0, 36.0), "linewidths": 0, "alpha": 0.8}
         if self.y is None:
-            self.points_ = {"images": _scatter(ax, self.embedding, color=GREY, **settings)}
-        elif _is_scale(self.y):
-            points = _scatter(ax, self.embedding, c=self.y, cmap="viridis", **settings)
+            self.points_ = {"images": scatter(ax, self.embedding, color=GREY, **settings)}
+        elif is_scale(self.y):
+            points = scatter(ax, self.embedding, c=self.y, cmap="viridis", **settings)
             ax.figure.colorbar(points, ax=ax, label="y", shrink=0.8)
             self.points_ = {"images": points}
         else:
-            self.points_ = self._draw_classes(ax, self.y, settings)
+            self.points_ = draw_classes(ax, self.embedding, self.y, settings)
         ax.set_aspect("equal", adjustable="datalim")
         ax.set_xticks([])
         ax.set_yticks([])
@@ -313,40 +300,6 @@ class EmbeddingDisplay:
             width = legend.get_window_extent().width / ax.figure.dpi
             cast("Figure", ax.figure).set_figwidth(_SIDE + width)
         return self
-
-    def _draw_classes(
-        self, ax: Axes, y: NDArray, settings: dict[str, Any]
-    ) -> dict[str, PathCollection]:
-        """Draw the points of each class, and a legend unless they are characters."""
-        classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
-        labels = [f"{label:g}" if classes.dtype.kind == "f" else f"{label}" for label in classes]
-        characters = len(codes) <= _MOST_CHARACTERS and all(
-            len(label) == 1 and label.isascii() and label.isalnum() for label in labels
-        )
-        most = len(classes) if characters else _MOST_CLASSES
-        if characters:
-            settings = settings | {"s": 1.6 * settings["s"], "alpha": 1.0}
-        own = np.sort(np.argsort(-counts, kind="stable")[:most])
-        points = {}
-        for place, code in enumerate(own):
-            marker = _MARKERS[place % len(_MARKERS)]
-            if characters:
-                marker = rf"$\mathrm{{{labels[code]}}}$"
-            points[labels[code]] = _scatter(
-                ax,
-                self.embedding[codes == code],
-                color=_COLOURS[place % len(_COLOURS)],
-                marker=marker,
-                **settings,
-            )
-        others = ~np.isin(codes, own)
-        if others.any():
-            label = f"{len(classes) - len(own)} other classes"
-            light = settings | {"color": "lightgrey", "zorder": 0.5}  # behind the others
-            points[label] = _scatter(ax, self.embedding[others], **light)
-        if not characters:
-            _legend(ax, points)
-        return points
 
     def _draw_images(self, ax: Axes, images: NDArray) -> None:
         """Draw images at their places, each if it does not cover one that has been drawn."""
@@ -362,43 +315,3 @@ class EmbeddingDisplay:
             show_image(ax, image, extent=(left, right, bottom, top), zorder=3)
         ax.use_sticky_edges = False
         ax.autoscale_view()  # imshow has set the limits to those of the last image
-
-
-def _scatter(ax: Axes, places: NDArray, **settings: Any) -> PathCollection:
-    """Draw points at places (n, 2)."""
-    return ax.scatter(places[:, 0], places[:, 1], **settings)
-
-
-def _legend(ax: Axes, points: dict[str, PathCollection]) -> None:
-    """A legend on the right of the map, in columns of at most 16 classes."""
-    ax.legend(
-        points.values(),
-        points.keys(),
-        loc="center left",
-        bbox_to_anchor=(1.0, 0.5),
-        ncols=math.ceil(len(points) / 16),
-        fontsize=9,
-        frameon=False,
-        markerscale=1.5,
-        handletextpad=0.1,
-        columnspacing=0.8,
-    )
-
-
-def _check_targets(y: ArrayLike) -> NDArray[Any]:
-    """Labels or numbers (n,): what is not made of finite floats has to be labels."""
-    try:
-        values = np.asarray(y)
-    except ValueError:  # of sequences of different lengths; check_labels will say so
-        return check_labels(y)
-    is_column = values.ndim > 0 and values.size == len(values)
-    if is_column and values.dtype.kind == "f" and np.isfinite(values).all():
-        return values.ravel()
-    return check_labels(y)
-
-
-def _is_scale(y: NDArray[Any]) -> bool:
-    """Whether the values of `y` are numbers rather than classes."""
-    if y.dtype.kind not in "iuf":
-        return False
-    return bool((y != np.floor(y)).any()) or len(np.unique(y)) > _MOST_CLASSES
