@@ -10,13 +10,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skcnn._copies import COPIES, average_outputs, copies_of
 from skcnn._fitting.architecture import layers_of
+from skcnn._fitting.callbacks import CallbackSupportMixin
 from skcnn._fitting.fit import fit_estimator
 from skcnn._fitting.pretrained import Pretraining
 from skcnn._fitting.problem import ValidationInput
@@ -80,7 +86,9 @@ SUPERVISED_CONSTRAINTS: Constraints = {
 }
 
 
-class BaseConvNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
+class BaseConvNet(
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC
+):
     """A convolutional network as an estimator.
 
     A subclass has the parameters of `TRAINING_CONSTRAINTS` and those that its layers need. It says
@@ -125,6 +133,8 @@ class BaseConvNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         X_val: ArrayLike | None,
         y_val: ArrayLike | None,
         sample_weight_val: ArrayLike | None,
+        *,
+        unfinished: bool = False,
     ) -> None:
         if self._needs_y and (X_val is None) != (y_val is None):
             given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
@@ -138,8 +148,26 @@ class BaseConvNet(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f"sample_weight_val was given without {names}. Pass all of them, or none."
             )
         fit_estimator(
-            self, X, y, incremental=False, sample_weight=sample_weight, validation=validation
+            self,
+            X,
+            y,
+            unfinished=unfinished,
+            sample_weight=sample_weight,
+            validation=validation,
         )
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def _resume_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+        X_val: ArrayLike | None,
+        y_val: ArrayLike | None,
+        sample_weight_val: ArrayLike | None,
+    ) -> None:
+        """Continue an unfinished fit."""
+        self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val, unfinished=True)
 
     def _partial_fit(
         self,

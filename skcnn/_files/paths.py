@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,19 @@ def make_folder(path: Path, name: str) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file. An interruption leaves the old file intact, never half of the new one."""
+    """Write a file. Whatever happens, the old file stays intact until the new one is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
+    # Each process and each thread has a file of its own, in the same file system.
+    partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    try:
+        with open(partial, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # before the rename, also if the power fails
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def describe_contents(folder: Path) -> str:

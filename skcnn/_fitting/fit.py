@@ -7,22 +7,14 @@ from __future__ import annotations
 
 import copy
 import itertools
-import math
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from skcnn._fitting.monitoring import EpochLog, early_stopping, validation_of
-from skcnn._fitting.notices import (
-    Notice,
-    interrupted,
-    no_better_than_constant,
-    not_converged,
-)
+from skcnn._fitting.callbacks import FitCallbacks
 from skcnn._fitting.pretrained import (
     Block,
     check_pretrained,
@@ -31,24 +23,19 @@ from skcnn._fitting.pretrained import (
     use_pretrained,
 )
 from skcnn._fitting.problem import Problem, ValidationInput, check_problem
-from skcnn._fitting.settings import FitSettings, settings_of
+from skcnn._fitting.settings import settings_of
 from skcnn._fitting.split import split
 from skcnn._fitting.standardization import set_mean_and_scale
+from skcnn._fitting.training import CHANGING, Training, Unfinished
 from skcnn._input.pixel_range import warn_if_other_range
 from skcnn._warn import warn_caller
 from skcnn.engine.layer import Layer
 from skcnn.engine.network import Network
-from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.floating_point import ignore_underflow
 from skcnn.engine.runtime.threads import Threads
-from skcnn.engine.training.loop import DivergedError, run_epochs
 from skcnn.engine.training.optimizers import Optimizer
-from skcnn.engine.training.settings import TrainingData, TrainingState
-from skcnn.engine.training.trainer import Trainer
-
-CURVES = ("loss_curve_", "validation_scores_", "validation_loss_curve_")
-CARRIED_ALONG = ("network_", "_state", *CURVES)
+from skcnn.engine.training.settings import TrainingState
 
 
 @ignore_underflow  # also if np.seterr makes it an error
@@ -57,16 +44,26 @@ def fit_estimator(
     X: ArrayLike,
     y: ArrayLike | None,
     *,
-    incremental: bool,
+    incremental: bool = False,
+    unfinished: bool = False,
     classes: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     validation: ValidationInput | None = None,
 ) -> None:
-    """Fit a `BaseConvNet`; with `incremental`, as `partial_fit`."""
-    resume = hasattr(estimator, "network_") and (incremental or estimator.warm_start)
+    """Fit a `BaseConvNet`; with `incremental`, as `partial_fit`; with `unfinished`, continue a fit.
+
+    An unfinished estimator is what a callback finds after an epoch.
+    """
+    resume = hasattr(estimator, "network_") and (
+        incremental or unfinished or bool(estimator.warm_start)
+    )
+    names_before = vars(estimator).keys() | set()
     work = copy.copy(estimator)
+    to_go_on: Unfinished | None = vars(work).pop("_unfinished", None)
+    if not unfinished:
+        to_go_on = None
     if resume:
-        for name in CARRIED_ALONG:
+        for name in CHANGING:
             setattr(work, name, copy.deepcopy(getattr(estimator, name)))
     problem = check_problem(
         work,
@@ -79,6 +76,8 @@ def fit_estimator(
         resume=resume,
     )
     task = problem.task
+    if to_go_on is not None:
+        to_go_on.check_same_images(task.key, task.key_name)
     layers = work._layers(problem.shape, task.n_outputs)
     pretraining = work._pretraining()
     blocks: list[Block] = []
@@ -103,13 +102,20 @@ def fit_estimator(
         warn_if_other_range(problem.images, problem.validation.images)
     set_mean_and_scale(work, problem, train, incremental=incremental, resume=resume)
     task.prepare(work, train, problem.weights, incremental=incremental, resume=resume)
-    _prepare_state(work, settings.step.optimizer, blocks, resume=resume, incremental=incremental)
+    optimizer = settings.step.optimizer
+    if to_go_on is None:
+        _prepare_state(work, optimizer, blocks, resume=resume, incremental=incremental)
+    training = Training(
+        work, problem, train, held_out, settings, incremental=incremental, unfinished=to_go_on
+    )
+    callbacks = FitCallbacks(estimator, X, y, sample_weight, training.n_epochs)
     with single_threaded_blas(), Threads(settings.n_threads) as threads:
-        notices = _train(work, problem, train, held_out, settings, threads, incremental)
+        notices = training.run(threads, callbacks)
     # In this order, neither Ctrl-C nor another thread ever finds an estimator without weights.
     vars(estimator).update(vars(work))
-    for name in vars(estimator).keys() - vars(work).keys():
+    for name in names_before - vars(work).keys():
         delattr(estimator, name)
+    callbacks.end(complete=training.complete)
     for notice in notices:  # if warnings are errors, the estimator has been fitted
         warn_caller(notice.message, notice.category)
 
@@ -173,69 +179,3 @@ def _prepare_state(
         work.network_.initialize(rng)
         use_pretrained(blocks, work.network_)
     work._state = TrainingState.new(work.network_, optimizer, rng)
-
-
-@np.errstate(all="ignore")  # a training that diverges is found by its loss and its weights
-def _train(
-    work: Any,
-    problem: Problem,
-    train: NDArray[np.intp],
-    held_out: NDArray[np.intp] | None,
-    settings: FitSettings,
-    threads: Threads,
-    incremental: bool,
-) -> list[Notice]:
-    """Train the copy and set its fitted attributes; returns the warnings."""
-    network, state = work.network_, work._state
-    reader = ImageReader(problem.images, work.mean_, work.scale_)
-    data = TrainingData(
-        reader,
-        problem.task.targets(work),
-        # A call of partial_fit cannot know the weights of the others.
-        problem.weights if incremental else _with_mean_one(problem.weights, train),
-    )
-    validation = validation_of(work, problem, held_out, reader)
-    measure = None if validation is None else partial(validation.measure, network, threads)
-    stopping = early_stopping(settings, network)
-    keep_best = stopping is not None and stopping.keep_best
-    log = EpochLog(work, settings, problem.task.score_name, measure, stopping)
-    if keep_best and work.n_iter_:
-        log.remember()  # in a warm start, the weights so far may be the best
-    trainer = Trainer(network, settings.step, data, state, threads)
-    seen_before = state.n_seen
-    try:
-        complete = run_epochs(trainer, settings.epochs, train, log.after_epoch)
-        for name, values in (("weights", network.parameters), ("statistics", network.state)):
-            if not np.isfinite(values).all():
-                raise DivergedError(f"the {name} are no longer finite")
-    except KeyboardInterrupt:
-        notices = [interrupted(log.epoch + 1, log.n_epochs)]
-    except DivergedError as error:
-        raise ValueError(
-            f"Training diverged: {error}. Lower learning_rate_init (or what learning_rate "
-            "returns), or check the data for extreme values."
-        ) from error
-    else:
-        notices = not_converged(settings) if complete else []
-        curve = work.loss_curve_
-        loss = min(curve) if keep_best else curve[-1]  # the best weights may be of any epoch
-        notices += no_better_than_constant(loss, curve[-log.epoch :], trainer, train, problem.task)
-    if stopping is not None:
-        stopping.restore_best()
-    work.n_iter_ += log.epoch
-    work.t_ += state.n_seen - seen_before
-    work.loss_ = work.loss_curve_[-1] if work.loss_curve_ else math.inf
-    scores = work.validation_scores_ or []
-    if keep_best:
-        scores = [] if log.best_score is None else [log.best_score]
-    work.best_validation_score_ = max(filter(math.isfinite, scores), default=None)
-    return notices
-
-
-def _with_mean_one(weights: NDArray[Any] | None, train: NDArray[np.intp]) -> NDArray[Any] | None:
-    """Weights of the images, divided by the mean of those to train on."""
-    if weights is None:
-        return None
-    weights = weights / weights[train].max()  # first, so that the mean does not overflow
-    weights /= weights[train].mean()
-    return weights

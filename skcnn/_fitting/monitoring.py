@@ -16,6 +16,7 @@ from skcnn._tasks.task import Measured, Validation
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader
 from skcnn.engine.training.early_stopping import EarlyStopping
+from skcnn.engine.training.loop import Begin
 
 
 def validation_of(
@@ -42,6 +43,7 @@ class EpochLog:
         score_name: str,
         measure: Callable[[], Measured] | None,
         stopping: EarlyStopping | None,
+        begin: Begin,
     ) -> None:
         self.loss_curve: list[float] = work.loss_curve_
         self.scores: list[float] = []
@@ -53,10 +55,15 @@ class EpochLog:
             self.validation_losses = work.validation_loss_curve_ = losses + missing
         self.settings, self.measure, self.stopping = settings, measure, stopping
         self.n_epochs = settings.epochs.n_epochs
-        self.epoch = 0
+        self.epoch = begin.epoch
         self.best_score: float | None = None  # of the weights that early stopping keeps
         self._score_name = score_name
-        self._begin = time.perf_counter()
+        self._begin = time.perf_counter() - begin.seconds
+
+    @property
+    def seconds(self) -> float:
+        """Since the first epoch began."""
+        return time.perf_counter() - self._begin
 
     def after_epoch(self, loss: float) -> bool:
         """Record an epoch with this mean training loss; True if training should stop."""
@@ -70,12 +77,12 @@ class EpochLog:
             self.validation_losses.append(measured.loss)
             line += f"  validation {self._score_name} {measured.score:.4f}"
             watched = self._watched(measured, loss)
-        self._print(f"{line}  {time.perf_counter() - self._begin:.1f} s")
+        self._print(f"{line}  {self.seconds:.1f} s")
         if self.stopping is None:
             return False
-        before = self.stopping.best
+        before = self.stopping.progress.best
         over = self.stopping.update(watched)
-        if self.measure is not None and self.stopping.best > before:
+        if self.measure is not None and self.stopping.progress.best > before:
             self.best_score = self.scores[-1]
         if not over:
             return False

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skcnn.engine.network import Network
+
+
+@dataclass
+class Progress:
+    """The scores so far.
+
+    Attributes
+    ----------
+    best : float
+        The highest score.
+    best_variables : ndarray or None
+        Parameters and state of the network that has it, if they are kept.
+    n_without_improvement : int
+        Scores in a row without an improvement.
+    """
+
+    best: float = -np.inf
+    best_variables: NDArray[Any] | None = None
+    n_without_improvement: int = 0
 
 
 class EarlyStopping:
@@ -29,25 +49,24 @@ class EarlyStopping:
     ) -> None:
         self.network = network
         self.tol, self.n_iter_no_change, self.keep_best = tol, n_iter_no_change, keep_best
-        self.best = -np.inf
-        self._best_variables: NDArray[Any] | None = None
-        self._without_improvement = 0
+        self.progress = Progress()
 
     def update(self, value: float) -> bool:
         """Add the score of an epoch; True if training should stop."""
-        improved = value >= self.best + self.tol
-        self._without_improvement = 0 if improved else self._without_improvement + 1
-        if value > self.best:
+        progress = self.progress
+        improved = value >= progress.best + self.tol
+        progress.n_without_improvement = 0 if improved else progress.n_without_improvement + 1
+        if value > progress.best:
             self.remember(value)
-        return self._without_improvement >= self.n_iter_no_change
+        return progress.n_without_improvement >= self.n_iter_no_change
 
     def remember(self, value: float) -> None:
         """Store the current network as the best so far."""
-        self.best = value
+        self.progress.best = value
         if self.keep_best:
-            self._best_variables = self.network.snapshot()
+            self.progress.best_variables = self.network.snapshot()
 
-    def restore_best(self) -> None:
-        """Restore the best parameters and state, if any were stored."""
-        if self._best_variables is not None:
-            self.network.restore(self._best_variables)
+    def restore_best(self, network: Network | None = None) -> None:
+        """Restore the best parameters and state, if any were stored, here or in this copy."""
+        if self.progress.best_variables is not None:
+            (network or self.network).restore(self.progress.best_variables)

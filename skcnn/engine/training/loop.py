@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,22 @@ class DivergedError(ArithmeticError):
     """The loss or a weight is no longer finite."""
 
 
+class Begin(NamedTuple):
+    """Where a training goes on that ended early: after this many epochs and seconds."""
+
+    epoch: int
+    seconds: float
+
+
+AT_THE_START = Begin(0, 0.0)
+
+
 def run_epochs(
     trainer: Trainer,
     settings: EpochSettings,
     indices: NDArray[np.intp],
     after_epoch: Callable[[float], bool],
+    begin: Begin = AT_THE_START,
 ) -> bool:
     """Train on the images of `indices` for up to ``n_epochs`` epochs.
 
@@ -34,6 +46,8 @@ def run_epochs(
         The images to train on, by their numbers in the trainer's reader.
     after_epoch : callable ``mean training loss -> stop?``
         Called after each epoch, also after one that `max_time` has cut short.
+    begin : Begin
+        The epochs that were done before.
 
     Returns
     -------
@@ -46,8 +60,8 @@ def run_epochs(
         If the loss becomes infinite or NaN.
     """
     state, batch_size = trainer.state, trainer.settings.batch_size
-    clock = _Clock(settings, -(-len(indices) // batch_size))
-    for _ in range(settings.n_epochs):
+    clock = _Clock(settings, -(-len(indices) // batch_size), begin)
+    for _ in range(begin.epoch, settings.n_epochs):
         order = _draw_order(state.rng, indices, settings.shuffle)
         loss = n_seen = 0.0
         for batch in batches(order, batch_size):
@@ -76,13 +90,13 @@ def run_epochs(
 class _Clock:
     """How far the training is, by its steps and by its seconds."""
 
-    def __init__(self, settings: EpochSettings, steps_per_epoch: int) -> None:
+    def __init__(self, settings: EpochSettings, steps_per_epoch: int, begin: Begin) -> None:
         self.n_steps = settings.n_epochs * steps_per_epoch
         self.max_time = settings.max_time
-        self.steps_done = 0
+        self.steps_done = begin.epoch * steps_per_epoch
         self.was_over = False
-        self._begin = time.perf_counter()
-        self._elapsed = 0.0
+        self._begin = time.perf_counter() - begin.seconds
+        self._elapsed = begin.seconds
 
     def is_over(self) -> bool:
         """Whether the time is up; at least one step is always done."""

@@ -1,0 +1,182 @@
+"""Callbacks for long trainings: `Checkpoint`, and `resume_fit` to continue from one."""
+
+from __future__ import annotations
+
+import copy
+import io
+import os
+from collections.abc import Sequence
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import joblib
+from numpy.typing import ArrayLike
+
+from skcnn._base import BaseConvNet
+from skcnn._files.paths import make_folder, to_path, write_bytes
+
+__all__ = ["Checkpoint", "resume_fit"]
+
+# Attributes in which scikit-learn keeps the callbacks and the task of an estimator.
+OF_CALLBACKS = {
+    "_callback_fit_ctx",
+    "_parent_callback_ctx",
+    "_skl_callbacks",
+    "_skl_callbacks_to_teardown",
+}
+
+
+class Checkpoint:
+    """Callback that stores the estimator in a file after every few epochs.
+
+    If the process is killed or the machine fails, `resume_fit` continues from the last file. After
+    the fit, the file has the fitted estimator. Callbacks need scikit-learn 1.9 or later.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, which `joblib.load` reads; ``~`` stands for the home directory. It is replaced in
+        a single step: at any time, it is complete. If one instance serves several fits, as in a
+        grid search, the last one to write replaces the file.
+    every : int, default=1
+        Number of epochs from one file to the next.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `path` is not a path or `every` not a positive int.
+    OSError
+        In `fit`, before the training, if the folder of `path` cannot be made or written to; during
+        the training, if the file cannot be written.
+
+    See Also
+    --------
+    resume_fit : Continue the fit.
+
+    Notes
+    -----
+    The file has the fitted estimator as if the training had ended there, and what is needed to go
+    on. It does not have the callbacks. Ctrl-C within an epoch leaves the file of the last whole
+    epoch. As with every pickle, load only files that you trust.
+
+    A checkpoint works for any estimator that supports callbacks, such as `LogisticRegression`, but
+    `resume_fit` only for those of skcnn.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import joblib
+    >>> from skcnn import ConvNetClassifier
+    >>> from skcnn.callbacks import Checkpoint
+    >>> from skcnn.datasets import load_digits_images
+    >>> X, y = load_digits_images()
+    >>> with tempfile.TemporaryDirectory() as folder:  # doctest: +SKIP
+    ...     path = Path(folder) / "cnn.joblib"
+    ...     cnn = ConvNetClassifier(max_iter=4).set_callbacks(Checkpoint(path, every=2))
+    ...     proba = cnn.fit(X, y).predict_proba(X[:3])
+    ...     (joblib.load(path).predict_proba(X[:3]) == proba).all()
+    True
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, every: int = 1) -> None:
+        self.path: Path = to_path(path, "path")
+        if not isinstance(every, Integral) or isinstance(every, bool) or every < 1:
+            raise ValueError(
+                f"every is {every!r}; expected a positive number of epochs. Pass an int."
+            )
+        self.every: int = int(every)
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Called before the training."""
+        make_folder(self.path.parent, "the folder of the checkpoint")
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """Called after the training."""
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Called before the training and before each epoch."""
+
+    def on_fit_task_end(
+        self, estimator: Any, context: Any, *, fitted_estimator: Any = None
+    ) -> None:
+        """Called after each epoch and after the training: store the estimator."""
+        is_iteration = context.parent is not None and context.source_task_name is None
+        if fitted_estimator is None or (is_iteration and (context.task_id + 1) % self.every):
+            return
+        alone = copy.copy(fitted_estimator)
+        for name in OF_CALLBACKS & vars(alone).keys():
+            delattr(alone, name)
+        stream = io.BytesIO()
+        joblib.dump(alone, stream)
+        write_bytes(self.path, stream.getvalue())
+
+    def __repr__(self) -> str:
+        return f"Checkpoint({str(self.path)!r}, every={self.every})"
+
+
+def resume_fit(
+    path: str | os.PathLike[str],
+    X: ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    sample_weight: ArrayLike | None = None,
+    X_val: ArrayLike | None = None,
+    y_val: ArrayLike | None = None,
+    sample_weight_val: ArrayLike | None = None,
+    callbacks: Sequence[Any] = (),
+) -> Any:
+    """Continue a fit that ended early, from the file of a `Checkpoint`.
+
+    The result is the same, bit for bit, as that of a fit that was not interrupted, unless
+    `max_time` is set.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file. It is a pickle: load only files that you trust.
+    X, y, sample_weight, X_val, y_val, sample_weight_val
+        As passed to the `fit` that ended early.
+    callbacks : sequence of callbacks, default=()
+        For the rest of the training. To go on writing the file, pass its `Checkpoint`.
+
+    Returns
+    -------
+    estimator : ConvNetClassifier, ConvNetRegressor or ConvAutoencoder
+        The fitted estimator. If the fit in the file was complete, it is returned as it is.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    TypeError
+        If it does not have an estimator that this function can continue.
+    ValueError
+        If the number of images or the targets differ from those of the fit that ended early, or
+        for the reasons that `fit` has.
+
+    Examples
+    --------
+    >>> from skcnn.callbacks import Checkpoint, resume_fit
+    >>> checkpoint = Checkpoint("cnn.joblib")
+    >>> cnn = resume_fit("cnn.joblib", X, y, callbacks=[checkpoint])  # doctest: +SKIP
+    """
+    file = to_path(path, "path")
+    if not file.exists():
+        raise FileNotFoundError(
+            f"There is no file {file}; expected the file of a Checkpoint. Check the path, or call "
+            "fit to start."
+        )
+    estimator = joblib.load(file)
+    if not isinstance(estimator, BaseConvNet):
+        raise TypeError(
+            f"{file} has an object of type {type(estimator).__name__}; expected a network of "
+            "skcnn that a Checkpoint has stored. For other estimators, use their warm_start."
+        )
+    if not hasattr(estimator, "_unfinished"):
+        return estimator
+    if callbacks:
+        estimator.set_callbacks(*callbacks)
+    estimator._resume_fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
+    return estimator
