@@ -1,5 +1,7 @@
 """skcnn: convolutional networks as scikit-learn estimators, in NumPy, for the CPU."""
 
+from skcnn._skops import SKOPS_TRUSTED
+from skcnn._version import __version__
 from skcnn.autoencoder import ConvAutoencoder
 from skcnn.classifier import ConvNetClassifier
 from skcnn.daisy import DaisyTransformer, make_daisy_svc
@@ -9,8 +11,8 @@ from skcnn.onnx import to_onnx
 from skcnn.patches import PatchFeatures
 from skcnn.regressor import ConvNetRegressor
 
-__version__ = "0.1.0"
 __all__ = [
+    "SKOPS_TRUSTED",
     "ConvAutoencoder",
     "ConvNetClassifier",
     "ConvNetRegressor",
@@ -18,6 +20,7 @@ __all__ = [
     "HOGTransformer",
     "ImageShapeWarning",
     "PatchFeatures",
+    "__version__",
     "make_daisy_svc",
     "make_hog_svc",
     "to_onnx",

@@ -6,12 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import (
-    BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,
@@ -21,6 +20,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOp
 from sklearn.utils.validation import check_is_fitted
 
 from skcnn._copies import COPIES, average_outputs, copies_of
+from skcnn._estimator import Estimator
 from skcnn._fitting.architecture import layers_of
 from skcnn._fitting.callbacks import CallbackSupportMixin
 from skcnn._fitting.fit import fit_estimator
@@ -87,7 +87,7 @@ SUPERVISED_CONSTRAINTS: Constraints = {
 
 
 class BaseConvNet(
-    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator, ABC
 ):
     """A convolutional network as an estimator.
 
@@ -179,6 +179,33 @@ class BaseConvNet(
         if hasattr(self, "network_"):
             self._validate_params()  # the decorator validates in the first call only
         fit_estimator(self, X, y, incremental=True, classes=classes, sample_weight=sample_weight)
+
+    def drop_optimizer_state(self) -> Self:
+        """Remove what only `partial_fit` needs, so that files of the estimator are smaller.
+
+        The optimizer's running averages are as large as the network's parameters, or twice as
+        large. Predictions do not change. A later `partial_fit` starts them anew: its first steps
+        are those of a new optimizer.
+
+        Returns
+        -------
+        self : the estimator
+
+        Examples
+        --------
+        >>> import pickle
+        >>> from skcnn import ConvNetClassifier
+        >>> from skcnn.datasets import load_digits_images
+        >>> X, y = load_digits_images()
+        >>> cnn = ConvNetClassifier(max_iter=1, solver="adam").fit(X[:200], y[:200])
+        >>> size = len(pickle.dumps(cnn))
+        >>> len(pickle.dumps(cnn.drop_optimizer_state())) < 0.4 * size
+        True
+        """
+        check_is_fitted(self)
+        self._state.moments = []
+        self.__dict__.pop("_unfinished", None)
+        return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Compute the flattened output of the last pooling layer: features for other estimators.

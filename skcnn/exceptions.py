@@ -1,6 +1,8 @@
 """Warnings that skcnn issues, in addition to those of `sklearn.exceptions`."""
 
-__all__ = ["ImageShapeWarning"]
+import sklearn.exceptions
+
+__all__ = ["ImageShapeWarning", "InconsistentVersionWarning"]
 
 
 class ImageShapeWarning(UserWarning):
@@ -28,3 +30,52 @@ class ImageShapeWarning(UserWarning):
     ...     HOGTransformer(image_shape=(20, 15)).fit(X).image_shape_
     (20, 15, 1)
     """
+
+
+class InconsistentVersionWarning(sklearn.exceptions.InconsistentVersionWarning):
+    """An estimator is loaded from a file that another version of skcnn has written.
+
+    The files of every released version are tested to load in later ones. A file of a later version
+    may not load in this one, or may load and predict something else.
+
+    Parameters
+    ----------
+    estimator_name : str
+    current_skcnn_version, original_skcnn_version : str
+        The installed version, and that of the file; "unknown" if the file does not say.
+
+    Attributes
+    ----------
+    estimator_name, current_skcnn_version, original_skcnn_version : str
+
+    Examples
+    --------
+    >>> from skcnn.exceptions import InconsistentVersionWarning
+    >>> print(
+    ...     InconsistentVersionWarning(
+    ...         estimator_name="HOGTransformer",
+    ...         current_skcnn_version="0.1.0",
+    ...         original_skcnn_version="0.2.0",
+    ...     )
+    ... )
+    HOGTransformer was stored by skcnn 0.2.0, but 0.1.0 is installed. Check its predictions, then
+    store it again, or install skcnn==0.2.0.
+    """
+
+    def __init__(
+        self, *, estimator_name: str, current_skcnn_version: str, original_skcnn_version: str
+    ) -> None:
+        super().__init__(
+            estimator_name=estimator_name,
+            current_sklearn_version=current_skcnn_version,
+            original_sklearn_version=original_skcnn_version,
+        )
+        self.current_skcnn_version = current_skcnn_version
+        self.original_skcnn_version = original_skcnn_version
+
+    def __str__(self) -> str:
+        wrote, installed = self.original_skcnn_version, self.current_skcnn_version
+        return (
+            f"{self.estimator_name} was stored by skcnn {wrote}, but {installed} is installed. "
+            f"Check its predictions, then store it again, or install skcnn=={wrote}."
+        )

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import (
-    BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,
@@ -18,6 +17,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skcnn._estimator import Estimator
 from skcnn._input.images import ImageShape, validate_images
 from skcnn._parallel import n_threads
 from skcnn._patch_features import PatchEncoder, draw_patches, learn_filters
@@ -30,7 +30,7 @@ from skcnn.engine.standardization import ChannelStatistics, check_pixel_size
 LARGEST_AUTO = 10  # pixels: patches of many numbers need many patches
 
 
-class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     """Features of images, learned without labels from small patches.
 
     Filters are the centres of clusters of patches of the training images, or patches themselves.

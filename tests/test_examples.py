@@ -2,6 +2,8 @@
 
 import csv
 import runpy
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -45,6 +47,23 @@ def test_example_runs(name, tmp_path, monkeypatch, capsys):
     assert len(np.unique(pixels[..., 0])) > 10
     last_error = percentages(capsys.readouterr().out)[-1]
     assert last_error < ERRORS_BELOW[name]
+
+
+def test_checkpoint_goes_on_after_sigkill(tmp_path):
+    pytest.importorskip("sklearn.callback", reason="scikit-learn has no callbacks")
+    pytest.importorskip("rich")
+
+    def run(folder, *arguments):
+        command = [sys.executable, EXAMPLES / "checkpoint.py", "--quick", "--out", folder]
+        return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+
+    killed = run(tmp_path / "killed", "--kill-after", "2")
+    assert killed.returncode == -signal.SIGKILL
+    assert [file.name for file in (tmp_path / "killed").iterdir()] == ["checkpoint.joblib"]
+    resumed, whole = run(tmp_path / "killed"), run(tmp_path / "whole")
+    assert resumed.stdout.startswith("Going on from")
+    assert "checksum" in whole.stdout
+    assert resumed.stdout.splitlines()[-1] == whole.stdout.splitlines()[-1]
 
 
 def percentages(text):

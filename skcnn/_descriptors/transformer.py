@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import TransformerMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skcnn._descriptors.batches import DescriptorSettings, iterate_features
+from skcnn._estimator import Estimator
 from skcnn._input.images import ImageShape, validate_images
 from skcnn.engine.standardization import check_pixel_size
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from sklearn.utils import Tags
 
 
-class DescriptorTransformer(TransformerMixin, BaseEstimator, ABC):
+class DescriptorTransformer(TransformerMixin, Estimator, ABC):
     """A descriptor of images without anything to learn.
 
     A subclass has the parameters `image_shape`, `n_jobs` and `verbose` and those of its descriptor.

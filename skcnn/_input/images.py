@@ -138,8 +138,8 @@ def validate_images(
     """Check X as scikit-learn does and view it as images.
 
     With `reset`, set `n_features_in_` (and `feature_names_in_` for a DataFrame), and what an image
-    in X is: `_form`, its shape (pixels,), (h, w) or (h, w, channels), and `_dtype`. Otherwise check
-    X against them: in every form of X, an image must have the same number of pixels.
+    in X is: `_form`, its shape (pixels,), (h, w) or (h, w, channels), and `_dtype_name`. Otherwise
+    check X against them: in every form of X, an image must have the same number of pixels.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def validate_images(
     if reset and image_shape is None:
         warn_if_unlikely(array, shape)
     if reset:
-        estimator._form, estimator._dtype = array.shape[1:], array.dtype
+        estimator._form, estimator._dtype_name = array.shape[1:], array.dtype.name
     if reset and not is_table:
         estimator.n_features_in_ = math.prod(shape)
         vars(estimator).pop("feature_names_in_", None)  # only tables have names

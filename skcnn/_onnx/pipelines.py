@@ -102,7 +102,7 @@ def input_of(estimator: Any) -> tuple[np.dtype[Any], tuple[int, ...]]:
     fitted = estimator.estimator if isinstance(estimator, Features) else estimator
     if not is_ours(fitted):
         return FLOAT, (fitted.n_features_in_,)
-    dtype = getattr(fitted, "_dtype", FLOAT).newbyteorder("=")
+    dtype = np.dtype(getattr(fitted, "_dtype_name", FLOAT))
     if dtype.kind == "f" and dtype.itemsize > 8:  # ONNX has no longdouble
         dtype = np.dtype(np.float64)
     return dtype, fitted._form

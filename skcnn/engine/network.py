@@ -366,7 +366,7 @@ class Network:
         return {
             "layers": self.layers,
             "input_shape": self.input_shape,
-            "dtype": self.dtype,
+            "dtype": self.dtype.name,
             "n_frozen": self.n_frozen,
             "variables": self._variables,
         }

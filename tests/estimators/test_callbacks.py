@@ -2,15 +2,12 @@
 
 import os
 import pickle
-import signal
-import subprocess
-import sys
-import textwrap
 
 import joblib
 import numpy as np
 import pytest
 import sklearn
+from helpers.quick import FAST, constant_rate, fast
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -21,7 +18,6 @@ from sklearn.utils.fixes import parse_version
 from skcnn import ConvAutoencoder, ConvNetClassifier, ConvNetRegressor
 from skcnn.callbacks import Checkpoint, resume_fit
 from skcnn.datasets import load_digits_images
-from tests.helpers.quick import FAST, constant_rate, fast
 
 HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9.0")
 needs_callbacks = pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn has no callbacks")
@@ -477,24 +473,3 @@ class TestResume:
     def test_no_file(self, digits, tmp_path):
         with pytest.raises(FileNotFoundError, match="expected the file of a Checkpoint"):
             resume_fit(tmp_path / "none.joblib", *digits)
-
-    def test_after_sigkill(self, digits, tmp_path):
-        path = tmp_path / "cnn.joblib"
-        program = f"""
-            import os, signal
-            from skcnn.callbacks import Checkpoint
-            from tests.estimators.test_callbacks import N, Recorder, fast, load_digits_images
-
-            class Kill(Recorder):
-                def on_fit_task_end(self, estimator, context):
-                    if context.task_id == 1:
-                        os.kill(os.getpid(), signal.{"SIGKILL" if os.name != "nt" else "SIGTERM"})
-
-            X, y = load_digits_images()
-            cnn = fast(max_iter=4).set_callbacks(Checkpoint({str(path)!r}), Kill())
-            cnn.fit(X[:N], y[:N])
-        """
-        done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=False)
-        assert done.returncode == -signal.SIGKILL
-        assert [file.name for file in tmp_path.iterdir()] == ["cnn.joblib"]
-        same(resume_fit(path, *digits), fast(max_iter=4).fit(*digits))

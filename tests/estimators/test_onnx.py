@@ -182,7 +182,7 @@ def test_unusual_pixels(factor, offset, dtype, images):
 
 def test_estimator_without_the_dtype_of_X(rows):
     cnn = fast().fit(rows[0].astype(np.uint8), rows[1])
-    del cnn._dtype  # pickled by an earlier version
+    del cnn._dtype_name  # pickled by an earlier version
     check_classifier(cnn, rows[0])
 
 

@@ -116,8 +116,10 @@ class TrainingState:
 
     def fits(self, network: Network, optimizer: Optimizer) -> bool:
         """Whether the moments are those of this optimizer for this network."""
-        return self.optimizer == type(optimizer).__name__ and all(
-            len(moment) == network.n_parameters for moment in self.moments
+        return (
+            self.optimizer == type(optimizer).__name__
+            and len(self.moments) == optimizer.n_moments
+            and all(len(moment) == network.n_parameters for moment in self.moments)
         )
 
     @classmethod
