@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import hashlib
 import platform
 import shlex
 from importlib import metadata
 from pathlib import Path
 
+import skcnn
 from skcnn.study.cli import StudySettings
 from skcnn.study.formatting import count
 
 # How a report writes the names of those packages whose names are spelled otherwise.
 SPELLING = {"python": "Python", "numpy": "NumPy", "scipy": "SciPy"}
+
+# Modules of the studies that do not compute results, by the beginnings of their names.
+PRESENTATION = (
+    "conclusions",
+    "figures",
+    "formatting",
+    "html",
+    "progress",
+    "report",
+    "tables",
+    "verdicts",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,14 +47,25 @@ class Environment:
 
 def versions() -> dict[str, str]:
     """The versions of skcnn, Python and the libraries that results may depend on."""
-    from skcnn import __version__
-
     libraries = ("numpy", "scipy", "scikit-learn", "scikit-image")
     return {
-        "skcnn": __version__,
+        "skcnn": skcnn.__version__,
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in libraries},
     }
+
+
+def code_checksum() -> str:
+    """A checksum of the code of skcnn, but for what only draws and writes reports."""
+    package = Path(skcnn.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        place = path.relative_to(package)
+        in_study = place.parts[0] == "study"
+        if place.parts[0] == "displays" or (in_study and place.stem.startswith(PRESENTATION)):
+            continue
+        digest.update(place.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
 
 
 def environment(cores: int) -> Environment:

@@ -24,7 +24,7 @@ from skcnn.study.cli import StudySettings
 from skcnn.study.data import Images
 from skcnn.study.formatting import count
 from skcnn.study.progress import Reporter
-from skcnn.study.provenance import versions
+from skcnn.study.provenance import code_checksum, versions
 
 FORMAT = 3  # to be raised when the meaning of a stored result changes
 
@@ -95,8 +95,9 @@ class Part(Generic[ResultT]):
 class Session:
     """Results in a folder, one JSON file each, and what else all steps of a study share.
 
-    `common` are settings that all results depend on: a hash of the data, versions of the libraries.
-    `check` is a function that `remember_interrupts` provides. `open_session` makes a session.
+    `common` are settings that all results depend on: checksums of the data and of the code,
+    versions of the libraries. `check` is a function that `remember_interrupts` provides.
+    `open_session` makes a session.
     """
 
     folder: Path
@@ -186,7 +187,7 @@ def open_session(settings: StudySettings, images: Images, reporter: Reporter) ->
     )
     folder = settings.out / "parts"
     make_folder(folder, "out")
-    common = {"data": images.fingerprint, **versions()}
+    common = {"data": images.fingerprint, "code": code_checksum(), **versions()}
     with remember_interrupts() as check:
         try:
             yield Session(folder, common, reporter, check, settings.workers)

@@ -3,6 +3,7 @@
 import argparse
 import math
 import os
+import shutil
 import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import joblib
 import numpy as np
 import pytest
 
+import skcnn
 from skcnn.study.cli import StudySettings, add_common_arguments, run_command
 from skcnn.study.comparison.settings import Settings
 from skcnn.study.data import Images, load_images, nested_order, share_of, subset_sizes
@@ -28,7 +30,7 @@ from skcnn.study.formatting import (
 )
 from skcnn.study.html import Page, escape
 from skcnn.study.progress import Reporter
-from skcnn.study.provenance import reproducing_command, versions
+from skcnn.study.provenance import code_checksum, reproducing_command, versions
 from skcnn.study.statistics import (
     McNemar,
     crossings,
@@ -198,10 +200,34 @@ def test_command_that_reproduces_a_report():
 
 def test_files_are_written_whole(tmp_path, monkeypatch):
     write_text(tmp_path / "new folder" / "file", "old")
-    monkeypatch.setattr(Path, "write_bytes", lambda *args, **kwargs: 1 / 0)  # the disk is full
+    monkeypatch.setattr(os, "fsync", lambda descriptor: 1 / 0)  # the disk is full
     with pytest.raises(ZeroDivisionError):
         write_text(tmp_path / "new folder" / "file", "new")
     assert (tmp_path / "new folder" / "file").read_text() == "old"
+    assert [path.name for path in (tmp_path / "new folder").iterdir()] == ["file"]
+
+
+def test_results_of_other_code_are_not_reused(tmp_path, monkeypatch):
+    package = Path(skcnn.__file__).parent
+    copy = tmp_path / "skcnn"
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    expected = code_checksum()
+    monkeypatch.setattr(skcnn, "__file__", str(copy / "__init__.py"))
+    assert code_checksum() == expected
+
+    def append(name):
+        with open(copy / name, "a") as file:
+            file.write("# changed\n")
+
+    for name in ("study/comparison/report.py", "study/html.py", "displays/_filters.py"):
+        append(name)
+        assert code_checksum() == expected
+    computing = ("hog.py", "engine/network.py", "study/comparison/contenders.py")
+    seen = {expected}
+    for name in computing:
+        append(name)
+        seen.add(code_checksum())
+    assert len(seen) == 1 + len(computing)
 
 
 def test_json_has_plain_values(tmp_path):
