@@ -17,6 +17,7 @@ from skcnn._fitting.monitoring import EpochLog, early_stopping, validation_of
 from skcnn._fitting.notices import Notice, interrupted, no_better_than_constant, not_converged
 from skcnn._fitting.problem import Problem
 from skcnn._fitting.settings import FitSettings
+from skcnn.engine.inference import outputs
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.threads import Threads
@@ -27,6 +28,8 @@ from skcnn.engine.training.trainer import Trainer
 
 # Fitted attributes that a training changes in place.
 CHANGING = ("network_", "_state", "loss_curve_", "validation_scores_", "validation_loss_curve_")
+
+JUDGED_IMAGES = 64  # whose outputs must be finite after the last step
 
 
 @dataclass(eq=False)
@@ -153,9 +156,7 @@ class Training:
         try:
             callbacks.begin_epoch(self.snapshot)
             complete = run_epochs(trainer, settings.epochs, self._train, after_epoch, self._begin)
-            for name, values in (("weights", network.parameters), ("statistics", network.state)):
-                if not np.isfinite(values).all():
-                    raise DivergedError(f"the {name} are no longer finite")
+            self._check_finite(threads)
         except KeyboardInterrupt:
             self.complete = False
             notices = [interrupted(log.epoch + 1, log.n_epochs)]
@@ -192,6 +193,18 @@ class Training:
             self._t,
         )
         return attributes
+
+    def _check_finite(self, threads: Threads) -> None:
+        """DivergedError if the last step, whose loss is not known, made the network useless."""
+        network = self._network
+        some = outputs(network, self._data.reader, threads, self._train[:JUDGED_IMAGES])
+        for name, values in (
+            ("weights", network.parameters),
+            ("statistics", network.state),
+            ("outputs", some),
+        ):
+            if not np.isfinite(values).all():
+                raise DivergedError(f"the {name} are no longer finite")
 
     @property
     def n_epochs(self) -> int:

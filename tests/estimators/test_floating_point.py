@@ -110,3 +110,11 @@ def test_functions_of_the_user_keep_the_settings_of_the_user(images, n_jobs):
     expected = {"divide": "raise", "over": "print", "under": "ignore", "invalid": "ignore"}
     assert len(seen) > 15
     assert all(errors == expected for errors in seen)
+
+
+def test_a_last_step_that_makes_the_outputs_overflow_is_a_value_error(images):
+    X, y = images
+    cnn = fast(solver="sgd", learning_rate=lambda step: 1e25, max_iter=1, batch_size=len(X))
+    with pytest.raises(ValueError, match="Training diverged: the outputs are no longer finite"):
+        cnn.fit(X, y)
+    assert not hasattr(cnn, "network_")
