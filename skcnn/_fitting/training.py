@@ -156,7 +156,7 @@ class Training:
         try:
             callbacks.begin_epoch(self.snapshot)
             complete = run_epochs(trainer, settings.epochs, self._train, after_epoch, self._begin)
-            self._check_finite(threads)
+            self._check_finite()
         except KeyboardInterrupt:
             self.complete = False
             notices = [interrupted(log.epoch + 1, log.n_epochs)]
@@ -194,17 +194,22 @@ class Training:
         )
         return attributes
 
-    def _check_finite(self, threads: Threads) -> None:
+    def _check_finite(self) -> None:
         """DivergedError if the last step, whose loss is not known, made the network useless."""
-        network = self._network
-        some = outputs(network, self._data.reader, threads, self._train[:JUDGED_IMAGES])
-        for name, values in (
-            ("weights", network.parameters),
-            ("statistics", network.state),
-            ("outputs", some),
-        ):
+        network, images = self._network, self._train[:JUDGED_IMAGES]
+        for name, values in (("weights", network.parameters), ("statistics", network.state)):
             if not np.isfinite(values).all():
                 raise DivergedError(f"the {name} are no longer finite")
+        try:
+            # An overflow in a hidden layer may not be seen in the outputs. NumPy's settings are
+            # those of this thread only.
+            with np.errstate(over="raise", invalid="raise"), Threads(1) as alone:
+                some = outputs(network, self._data.reader, alone, images)
+            finite = bool(np.isfinite(some).all())
+        except FloatingPointError:
+            finite = False
+        if not finite:
+            raise DivergedError("the outputs are no longer finite")
 
     @property
     def n_epochs(self) -> int:
