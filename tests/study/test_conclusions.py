@@ -242,6 +242,28 @@ def test_limits_mention_an_incomplete_search_and_a_quick_run():
     assert "quick run" not in limits(3, quick=False)
 
 
+def test_shares_that_were_not_measured_are_not_part_of_a_conclusion():
+    results = made_up(cnn=[[0.05, 0.06], [0.01, 0.012]], hog=[[0.10, 0.11], [0.03, 0.03]])
+    only_cnn = {FitKey("cnn", 50, 500, seed): Fit(0.02, 0.0, 1.0, 1.0) for seed in (0, 1)}
+    text = " ".join(conclude(replace(results, curves={**results.curves, **only_cnn})))
+    assert "The CNN has the lower error at every share at which both were measured." in text
+
+
+def test_learning_curves_of_many_sizes_show_no_shares():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    from skcnn.study.comparison.figures import MOST_SHARES, learning_curves
+
+    results = made_up()
+    few = learning_curves(results.by_share, results.images, "labels").axes[0]
+    assert few.get_xlabel() == "number and share of labels"
+    assert "%" in few.get_xticklabels()[0].get_text()
+    rows = (results.by_share * MOST_SHARES)[: MOST_SHARES + 1]
+    many = learning_curves(rows, results.images, "labels").axes[0]
+    assert many.get_xlabel() == "number of labels"
+    assert "%" not in many.get_xticklabels()[0].get_text()
+    pyplot.close("all")
+
+
 def test_learning_curves_without_errors_have_an_axis_up_to_one_percent():
     pyplot = pytest.importorskip("matplotlib.pyplot")
     from skcnn.study.comparison.figures import learning_curves

@@ -134,12 +134,16 @@ def _curves(results: Results) -> str:
 
     ends = dict.fromkeys([points[0], points[-1]])  # may be one and the same
     text = "; ".join(describe(point) for point in ends)
-    change = _change(crossing, max(images.values()), single)
+    missing = len(points) < len(images)
+    change = _change(crossing, max(images.values()), single, missing)
     return f"{sentence(text)}. {change}".rstrip()
 
 
-def _change(crossing: Crossing, whole: int, single: bool) -> str:
-    """Where the leader changes, or that it does not; `whole` is the size of the largest subset."""
+def _change(crossing: Crossing, whole: int, single: bool, missing: bool) -> str:
+    """Where the leader changes, or that it does not.
+
+    `whole` is the size of the largest subset; with `missing`, some shares were not measured.
+    """
     points, turns = crossing.differences, crossing.crossings
     reason = "with a single seed" if single else "given the spread over the seeds"
     chance = f"; {reason}, this may be chance"
@@ -159,7 +163,8 @@ def _change(crossing: Crossing, whole: int, single: bool) -> str:
     leader = noun("cnn" if leads[0] < 0 else "hog_svc")
     always = "has the lower" if len(leads) == len(points) else "has the lower or an equal"
     doubt = "" if any(point.clear for point in points) else chance
-    return sentence(f"{leader} {always} error at every share{doubt}.")
+    where = "at every share at which both were measured" if missing else "at every share"
+    return sentence(f"{leader} {always} error {where}{doubt}.")
 
 
 def _few_labels(results: Results) -> str:

@@ -40,6 +40,7 @@ DPI = 130
 FEATURE_FIGURES = ("reconstructions", "maps")  # only in a comparison of features
 MAX_CLASSES, IMAGES_PER_CLASS = 12, 6  # in the figure of examples
 MAX_MISTAKES, MISTAKES_PER_ROW = 24, 8
+MOST_SHARES = 7  # on the axis of the learning curves; more do not fit side by side
 PAPER_CURVES = (
     (Look("HOG + SVM, Bastani and Wang (2014)", GREY, "", "--"), published.FIG10_TEST),
     (Look("CNN, Bastani and Wang (2014)", GREY, "", ":"), published.FIG11_TEST),
@@ -149,7 +150,11 @@ def learning_curves(
     """Test and training error against the number of `what`, as in Figs. 10 and 11."""
     figure, axes = new_figure(11, 5.0, 1, 2)
     sizes = [row.images for row in by_share]
-    labels = [f"{row.images:,}\n{row.share:.3g} %" for row in by_share]
+    few = len(by_share) <= MOST_SHARES
+    labels, axis = [f"{row.images:,}" for row in by_share], f"number of {what}"
+    if few:
+        labels = [f"{row.images:,}\n{row.share:.3g} %" for row in by_share]
+        axis = f"number and share of {what}"
     keys = dict.fromkeys(key for row in by_share for key in row.errors)
     errors = {"test_error": "Test error", "train_error": "Training error"}
     for panel, (column, title) in zip(axes[0], errors.items(), strict=True):
@@ -169,9 +174,9 @@ def learning_curves(
                 if shown:
                     plot_series(panel, look, shown, [paper[n] for n in shown], linewidth=1)
         panel.set_xscale("log")
-        panel.set_xticks(sizes, labels)
+        panel.set_xticks(sizes, labels, fontsize="medium" if few else "small")
         panel.set_xticks([], minor=True)
-        panel.set_xlabel(f"number and share of {what}")
+        panel.set_xlabel(axis)
         panel.set_title(title)
         error_axis(panel, f"{title.lower()} (%)", log=column == "test_error")
         if panel.dataLim.ymax == 0:  # Matplotlib would choose a tiny range
