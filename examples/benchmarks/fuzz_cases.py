@@ -33,7 +33,7 @@ KINDS = {
 NETWORKS = ("classifier", "multilabel", "regressor", "autoencoder")
 DTYPES = ("?", "u1", "i1", "<i2", ">i2", "i4", "u8", "f2", "f4", ">f4", "f8", ">f8", "g", "O")
 LAYOUTS = ("C", "F", "steps", "reversed", "read-only", "memory map", "list", "rows", "broadcast")
-FAULTS = ("nan", "infinity", "complex", "text", "ragged", "too many axes", "no images")
+FAULTS = ("nan", "infinity", "complex", "text", "too many axes", "no images", "ragged")
 
 
 @dataclass
@@ -113,7 +113,7 @@ def _laid_out(
     notes.append(f"{dtype.str} as {layout}")
     X: Any = _in_layout(array, layout)
     if rng.random() < 0.08:
-        fault = str(rng.choice(FAULTS))
+        fault = str(rng.choice(FAULTS if len(array) > 1 else FAULTS[:-1]))
         faults.append(f"X: {fault}")
         X = _spoiled(array, fault)
     return X

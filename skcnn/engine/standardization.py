@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHUNK_BYTES = 1 << 22
-LARGEST_PIXEL = 1e30  # far below float32's 3e38: the network multiplies and adds
+# 1e30 as float32 has it; far below float32's 3e38: the network multiplies and adds.
+LARGEST_PIXEL = float(np.float32(1e30))
 SMALLEST_RANGE = 1e-100  # the squares of smaller differences between pixels may underflow
 
 

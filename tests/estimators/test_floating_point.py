@@ -118,3 +118,13 @@ def test_a_last_step_that_makes_the_outputs_overflow_is_a_value_error(images):
     with pytest.raises(ValueError, match="Training diverged: the outputs are no longer finite"):
         cnn.fit(X, y)
     assert not hasattr(cnn, "network_")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_largest_pixels_may_be_augmented(dtype):
+    rng = np.random.default_rng(0)
+    X, y = (rng.random((20, 6, 6)) < 0.5).astype(dtype) * dtype(1e30), np.arange(20) % 2
+    cnn = fast(max_iter=1, augment=("flip", "shift")).fit(X, y)
+    assert np.isfinite(cnn.predict_proba(X)).all()
+    with pytest.raises(ValueError, match=r"1\.1e\+30"):
+        fast().fit(X * dtype(1.1), y)

@@ -1,0 +1,205 @@
+"""SciKeras' KerasClassifier and Keras' SKLearnClassifier, for `peers.py`.
+
+SciKeras runs on TensorFlow, the backend of its documentation, and Keras on PyTorch, unless the
+environment variable KERAS_BACKEND says otherwise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+
+import keras
+import numpy as np
+from peers_networks import BATCH, EPOCHS, FILTERS, RATE, UNITS, NotOffered, Peer
+
+
+def network(filters: int, dropout: bool, augment: bool, rows: bool) -> keras.Model:
+    """The convolutional network, for images or for rows of pixels."""
+    layers = [keras.Input((64,)), keras.layers.Reshape((8, 8, 1))]
+    if not rows:
+        layers = [keras.Input((8, 8, 1))]
+    if augment:
+        layers.append(keras.layers.RandomTranslation(0.13, 0.13, fill_mode="constant"))
+    layers += [
+        keras.layers.Conv2D(filters, 3, padding="same", activation="relu"),
+        keras.layers.MaxPooling2D(),
+        keras.layers.Flatten(),
+        keras.layers.Dense(UNITS, activation="relu"),
+    ]
+    if dropout:
+        layers.append(keras.layers.Dropout(0.5))
+    return keras.Sequential([*layers, keras.layers.Dense(10, activation="softmax")])
+
+
+def counting(record: list) -> keras.callbacks.Callback:
+    """A callback of Keras."""
+    return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: record.append(epoch))
+
+
+class KerasPeer(Peer):
+    """What both wrappers have in common."""
+
+    def set_seed(self, seed):
+        keras.utils.set_random_seed(seed)
+
+    def weights(self, estimator):
+        return np.concatenate([np.ravel(w) for w in estimator.model_.get_weights()])
+
+    @contextlib.contextmanager
+    def threads(self, estimator, number):
+        if keras.backend.backend() != "torch":
+            raise NotOffered("`tf.config.threading`, before the first operation")
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(number)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+    def to_onnx(self, estimator, X, path):
+        estimator.model_.export(str(path), format="onnx", verbose=False)
+
+    def save_safely(self, estimator, X, folder):
+        estimator.model_.save(folder / "model.keras")
+        model = keras.models.load_model(folder / "model.keras", safe_mode=True)
+        before = estimator.model_.predict(X, verbose=0)
+        return np.array_equal(model.predict(X, verbose=0), before)
+
+
+class SciKeras(KerasPeer):
+    name, title = "scikeras", "SciKeras[^scikeras]"
+    distributions = ("scikeras", "tensorflow-cpu")
+    statement = "from scikeras.wrappers import KerasClassifier"
+    how = {  # noqa: RUF012
+        "images as X": "as the model takes them, here (n, h, w, channels)",
+        "own validation set": "`fit__validation_data`",
+        "callbacks": "those of Keras: `callbacks`",
+        "sample weights": "`sample_weight` of `fit`",
+        "class weights": "`class_weight`",
+        "dropout": "a layer",
+        "augmentation": "layers[^keras-augmentation]",
+        "threads": "`tf.config.threading`, for the whole process, before the first operation",
+        "same results again": "`random_state`",
+        "ONNX": "`model_.export(format=\"onnx\")`",
+        "files without code": "the network alone: `model_.save`",
+    }
+    partly = ("threads", "files without code")
+
+    def new(self, epochs=EPOCHS, *, filters=FILTERS, dropout=False, augment=False, **others):
+        from scikeras.wrappers import KerasClassifier
+
+        return KerasClassifier(
+            partial(network, filters, dropout, augment, rows=False),
+            loss="sparse_categorical_crossentropy",
+            optimizer="adam",
+            optimizer__learning_rate=RATE,
+            batch_size=BATCH,
+            epochs=epochs,
+            verbose=0,
+            random_state=0,
+            **others,
+        )
+
+    def checked(self):
+        from scikeras.wrappers import KerasClassifier
+
+        return KerasClassifier(
+            table_for_scikeras, loss="sparse_categorical_crossentropy", epochs=5, verbose=0
+        )
+
+    def images(self, X):
+        return X.reshape(-1, 8, 8, 1)
+
+    def epochs_of(self, estimator):
+        return len(estimator.history_["loss"])
+
+    def fit_validated(self, X, y, X_val, y_val):
+        return self.new(fit__validation_data=(X_val, y_val)).fit(X, y).history_["val_loss"]
+
+    def fit_with_callback(self, X, y, record):
+        self.new(callbacks=[counting(record)]).fit(X, y)
+
+
+def table_for_scikeras(meta: dict) -> keras.Model:
+    """A network for tables of any width, for scikit-learn's estimator checks."""
+    return keras.Sequential(
+        [
+            keras.Input((meta["n_features_in_"],)),
+            keras.layers.Dense(UNITS, activation="relu"),
+            keras.layers.Dense(meta["n_classes_"], activation="softmax"),
+        ]
+    )
+
+
+def compiled(X, y, filters=FILTERS, dropout=False, augment=False) -> keras.Model:
+    """The network as SKLearnClassifier wants it."""
+    model = network(filters, dropout, augment, rows=True)
+    model.compile(loss="categorical_crossentropy", optimizer=keras.optimizers.Adam(RATE))
+    return model
+
+
+def table(X, y) -> keras.Model:
+    """A network for tables of any width, for scikit-learn's estimator checks."""
+    model = keras.Sequential(
+        [
+            keras.Input((X.shape[1],)),
+            keras.layers.Dense(UNITS, activation="relu"),
+            keras.layers.Dense(y.shape[1], activation="softmax"),
+        ]
+    )
+    model.compile(loss="categorical_crossentropy", optimizer="adam")
+    return model
+
+
+class Keras(KerasPeer):
+    name, title = "keras", "Keras SKLearnClassifier"
+    distributions = ("keras", "torch")
+    statement = "from keras.wrappers import SKLearnClassifier"
+    how = {  # noqa: RUF012
+        "images as X": "rows, which a `Reshape` layer turns into images",
+        "partial_fit": "nor `warm_start`[^keras-warm-start]",
+        "own validation set": "`validation_data` of `fit`, with y as Keras needs it",
+        "callbacks": "those of Keras: `callbacks` of `fit`[^keras-wrapper]",
+        "sample weights": "`sample_weight` of `fit`",
+        "class weights": "`class_weight` of `fit`, by position",
+        "dropout": "a layer",
+        "augmentation": "layers[^keras-augmentation]",
+        "transform": "`SKLearnTransformer` is a class of its own[^keras-wrapper]",
+        "threads": "`torch.set_num_threads`, for the whole process[^torch-threads]",
+        "same results again": "`keras.utils.set_random_seed`[^keras-seed]",
+        "ONNX": "`model_.export(format=\"onnx\")`",
+        "files without code": "the network alone: `model_.save`",
+    }
+    partly = ("images as X", "threads", "files without code")
+
+    def new(self, epochs=EPOCHS, *, fit=None, **changes):
+        from keras.wrappers import SKLearnClassifier
+
+        settings = {"epochs": epochs, "batch_size": BATCH, "verbose": 0}
+        return SKLearnClassifier(compiled, model_kwargs=changes, fit_kwargs=settings | (fit or {}))
+
+    def checked(self):
+        from keras.wrappers import SKLearnClassifier
+
+        return SKLearnClassifier(table, fit_kwargs={"epochs": 5, "verbose": 0})
+
+    def new_warm(self):
+        X, y = np.zeros((1, 64)), np.zeros((1, 10))
+        return self.new().set_params(model=compiled(X, y), warm_start=True)
+
+    def epochs_of(self, estimator):
+        return len(estimator.history_.epoch)
+
+    def fit_class_weighted(self, X, y, weights):
+        positions = {i: weights.get(label, 1.0) for i, label in enumerate(np.unique(y))}
+        return self.new().fit(X, y, class_weight=positions)
+
+    def fit_validated(self, X, y, X_val, y_val):
+        targets = keras.utils.to_categorical(y_val, 10)
+        return self.new().fit(X, y, validation_data=(X_val, targets)).history_.history["val_loss"]
+
+    def fit_with_callback(self, X, y, record):
+        self.new().fit(X, y, callbacks=[counting(record)])
