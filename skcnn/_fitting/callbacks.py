@@ -52,7 +52,8 @@ class FitCallbacks:
     ) -> None:
         self._fit: Any = None
         self._epoch: Any = None
-        if not hasattr(estimator, "_init_callback_context"):
+        # Without callbacks, no attribute is set for a while, which would disturb other threads.
+        if not any(hasattr(estimator, name) for name in ("_skl_callbacks", "_parent_callback_ctx")):
             return
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         self._arguments: dict[str, Any] = {

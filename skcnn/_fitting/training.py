@@ -17,7 +17,6 @@ from skcnn._fitting.monitoring import EpochLog, early_stopping, validation_of
 from skcnn._fitting.notices import Notice, interrupted, no_better_than_constant, not_converged
 from skcnn._fitting.problem import Problem
 from skcnn._fitting.settings import FitSettings
-from skcnn.engine.inference import outputs
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.threads import Threads
@@ -29,7 +28,7 @@ from skcnn.engine.training.trainer import Trainer
 # Fitted attributes that a training changes in place.
 CHANGING = ("network_", "_state", "loss_curve_", "validation_scores_", "validation_loss_curve_")
 
-JUDGED_IMAGES = 64  # whose outputs must be finite after the last step
+JUDGED_IMAGES = 16  # whose outputs must be finite after the last step
 
 
 @dataclass(eq=False)
@@ -196,16 +195,17 @@ class Training:
 
     def _check_finite(self) -> None:
         """DivergedError if the last step, whose loss is not known, made the network useless."""
-        network, images = self._network, self._train[:JUDGED_IMAGES]
+        network, reader = self._network, self._data.reader
         for name, values in (("weights", network.parameters), ("statistics", network.state)):
             if not np.isfinite(values).all():
                 raise DivergedError(f"the {name} are no longer finite")
+        some = self._train[:JUDGED_IMAGES]
+        images = np.empty((len(some), *network.input_shape), network.dtype)
+        reader.read(some, images, reader.scratch(len(some)))
         try:
-            # An overflow in a hidden layer may not be seen in the outputs. NumPy's settings are
-            # those of this thread only.
-            with np.errstate(over="raise", invalid="raise"), Threads(1) as alone:
-                some = outputs(network, self._data.reader, alone, images)
-            finite = bool(np.isfinite(some).all())
+            # An overflow in a hidden layer may not be seen in the outputs.
+            with np.errstate(over="raise", invalid="raise"):
+                finite = bool(np.isfinite(network.forward(images)).all())
         except FloatingPointError:
             finite = False
         if not finite:

@@ -163,8 +163,8 @@ def _change(crossing: Crossing, whole: int, single: bool, missing: bool) -> str:
     leader = noun("cnn" if leads[0] < 0 else "hog_svc")
     always = "has the lower" if len(leads) == len(points) else "has the lower or an equal"
     doubt = "" if any(point.clear for point in points) else chance
-    where = "at every share at which both were measured" if missing else "at every share"
-    return sentence(f"{leader} {always} error {where}{doubt}.")
+    measured = " at which both were measured" if missing else ""
+    return sentence(f"{leader} {always} error at every share{measured}{doubt}.")
 
 
 def _few_labels(results: Results) -> str:
