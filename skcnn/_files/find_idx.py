@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -71,16 +71,21 @@ class _Folder:
         }
         return [IdxDataSet(self.path, prefix, tuple(files)) for prefix, files in found.items()]
 
+    def only(self, prefix: str) -> _Folder:
+        """The folder without the files whose names begin otherwise."""
+        return replace(self, files={p: files for p, files in self.files.items() if p == prefix})
+
     def preferred(self) -> list[IdxDataSet]:
         """The data set whose files have the names of MNIST; if there is none, all data sets."""
         found = self.data_sets()
         return [data_set for data_set in found if not data_set.prefix] or found
 
 
-def find_data_set(value: Any, name: str, expected: str) -> IdxDataSet:
+def find_data_set(value: Any, name: str, expected: str, prefix: str | None = None) -> IdxDataSet:
     """Find the data set at a path, as `skcnn.datasets.load_mnist` describes.
 
-    Error messages call the path `name` and say that `expected` was expected.
+    With `prefix`, only a data set whose files' names begin with it is found. Error messages call
+    the path `name` and say that `expected` was expected.
     """
     path = to_path(value, name)
     try:
@@ -88,7 +93,7 @@ def find_data_set(value: Any, name: str, expected: str) -> IdxDataSet:
         if is_folder:
             os.scandir(path).close()  # raises PermissionError
     except (FileNotFoundError, NotADirectoryError):
-        return _find_by_prefix(path, name, expected)
+        return _find_by_prefix(path, name, expected, prefix)
     except OSError as error:
         raise unreadable(path, error) from error
     if not is_folder:
@@ -99,11 +104,13 @@ def find_data_set(value: Any, name: str, expected: str) -> IdxDataSet:
             remedy = "Unpack it, and pass the folder that has the unpacked files."
         raise NotADirectoryError(f"{name} is {path} (a file); expected {expected}. {remedy}")
     searched = list(_search(path, _LEVELS))
+    if prefix is not None:
+        searched = [folder.only(prefix) for folder in searched]
     found = searched[0].preferred() or _without_repetitions(
         data_set for folder in searched[1:] for data_set in folder.preferred()
     )
     if not found:
-        _raise_incomplete(path, searched, name, expected)
+        _raise_incomplete(path, searched, name, expected, prefix)
     if len(found) > 1:
         raise ValueError(
             f"{name} is {path}, which has {len(found)} data sets; expected one. Pass the path of "
@@ -117,12 +124,12 @@ def _without_repetitions(data_sets: Iterable[IdxDataSet]) -> list[IdxDataSet]:
     return list({(found.folder.resolve(), found.prefix): found for found in data_sets}.values())
 
 
-def _find_by_prefix(path: Path, name: str, expected: str) -> IdxDataSet:
+def _find_by_prefix(path: Path, name: str, expected: str, prefix: str | None) -> IdxDataSet:
     """The data set in a folder whose files have names that begin with the last part of a path."""
     data_sets = _scan(path.parent).data_sets()
-    prefix = path.name.lower().rstrip("-_.")
+    wanted = path.name.lower().rstrip("-_.")
     for data_set in data_sets:
-        if data_set.prefix == prefix:
+        if data_set.prefix == wanted and prefix in (None, wanted):
             return data_set
     choices = ", ".join(str(data_set.path) for data_set in data_sets)
     raise FileNotFoundError(
@@ -132,21 +139,22 @@ def _find_by_prefix(path: Path, name: str, expected: str) -> IdxDataSet:
     )
 
 
-def _raise_incomplete(path: Path, searched: list[_Folder], name: str, expected: str) -> NoReturn:
+def _raise_incomplete(
+    path: Path, searched: list[_Folder], name: str, expected: str, prefix: str | None
+) -> NoReturn:
     """Raise FileNotFoundError: say which files are missing and what the folder has."""
     parts = [
-        (folder.path, prefix, files)
-        for folder in searched
-        for prefix, files in folder.files.items()
+        (folder.path, start, files) for folder in searched for start, files in folder.files.items()
     ]
     if parts:
-        folder_path, prefix, files = max(parts, key=lambda part: len(part[2]))
+        folder_path, start, files = max(parts, key=lambda part: len(part[2]))
         roles = max(map(_roles, _TEST_PARTS), key=lambda roles: len(files.keys() & roles))
-        dash = "-" if prefix else ""
-        missing = [f"{prefix}{dash}{role}-idx*" for role in roles if role not in files]
+        dash = "-" if start else ""
+        missing = [f"{start}{dash}{role}-idx*" for role in roles if role not in files]
         problem = f"{' and '.join(missing)} missing"
     else:
-        folder_path, problem = path, "no IDX files of a data set in it or below"
+        files_of = "IDX files of a data set" if prefix is None else f"files {prefix}-*"
+        folder_path, problem = path, f"no {files_of} in it or below"
     archive = next((file for file in sorted(_list(folder_path)[0]) if _is_archive(file)), None)
     remedy = "Each file may be compressed (.gz). Add the files, or pass the folder that has them."
     if archive:

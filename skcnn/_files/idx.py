@@ -7,7 +7,7 @@ import math
 import os
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,15 @@ _OTHER_FORMATS = {
 
 def read_idx(path: Path) -> NDArray:
     """The array in an IDX file, which `skcnn.datasets.load_idx` describes."""
-    content = _read_unpacked(path)
+    return decode_idx(_read(path), path)
+
+
+def decode_idx(content: bytes, path: Path | str, transposed: bool = False) -> NDArray:
+    """The array in the content of an IDX file, plain or compressed; messages call it `path`.
+
+    If `transposed`, the rows and the columns of images are exchanged.
+    """
+    content = _decompress(content, path)
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _DTYPES:
         format = next((f for start, f in _OTHER_FORMATS.items() if content.startswith(start)), "")
         raise ValueError(
@@ -56,18 +64,21 @@ def read_idx(path: Path) -> NDArray:
             "the file again."
         )
     values = np.frombuffer(content, dtype, offset=start).reshape(shape)
-    return values.astype(dtype.newbyteorder("="))  # a copy: the bytes are read-only
+    if transposed and n_dimensions >= 3:
+        values = values.swapaxes(1, 2)
+    # A copy in any case, since the bytes are read-only; it also makes the array contiguous.
+    return values.astype(dtype.newbyteorder("="), order="C")
 
 
-def _read_unpacked(path: Path) -> bytes:
-    """Content of a file, decompressed if it is a gzip file."""
+def _read(path: Path) -> bytes:
+    """Content of a file."""
     if os.path.isdir(path):
         raise IsADirectoryError(
             f"{path} is a folder; expected an IDX file. {describe_contents(path)}. Pass the path "
             "of a file in it."
         )
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(
             f"There is no file {path}; {describe_contents(path.parent)}; expected an IDX file. "
@@ -75,6 +86,10 @@ def _read_unpacked(path: Path) -> bytes:
         ) from error
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def _decompress(content: bytes, path: Path | str) -> bytes:
+    """The content, decompressed if it is that of a gzip file."""
     if content[:2] != b"\x1f\x8b":
         return content
     try:
@@ -86,9 +101,18 @@ def _read_unpacked(path: Path) -> bytes:
         ) from error
 
 
-def read_data_set(paths: Sequence[Path]) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+def read_data_set(
+    paths: Sequence[Path], transposed: bool = False
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """X_train, y_train, X_test and y_test from four IDX files in this order."""
-    X_train, y_train, X_test, y_test = map(read_idx, paths)
+    return as_data_set((decode_idx(_read(path), path, transposed) for path in paths), paths)
+
+
+def as_data_set(
+    arrays: Iterable[NDArray], paths: Sequence[Path | str]
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """The arrays of four IDX files, checked; messages call the files `paths`."""
+    X_train, y_train, X_test, y_test = arrays
     y_train, y_test = _class_column(y_train), _class_column(y_test)
     _check_images_and_labels(X_train, y_train, *paths[:2])
     _check_images_and_labels(X_test, y_test, *paths[2:])
@@ -109,7 +133,7 @@ def _class_column(labels: NDArray) -> NDArray:
 
 
 def _check_images_and_labels(
-    images: NDArray, labels: NDArray, images_path: Path, labels_path: Path
+    images: NDArray, labels: NDArray, images_path: Path | str, labels_path: Path | str
 ) -> None:
     """Check that the arrays of two files are images and their labels."""
     if images.ndim not in (3, 4):

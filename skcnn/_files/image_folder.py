@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,11 +15,10 @@ from PIL import Image, UnidentifiedImageError
 from skcnn._files.find_images import count, examples, find_images
 from skcnn._files.image_file import FORMATS, header_size, open_image, read_pixels
 from skcnn._files.paths import to_path
+from skcnn._files.progress import ProgressLine
 from skcnn._input.images import is_positive_int
 
 _MOST_LINES = 1000  # of a list in a message
-_PROGRESS_AFTER = 3.0  # seconds
-_PROGRESS_EVERY = 0.5
 
 
 def read_image_folder(path: Any, image_shape: Any, grayscale: Any) -> tuple[NDArray, NDArray]:
@@ -142,19 +139,7 @@ def _as_list(lines: list[str], noun: str) -> str:
 
 def _with_progress(paths: Sequence[Path]) -> Iterator[Path]:
     """The paths; if they take long, a line in the terminal shows how many have been read."""
-    terminal = sys.stderr
-    if terminal is None or not terminal.isatty():
-        yield from paths
-        return
-    shown = ""
-    next_time = time.monotonic() + _PROGRESS_AFTER
-    try:
+    with ProgressLine() as line:
         for index, path in enumerate(paths):
-            if time.monotonic() >= next_time:
-                shown = f"Reading images: {index:,} of {len(paths):,}"
-                print(f"\r{shown}", end="", file=terminal, flush=True)
-                next_time = time.monotonic() + _PROGRESS_EVERY
+            line.show(f"Reading images: {index:,} of {len(paths):,}")
             yield path
-    finally:
-        if shown:
-            print(f"\r{' ' * len(shown)}\r", end="", file=terminal, flush=True)

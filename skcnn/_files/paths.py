@@ -27,7 +27,7 @@ def to_path(value: Any, name: str) -> Path:
     return Path(os.path.expanduser(text))
 
 
-def make_folder(path: Path, name: str) -> None:
+def make_folder(path: Path, name: str, remedy: str = "Pass another path.") -> None:
     """Make a folder; OSError if nothing can be written to it. Messages call the path `name`."""
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def make_folder(path: Path, name: str) -> None:
     except OSError as error:
         raise type(error)(
             f"{name} is the folder {path}, which cannot be used: {error.strerror}; expected a "
-            "folder that you may write to. Pass another path."
+            f"folder that you may write to. {remedy}"
         ) from error
 
 

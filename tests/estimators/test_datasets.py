@@ -1,22 +1,17 @@
-"""`skcnn.datasets`: IDX files, four of them as a data set, the download from a local server."""
+"""`skcnn.datasets`: scikit-learn's digits, IDX files, four of them as a data set."""
 
 import gzip
 import hashlib
-import sys
-import threading
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.idx import CODES, NAMES, idx_bytes, small_data_set, write_data_set
+from helpers.idx import CODES, idx_bytes, small_data_set, write_data_set
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_array_equal
 
-import skcnn.datasets
 from skcnn.datasets import load_digits_images, load_idx, load_mnist
 
 
@@ -173,88 +168,6 @@ def test_inconsistent_files_are_refused(tmp_path, position, array, message):
     write_data_set(tmp_path, arrays)
     with pytest.raises(ValueError, match=message):
         load_mnist(tmp_path)
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Serves the files of a dict and lists the requested paths."""
-
-    def __init__(self, files, requested, *args):
-        self.files, self.requested = files, requested
-        super().__init__(*args)
-
-    def do_GET(self):
-        self.requested.append(self.path)
-        content = self.files.get(self.path)
-        self.send_response(200 if content is not None else 404)
-        self.send_header("Content-Length", str(len(content or b"")))
-        self.end_headers()
-        self.wfile.write(content or b"")
-
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture
-def mirrors(monkeypatch, tmp_path):
-    """(files, requested): two mirrors, /first/ and /second/, of a small data set."""
-    pooch = pytest.importorskip("pooch")
-    pooch.get_logger().setLevel("ERROR")
-    files, requested = {}, []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, files, requested))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    root = f"http://127.0.0.1:{server.server_port}"
-    known = []
-    for name, array in zip(NAMES, small_data_set(), strict=True):
-        content = gzip.compress(idx_bytes(array))
-        known.append((name, hashlib.md5(content).hexdigest()))
-        for mirror in ("first", "second"):
-            files[f"/{mirror}/{name}.gz"] = content
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.delenv("SKCNN_DATA", raising=False)
-    monkeypatch.setattr(skcnn.datasets, "_MNIST_MIRRORS", (f"{root}/first/", f"{root}/second/"))
-    monkeypatch.setattr(skcnn.datasets, "_MNIST_FILES", tuple(known))
-    monkeypatch.setattr(pooch, "os_cache", lambda project: tmp_path / "cache" / project)
-    yield files, requested
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_files_are_downloaded_once(mirrors, tmp_path):
-    _, requested = mirrors
-    for _ in range(2):
-        for loaded, array in zip(load_mnist(), small_data_set(), strict=True):
-            assert_array_equal(loaded, array)
-    assert requested == [f"/first/{name}.gz" for name in NAMES]
-    assert len(list((tmp_path / "cache" / "skcnn").iterdir())) == 4
-
-
-def test_second_mirror(mirrors):
-    """Used for a file that the first mirror lacks or has with other content."""
-    files, requested = mirrors
-    del files[f"/first/{NAMES[0]}.gz"]
-    files[f"/first/{NAMES[1]}.gz"] = gzip.compress(b"something else")
-    for loaded, array in zip(load_mnist(), small_data_set(), strict=True):
-        assert_array_equal(loaded, array)
-    assert [path for path in requested if "second" in path] == [
-        f"/second/{name}.gz" for name in NAMES[:2]
-    ]
-
-
-def test_file_on_no_mirror(mirrors):
-    mirrors[0].clear()
-    with pytest.raises(
-        OSError, match=r"Could not download train-images.*first.*404.*second.*404.*SKCNN_DATA"
-    ):
-        load_mnist()
-
-
-def test_download_without_pooch(monkeypatch):
-    monkeypatch.delenv("SKCNN_DATA", raising=False)
-    monkeypatch.setitem(sys.modules, "pooch", None)
-    with pytest.raises(ImportError, match=r'pip install "skcnn\[data\]"'):
-        load_mnist()
 
 
 def test_mnist(mnist):

@@ -11,7 +11,7 @@ from PIL import Image
 from skimage.transform import resize
 
 from skcnn import ConvNetClassifier
-from skcnn._files import image_folder
+from skcnn._files import progress
 from skcnn._files.image_file import ENDINGS
 from skcnn.datasets import load_image_folder
 
@@ -372,11 +372,11 @@ class Terminal(io.StringIO):
 
 
 def test_progress_only_of_long_loads_in_a_terminal(animals, monkeypatch):
-    monkeypatch.setattr(image_folder, "_PROGRESS_EVERY", 0)
+    monkeypatch.setattr(progress, "_EVERY", 0)
     shown = {}
     for kind, stream in (("terminal", Terminal), ("file", io.StringIO)):
         for after in (0, 1000):
-            monkeypatch.setattr(image_folder, "_PROGRESS_AFTER", after)
+            monkeypatch.setattr(progress, "_AFTER", after)
             monkeypatch.setattr(sys, "stderr", stream())
             load_image_folder(animals)
             shown[kind, after] = sys.stderr.getvalue()

@@ -1,30 +1,15 @@
-"""Image data sets: scikit-learn's digits, files in the IDX format, MNIST, folders of images."""
+"""Images on the disk: scikit-learn's digits, files in the IDX format, folders of image files."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn._files.find_idx import NAMES, find_data_set
-from skcnn._files.idx import read_data_set, read_idx
+from skcnn._files.idx import read_idx
 from skcnn._files.paths import to_path
-
-__all__ = ["load_digits_images", "load_idx", "load_image_folder", "load_mnist"]
-
-_MNIST_FILES = (  # name, MD5 of the published .gz file
-    ("train-images-idx3-ubyte", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
-    ("train-labels-idx1-ubyte", "d53e105ee54ea40749a09fcbcd1e9432"),
-    ("t10k-images-idx3-ubyte", "9fb629c4189551a2d022fa330f9573f3"),
-    ("t10k-labels-idx1-ubyte", "ec29112dd5afa0611ce80d1b7f02629c"),
-)
-_MNIST_MIRRORS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-)
 
 
 def load_digits_images() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -189,114 +174,3 @@ def load_image_folder(
     from skcnn._files.image_folder import read_image_folder  # Pillow is needed only here
 
     return read_image_folder(path, image_shape, grayscale)
-
-
-def load_mnist(
-    data_home: str | os.PathLike[str] | None = None,
-) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Load MNIST, or another data set in four IDX files.
-
-    Parameters
-    ----------
-    data_home : str or path-like, default=None
-        Folder of the four files; ``~`` stands for the home directory. If None, the folder is
-        taken from the environment variable `SKCNN_DATA`. If this is not set, MNIST is downloaded
-        once (11 MB, verified by its hash) and stored in the user's cache directory.
-
-        If a folder has several data sets, as that of EMNIST has, add to its path what the names
-        of the files begin with: ``EMNIST/raw/emnist-letters``. The error for such a folder lists
-        the paths to choose from. See the Notes for the names of files and folders.
-
-    Returns
-    -------
-    X_train : ndarray of uint8 of shape (n_train, h, w)
-        Training images, pixels from 0 to 255. MNIST has 60,000 images of 28 x 28 pixels.
-    y_train : ndarray of uint8 of shape (n_train,)
-        Training labels.
-    X_test : ndarray of uint8 of shape (n_test, h, w)
-        Test images. MNIST has 10,000.
-    y_test : ndarray of uint8 of shape (n_test,)
-        Test labels.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder does not exist or lacks one of the files. The message lists what it has.
-    NotADirectoryError, PermissionError
-        If `data_home` is a file, or cannot be read.
-    ValueError
-        If the folder has several data sets, if a file is not in the IDX format, if the numbers of
-        images and labels differ, or if the training images and the test images differ in shape.
-    ImportError
-        If the files have to be downloaded and pooch is not installed.
-    OSError
-        If the download fails.
-
-    Notes
-    -----
-    MNIST is by Y. LeCun, C. Cortes and C. J. C. Burges, licensed under CC BY-SA 3.0.
-
-    The files of MNIST, Fashion-MNIST and KMNIST are called ``train-images-idx3-ubyte``,
-    ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``. Those
-    of EMNIST and QMNIST have ``test`` instead of ``t10k`` and begin with the name of the data set:
-    ``emnist-letters-train-images-idx3-ubyte``, ``qmnist-test-labels-idx2-int``. Each name may be
-    in upper or lower case, end in ``.gz``, and have a dot or an underscore for any hyphen. Each
-    file may be in a folder of its name. If `data_home` does not have the files, they are searched
-    in its subfolders, two levels deep, so the `root` of torchvision's data sets works, too.
-
-    QMNIST's labels have eight columns; the first, the class, is returned, as int32. All other
-    arrays are returned as they are: of types other than uint8 if the files have them, and with a
-    fourth dimension if the images have channels. EMNIST's images are transposed;
-    ``X.swapaxes(1, 2)`` turns them upright.
-
-    Examples
-    --------
-    >>> from skcnn.datasets import load_mnist
-    >>> X_train, y_train, X_test, y_test = load_mnist()  # doctest: +SKIP
-    >>> X_train.shape, X_test.shape  # doctest: +SKIP
-    ((60000, 28, 28), (10000, 28, 28))
-    """
-    return read_data_set(_mnist_files(data_home))
-
-
-def _mnist_files(data_home: str | os.PathLike[str] | None) -> Sequence[Path]:
-    """The four files in `data_home`, in the folder that SKCNN_DATA names, or downloaded."""
-    expected = f"a folder with the files {NAMES}"
-    if data_home is not None:
-        return find_data_set(data_home, "data_home", expected).files
-    if folder := os.environ.get("SKCNN_DATA"):
-        return find_data_set(folder, "the environment variable SKCNN_DATA", expected).files
-    return _download_mnist()
-
-
-def _download_mnist() -> list[Path]:
-    """Paths of the four published files in the user's cache, downloaded if they are not there."""
-    try:
-        import pooch
-    except ImportError as error:
-        raise ImportError(
-            "Downloading MNIST needs pooch, which is not installed. Install it with: "
-            'pip install "skcnn[data]". Or pass a directory with the four IDX files to load_mnist '
-            "or in the environment variable SKCNN_DATA."
-        ) from error
-    cache = pooch.os_cache("skcnn")
-    paths = []
-    for name, md5 in _MNIST_FILES:
-        failures = []
-        for mirror in _MNIST_MIRRORS:
-            try:
-                path = pooch.retrieve(
-                    f"{mirror}{name}.gz", known_hash=f"md5:{md5}", fname=f"{name}.gz", path=cache
-                )
-            except (OSError, ValueError) as error:  # unreachable or not found; a different hash
-                failures.append(f"{mirror}: {error}")
-            else:
-                paths.append(Path(path))
-                break
-        else:
-            raise OSError(
-                f"Could not download {name}.gz; tried {'; '.join(failures)}. Download MNIST's four "
-                "files by other means, and pass their directory to load_mnist or in the "
-                "environment variable SKCNN_DATA."
-            )
-    return paths
