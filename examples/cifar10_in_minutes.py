@@ -1,13 +1,16 @@
-"""Photographs in minutes: CIFAR-10, or any folder of small colour images.
+"""Photographs in minutes: CIFAR-10, or any folder of small colour images
+======================================================================
+
+A recipe is a `ConvNetClassifier` with the parameters below: the longer the training, the larger the
+network. `max_time` ends the training, and the learning rate falls to zero within that time; only
+training is timed::
 
     python examples/cifar10_in_minutes.py --data FOLDER [--minutes 2 10 60] [--seeds 3] [--out DIR]
     python examples/cifar10_in_minutes.py --data FOLDER --validate
 
-FOLDER has the subfolders train/<class>/ and test/<class>/ with image files, of one size in each.
-A recipe is a `ConvNetClassifier` with the parameters below: the longer the training, the larger the
-network. `max_time` ends the training, and the learning rate falls to zero within that time; only
-training is timed. The parameters were chosen on a tenth of the training images (`--validate` also
-sets a tenth aside), not on the test images.
+FOLDER has the subfolders ``train/<class>/`` and ``test/<class>/`` with image files, of one size in
+each. The parameters were chosen on a tenth of the training images (``--validate`` also sets a tenth
+aside), not on the test images.
 """
 
 from __future__ import annotations

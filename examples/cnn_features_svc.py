@@ -1,12 +1,15 @@
-"""The features of a network as input for another classifier.
+"""The features of a network as input for another classifier
+=========================================================
 
 `ConvNetClassifier.transform` returns the output of the last pooling layer, so a network can be a
 transformer in a pipeline. The example trains the same SVC on pixels, on HOG features and on the
 features of a network, and plots the test errors. (On digits as small and clean as these, an SVC
-on the pixels is hard to beat.)
+on the pixels is hard to beat.) ::
 
     python examples/cnn_features_svc.py
 """
+
+# sphinx_gallery_thumbnail_path = "../examples/pictures/cnn_features_svc.png"
 
 import argparse
 from pathlib import Path

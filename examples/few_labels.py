@@ -1,14 +1,18 @@
-"""Few labels: which features need fewest? Ten labelled images of each class, the others without.
+"""Few labels: which features need the fewest?
+===========================================
 
-Filters that are learned without labels (patches, autoencoder) come from all training images. The
-classifier on features is an SVC, tuned by cross-validation on the labelled images only. Networks
-see the labelled images only, unless they begin with the filters of the autoencoder.
+Ten images of each class have labels, the others have none. Filters that are learned without labels
+(patches, autoencoder) come from all training images. The classifier on features is an SVC, tuned by
+cross-validation on the labelled images only. Networks see the labelled images only, unless they
+begin with the filters of the autoencoder::
 
     python examples/few_labels.py
     python examples/few_labels.py --data mnist --draws 10
 
 `mnist` is downloaded once; a folder with its four IDX files is also possible.
 """
+
+# sphinx_gallery_thumbnail_path = "../examples/pictures/few_labels.png"
 
 import argparse
 from pathlib import Path

@@ -1,10 +1,13 @@
-"""Tune a network with GridSearchCV, several fits in parallel.
+"""Tune a network with GridSearchCV, several fits in parallel
+==========================================================
 
 A fit uses all cores by default. With `GridSearchCV(n_jobs=2)` two networks train in parallel, each
-with its share of the cores. The picture shows the cross-validated error over the grid.
+with its share of the cores. The picture shows the cross-validated error over the grid::
 
     python examples/grid_search.py
 """
+
+# sphinx_gallery_thumbnail_path = "../examples/pictures/grid_search.png"
 
 import argparse
 from pathlib import Path

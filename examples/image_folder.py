@@ -1,6 +1,7 @@
-"""Train a classifier on a folder of your own images.
+"""Train a classifier on a folder of your own images
+=================================================
 
-The folder has one subfolder per class, named after the class, which holds the image files:
+The folder has one subfolder per class, named after the class, which holds the image files::
 
     animals/cat/tom.png
     animals/cat/felix.jpg
@@ -8,10 +9,12 @@ The folder has one subfolder per class, named after the class, which holds the i
 
     python examples/image_folder.py animals
 
-Images are converted to grey (with --colour, to RGB) and resized to one small size. Without a
+Images are converted to grey (with ``--colour``, to RGB) and resized to one small size. Without a
 folder, the script creates a temporary one with digits. The picture shows some test images and
 their predicted labels.
 """
+
+# sphinx_gallery_thumbnail_path = "../examples/pictures/image_folder.png"
 
 import argparse
 import tempfile

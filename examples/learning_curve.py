@@ -1,9 +1,12 @@
 """Learning curves of a network and of HOG + SVC: how many images are needed?
+==========================================================================
 
-scikit-learn's `LearningCurveDisplay` draws both, on the same folds.
+scikit-learn's `LearningCurveDisplay` draws both, on the same folds::
 
     python examples/learning_curve.py
 """
+
+# sphinx_gallery_thumbnail_path = "../examples/pictures/learning_curve.png"
 
 import argparse
 from pathlib import Path

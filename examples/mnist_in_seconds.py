@@ -1,14 +1,19 @@
-"""MNIST in seconds: test error against training time, compared with ten hours in 2014.
+"""MNIST in seconds: test error against training time, compared with ten hours in 2014
+===================================================================================
+
+Each point of the curve is a separate fit. `max_time` sets its duration in seconds, and the
+learning rate falls to zero within that time. Only training is timed::
 
     python examples/mnist_in_seconds.py [--data DIR] [--recipe NAME ...] [--seeds 3] [--out DIR]
     python examples/mnist_in_seconds.py --recipe hour --out mnist-hour
 
-Each point of the curve is a separate fit. `max_time` sets its duration in seconds, and the
-learning rate falls to zero within that time. Only training is timed. The script prints the test
-errors and draws their median over the seeds, together with Fig. 8 of Bastani & Wang (2014). The
-recipes were chosen by hand on the last 10,000 training images, as `--validate` measures them, not
-on the test images. The longest averages four networks, two of which train at a time.
+The script prints the test errors and draws their median over the seeds, together with Fig. 8 of
+Bastani & Wang (2014). The recipes were chosen by hand on the last 10,000 training images, as
+``--validate`` measures them, not on the test images. The longest averages four networks, two of
+which train at a time.
 """
+
+# sphinx_gallery_thumbnail_path = "../examples/pictures/mnist_in_seconds.png"
 
 from __future__ import annotations
 

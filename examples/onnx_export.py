@@ -1,7 +1,8 @@
-"""Export a network as an ONNX file, run it with ONNX Runtime, and compare.
+"""Export a network as an ONNX file, run it with ONNX Runtime, and compare
+=======================================================================
 
 The file needs neither Python nor skcnn: ONNX Runtime reads it from C, C++, C#, Java and JavaScript,
-too. Exporting needs the package onnx, running it onnxruntime:
+too. Exporting needs the package onnx, running it onnxruntime::
 
     python -m pip install onnx onnxruntime
     python examples/onnx_export.py

@@ -1,11 +1,14 @@
-"""Learn from a stream of images with `partial_fit`.
+"""Learn from a stream of images with `partial_fit`
+================================================
 
 The whole data set is never in one call. Each batch of images is first predicted and then learned,
 so the error is measured on images that the network has not seen before. The picture shows how it
-falls.
+falls::
 
     python examples/partial_fit_stream.py
 """
+
+# sphinx_gallery_thumbnail_path = "../examples/pictures/partial_fit_stream.png"
 
 import argparse
 from pathlib import Path

@@ -1,11 +1,14 @@
-"""Cross-validate a pipeline whose last step is a network.
+"""Cross-validate a pipeline whose last step is a network
+======================================================
 
 Preprocessing belongs in the pipeline, so that it is part of the model in training and in
 prediction. Here it enlarges small images, which gives the filters finer steps. The picture is the
-confusion matrix.
+confusion matrix::
 
     python examples/pipeline.py
 """
+
+# sphinx_gallery_thumbnail_path = "../examples/pictures/pipeline.png"
 
 import argparse
 from pathlib import Path

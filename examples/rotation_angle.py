@@ -1,11 +1,14 @@
 """A number from an image: by how many degrees has a digit been turned?
+====================================================================
 
 `ConvNetRegressor` has the network of `ConvNetClassifier` and predicts numbers. The example turns
 each of scikit-learn's digits by a random angle and learns this angle. The picture shows predicted
-against true angles, and some test images turned back by the predicted angle.
+against true angles, and some test images turned back by the predicted angle::
 
     python examples/rotation_angle.py
 """
+
+# sphinx_gallery_thumbnail_path = "../examples/pictures/rotation_angle.png"
 
 import argparse
 from pathlib import Path

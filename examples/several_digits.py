@@ -1,11 +1,14 @@
 """Several labels for an image: which digits does a picture show?
+==============================================================
 
 With an indicator matrix as y, `ConvNetClassifier` predicts for each label whether the image has it.
 The example puts one to four of scikit-learn's digits into a picture of 20 x 20 pixels, each
-somewhere in its quarter.
+somewhere in its quarter::
 
     python examples/several_digits.py
 """
+
+# sphinx_gallery_thumbnail_path = "../examples/pictures/several_digits.png"
 
 import argparse
 from pathlib import Path

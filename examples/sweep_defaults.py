@@ -1,14 +1,18 @@
-"""Validation error and training time of `ConvNetClassifier` near its defaults.
+"""Validation error and training time of `ConvNetClassifier` near its defaults
+===========================================================================
+
+Each candidate differs from the defaults in one respect. The script writes a table and a picture, in
+which the current defaults are highlighted::
 
     python examples/sweep_defaults.py [--mnist DIR] [--cifar10 FOLDER] [--seeds 1] [--out DIR]
 
-Each candidate differs from the defaults in one respect. scikit-learn's digits are evaluated by
-5-fold cross-validation on four fifths of the images. On MNIST, the last 10,000 training images are
-the validation images, on CIFAR-10 (FOLDER is that of `cifar10_in_minutes.py`) a tenth of the
-training images; candidates train on 1,000 of the others, on 5,000, and on all. Neither the test
-images nor the last fifth of the digits are used. The script writes a table and a picture, in which
-the current defaults are highlighted.
+scikit-learn's digits are evaluated by 5-fold cross-validation on four fifths of the images. On
+MNIST, the last 10,000 training images are the validation images, on CIFAR-10 (FOLDER is that of
+`cifar10_in_minutes.py`) a tenth of the training images; candidates train on 1,000 of the others, on
+5,000, and on all. Neither the test images nor the last fifth of the digits are used.
 """
+
+# sphinx_gallery_thumbnail_path = "../examples/pictures/sweep.png"
 
 from __future__ import annotations
 

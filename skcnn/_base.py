@@ -10,17 +10,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import (
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-)
+from sklearn.base import TransformerMixin, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skcnn._copies import COPIES, average_outputs, copies_of
 from skcnn._estimator import Estimator
+from skcnn._feature_names import ImageFeaturesOutMixin
 from skcnn._fitting.architecture import layers_of
 from skcnn._fitting.callbacks import CallbackSupportMixin
 from skcnn._fitting.fit import fit_estimator
@@ -86,9 +83,7 @@ SUPERVISED_CONSTRAINTS: Constraints = {
 }
 
 
-class BaseConvNet(
-    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator, ABC
-):
+class BaseConvNet(CallbackSupportMixin, ImageFeaturesOutMixin, TransformerMixin, Estimator, ABC):
     """A convolutional network as an estimator.
 
     A subclass has the parameters of `TRAINING_CONSTRAINTS` and those that its layers need. It says
@@ -252,7 +247,8 @@ class BaseConvNet(
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = []  # features are float32
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
+from skcnn._doc_link import DocLinkMixin
 from skcnn._version import __version__
 from skcnn.exceptions import InconsistentVersionWarning
 
 UNKNOWN = "unknown"
 
 
-class Estimator(BaseEstimator):
+class Estimator(DocLinkMixin, BaseEstimator):
     """A scikit-learn estimator whose files name the version of skcnn that wrote them."""
 
     def __getstate__(self) -> dict[str, Any]:

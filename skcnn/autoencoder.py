@@ -134,8 +134,10 @@ default="auto"
         The best validation score.
     filters_ : ndarray of shape (n_filters, filter_size, filter_size, channels)
         Filters of the first layer.
-    mean_, scale_ : ndarray of shape (channels,)
-        Mean and standard deviation of each channel of the images.
+    mean_ : ndarray of shape (channels,)
+        Mean of each channel of the images.
+    scale_ : ndarray of shape (channels,)
+        Standard deviation of each channel of the images.
 
     See Also
     --------

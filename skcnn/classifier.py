@@ -221,9 +221,11 @@ default="auto"
         The best validation accuracy.
     filters_ : ndarray of shape (n_filters, filter_size, filter_size, channels)
         Filters of the first layer.
-    mean_, scale_ : ndarray of shape (channels,)
-        Mean of each channel, which is subtracted from the pixels, and its standard deviation, by
-        which they are divided: one for a constant channel. Zeros and ones without `standardize`.
+    mean_ : ndarray of shape (channels,)
+        Mean of each channel, which is subtracted from the pixels. Zeros without `standardize`.
+    scale_ : ndarray of shape (channels,)
+        Standard deviation of each channel, by which the pixels are divided: one for a constant
+        channel. Ones without `standardize`.
 
     See Also
     --------
@@ -452,8 +454,8 @@ default="auto"
         sample_weight : array-like of shape (n,), default=None
             Factors of each image's loss and gradient, and of its share in `mean_` and `scale_`.
             They and `class_weight` are used without rescaling, because a call cannot know the
-            images of the other calls. (With "muon" and "adam", a factor common to all calls has no
-            effect.)
+            images of the other calls. With "muon" and "adam", a factor common to all calls has no
+            effect.
 
         Returns
         -------

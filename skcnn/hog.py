@@ -58,8 +58,8 @@ class HOGTransformer(DescriptorTransformer):
     n_jobs : int, default=None
         Number of worker processes, as in scikit-learn: None means 1 unless in a
         `joblib.parallel_config` context, -1 means all cores. Work of less than about a second is
-        done in the calling process, which is faster. (Threads would not help, because the work
-        holds Python's global interpreter lock.)
+        done in the calling process, which is faster. Threads would not help, because the work
+        holds Python's global interpreter lock.
     verbose : int, default=0
         1 prints about ten lines of progress; more than 1 prints a line for each batch.
 
@@ -162,7 +162,8 @@ class HOGTransformer(DescriptorTransformer):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Only checked. They must be the names seen in `fit`, or as many as an image has pixels.
+            Only checked, if X was a table of pixels in `fit`: they must be the names seen there,
+            or as many as an image has pixels. The name of a column of images is not checked.
 
         Returns
         -------

@@ -42,8 +42,7 @@ def to_onnx(
     `ConvAutoencoder`         ``codes``, as `transform`; without other steps also
                               ``reconstruction``, as `inverse_transform` of them
     `PatchFeatures`           ``features``, as `transform`
-    "passthrough", after a    ``features``, as `transform` of the network
-    classifier or regressor
+    "passthrough"             ``features``, as `transform` of the network before it
     any other                 those that skl2onnx gives them; a classifier's are called ``label``
                               and ``probabilities``
     ========================= ======================================================================
@@ -90,7 +89,7 @@ def to_onnx(
 
     See Also
     --------
-    register_converters : For `skl2onnx.to_onnx`.
+    skcnn.onnx.register_converters : For `skl2onnx.to_onnx`.
 
     Notes
     -----

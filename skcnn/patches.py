@@ -8,16 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import (
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-)
+from sklearn.base import TransformerMixin, _fit_context
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skcnn._estimator import Estimator
+from skcnn._feature_names import ImageFeaturesOutMixin
 from skcnn._input.images import ImageShape, validate_images
 from skcnn._parallel import n_threads
 from skcnn._patch_features import PatchEncoder, draw_patches, learn_filters
@@ -30,7 +27,7 @@ from skcnn.engine.standardization import ChannelStatistics, check_pixel_size
 LARGEST_AUTO = 10  # pixels: patches of many numbers need many patches
 
 
-class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+class PatchFeatures(ImageFeaturesOutMixin, TransformerMixin, Estimator):
     """Features of images, learned without labels from small patches.
 
     Filters are the centres of clusters of patches of the training images, or patches themselves.
@@ -75,8 +72,10 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         The filters; they include the whitening.
     image_shape_ : (height, width, channels)
         Shape of the images.
-    mean_, scale_ : ndarray of shape (channels,)
-        Mean and standard deviation of each channel of the training images.
+    mean_ : ndarray of shape (channels,)
+        Mean of each channel of the training images.
+    scale_ : ndarray of shape (channels,)
+        Standard deviation of each channel of the training images.
     n_features_in_ : int
         Pixels times channels of an image.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -236,7 +235,7 @@ class PatchFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = []  # features are float32
+        tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
 

@@ -105,9 +105,11 @@ default="auto"
 
     Attributes
     ----------
-    target_mean_, target_scale_ : ndarray of shape (n_targets,)
-        Mean and standard deviation of the training targets: one for a constant target. In
-        `partial_fit`, those of all targets so far.
+    target_mean_ : ndarray of shape (n_targets,)
+        Mean of the training targets. In `partial_fit`, that of all targets so far.
+    target_scale_ : ndarray of shape (n_targets,)
+        Standard deviation of the training targets: one for a constant target. In `partial_fit`,
+        that of all targets so far.
     n_features_in_ : int
         Pixels times channels of an image.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -133,8 +135,10 @@ default="auto"
         The best R2; with `early_stopping`, that of the epoch with the lowest validation loss.
     filters_ : ndarray of shape (n_filters, filter_size, filter_size, channels)
         Filters of the first layer.
-    mean_, scale_ : ndarray of shape (channels,)
-        Mean and standard deviation of each channel of the images.
+    mean_ : ndarray of shape (channels,)
+        Mean of each channel of the images.
+    scale_ : ndarray of shape (channels,)
+        Standard deviation of each channel of the images.
 
     See Also
     --------

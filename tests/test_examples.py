@@ -29,6 +29,8 @@ ERRORS_BELOW = {
     "rotation_angle": 80,  # of the error of the mean angle
     "several_digits": 25,
 }
+# Those with --quick that draw no picture have tests of their own, here or in test_clusters.py.
+OTHERS = {"checkpoint", "dask_grid_search", "dask_out_of_core", "skore_report"}
 
 
 def run_example(name, monkeypatch, *arguments):
@@ -214,6 +216,38 @@ def test_onnx_export_without_the_runtime(tmp_path, monkeypatch, capsys):
     assert "install ONNX Runtime" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("name", "package", "install"),
+    [
+        ("dask_grid_search", "dask.distributed", "skcnn[distributed]"),
+        ("dask_out_of_core", "dask.distributed", "skcnn[distributed]"),
+        ("dask_out_of_core", "zarr", "skcnn[distributed]"),
+        ("skore_report", "skore", "pip install skore"),
+    ],
+)
+def test_what_to_install(name, package, install, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(SystemExit, match="could not be imported") as raised:
+        run_example(name, monkeypatch, "--quick")
+    assert install in str(raised.value)
+
+
+def test_skore_report(monkeypatch, capsys):
+    interactive = matplotlib.is_interactive()
+    pytest.importorskip("skore", minversion="0.28")
+    from sklearn.model_selection import cross_val_score
+
+    matplotlib.interactive(interactive)  # importing skore changes it
+    result = run_example("skore_report", monkeypatch, "--quick")
+    for name, estimator in result["estimators"].items():
+        expected = cross_val_score(estimator, result["X"], result["y"], cv=result["folds"])
+        found = result["report"].reports_[name].metrics.accuracy(aggregate=None)
+        np.testing.assert_allclose(found.to_numpy().ravel(), expected, rtol=1e-12)
+    errors = percentages(capsys.readouterr().out)
+    assert len(errors) == 2
+    assert max(errors) < 20
+
+
 def test_image_folder_without_classes(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="which has no subfolders"):
         run_example("image_folder", monkeypatch, tmp_path)
@@ -221,4 +255,4 @@ def test_image_folder_without_classes(tmp_path, monkeypatch):
 
 def test_every_example_is_tested():
     scripts = {path.stem for path in EXAMPLES.glob("*.py") if "--quick" in path.read_text("utf-8")}
-    assert scripts == set(ERRORS_BELOW)
+    assert scripts == set(ERRORS_BELOW) | OTHERS

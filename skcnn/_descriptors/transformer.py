@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skcnn._descriptors.batches import DescriptorSettings, iterate_features
 from skcnn._estimator import Estimator
+from skcnn._feature_names import pixel_names
 from skcnn._input.images import ImageShape, validate_images
 from skcnn.engine.standardization import check_pixel_size
 
@@ -108,7 +109,8 @@ class DescriptorTransformer(TransformerMixin, Estimator, ABC):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Only checked. They must be the names seen in `fit`, or as many as an image has pixels.
+            Only checked, if X was a table of pixels in `fit`: they must be the names seen there,
+            or as many as an image has pixels. The name of a column of images is not checked.
 
         Returns
         -------
@@ -122,7 +124,8 @@ class DescriptorTransformer(TransformerMixin, Estimator, ABC):
             If `input_features` are not those of `fit`.
         """
         check_is_fitted(self, "image_shape_")
-        _check_feature_names_in(self, input_features, generate_names=False)
+        names = pixel_names(self, input_features)
+        _check_feature_names_in(self, names, generate_names=False)
         return np.array(self._settings(self.image_shape_).feature_names(), dtype=object)
 
     def __sklearn_tags__(self) -> Tags:

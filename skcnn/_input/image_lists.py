@@ -43,7 +43,8 @@ def as_array(X: Any) -> Any:
             return as_array(np.asarray(X))
         images = _elements(X)
         return X if images is None else _stack(images)
-    if isinstance(X, (str, bytes, Mapping, Set)) or not hasattr(X, "__getitem__"):
+    unread = hasattr(X, "collect")  # a LazyFrame of polars
+    if unread or isinstance(X, (str, bytes, Mapping, Set)) or not hasattr(X, "__getitem__"):
         raise ValueError(f"X is {_describe(X)}; {_EXPECTED}. {_remedy(X)}")
     return _stack(list(X))
 
@@ -181,6 +182,8 @@ def _remedy(X: Any) -> str:
     """What to do about an X that is not an array and not a sequence."""
     if _is_path(X):
         return _READ
+    if hasattr(X, "collect"):
+        return "Pass X.collect()."
     if isinstance(X, Mapping):
         return "Pass list(X.values()) if its values are the images."
     return "Pass list(X)." if hasattr(X, "__iter__") else "Check what is passed as X."

@@ -220,7 +220,9 @@ def _check_array(
         return X
     if is_table:
         try:
-            return validate_data(estimator, X, reset=reset, dtype="numeric")
+            array = validate_data(estimator, X, reset=reset, dtype="numeric")
+            # scikit-learn 1.6 leaves objects beside columns of pandas' own dtypes as they are.
+            return check_array(array, dtype="numeric") if array.dtype.kind == "O" else array
         except (TypeError, ValueError) as error:
             check_cells(X)
             if fitted and _may_be_one_image(np.shape(X), fitted):

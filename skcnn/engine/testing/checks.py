@@ -44,8 +44,9 @@ def check_layer(
     layer : Layer
     in_shape : (h, w, c) or (features,)
     naive : callable ``(x, parameters) -> y``, default=None
-        A simple implementation of training in float64: x is (n, *in_shape), y (n, *out_shape), and
-        `parameters` maps names to arrays. Not for layers that draw random numbers.
+        A simple implementation of training in float64: x is ``(n, *in_shape)``, y
+        ``(n, *out_shape)``, and `parameters` maps names to arrays. Not for layers that draw random
+        numbers.
     naive_prediction : callable ``(x, parameters, state) -> y``, default=None
         The same for prediction; for layers with state.
 
