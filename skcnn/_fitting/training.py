@@ -152,9 +152,15 @@ class Training:
                 callbacks.begin_epoch(self.snapshot)
             return stop
 
+        stopped = self._stopping is not None and self._stopping.is_over
         try:
-            callbacks.begin_epoch(self.snapshot)
-            complete = run_epochs(trainer, settings.epochs, self._train, after_epoch, self._begin)
+            if stopped or self.n_epochs == 0:  # the interrupted fit had done its last epoch
+                complete = not stopped
+            else:
+                callbacks.begin_epoch(self.snapshot)
+                complete = run_epochs(
+                    trainer, settings.epochs, self._train, after_epoch, self._begin
+                )
             self._check_finite()
         except KeyboardInterrupt:
             self.complete = False

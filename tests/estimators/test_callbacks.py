@@ -386,13 +386,14 @@ RESUMED = {
 
 @needs_callbacks
 class TestResume:
-    @pytest.mark.parametrize("epoch", [0, 1])
+    @pytest.mark.parametrize("epoch", [0, 1, "last"])
     @pytest.mark.parametrize("kind", RESUMED)
     def test_it_goes_on_bit_for_bit(self, digits, tmp_path, kind, epoch):
         estimator, params = RESUMED[kind]
         n_iter_no_change = {"n_iter_no_change": 2} if kind == "training loss" else {}
         expected = estimator(**params, **n_iter_no_change).fit(*digits)
         path = tmp_path / "cnn.joblib"
+        epoch = expected.n_iter_ - 1 if epoch == "last" else epoch
         killed = estimator(**params, **n_iter_no_change)
         killed.set_callbacks(Checkpoint(path), Recorder(error_at=epoch))
         with pytest.raises(RuntimeError, match="from the callback"):

@@ -51,6 +51,11 @@ class EarlyStopping:
         self.tol, self.n_iter_no_change, self.keep_best = tol, n_iter_no_change, keep_best
         self.progress = Progress()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether training should stop."""
+        return self.progress.n_without_improvement >= self.n_iter_no_change
+
     def update(self, value: float) -> bool:
         """Add the score of an epoch; True if training should stop."""
         progress = self.progress
@@ -58,7 +63,7 @@ class EarlyStopping:
         progress.n_without_improvement = 0 if improved else progress.n_without_improvement + 1
         if value > progress.best:
             self.remember(value)
-        return progress.n_without_improvement >= self.n_iter_no_change
+        return self.is_over
 
     def remember(self, value: float) -> None:
         """Store the current network as the best so far."""
