@@ -6,8 +6,8 @@ The peers are `MLPClassifier`, skorch, SciKeras and Keras' `SKLearnClassifier`; 
 installed are left out. Each runs in a process of its own (with --peer in this one), on
 scikit-learn's digits. The script prints a table in Markdown, in which each cell is the result of a
 run: "partly" means that users have to write code, or that only a part of it works. It needs
-onnxruntime, skl2onnx and skops; skorch also needs torch, safetensors and onnxscript. SciKeras runs on
-TensorFlow (with tf2onnx) and Keras on PyTorch. The table with notes is in docs/peers.md.
+onnxruntime, skl2onnx and skops; skorch also needs torch, safetensors and onnxscript. SciKeras runs
+on TensorFlow (with tf2onnx) and Keras on PyTorch. docs/peers.md has the table, and the footnotes.
 """
 
 from __future__ import annotations
@@ -32,11 +32,13 @@ MODULES = {
     "scikeras": "scikeras",
     "keras": "keras",
 }
+COSTS = ("installed, beyond scikit-learn", "import, in imports of sklearn")
 BACKENDS = {"scikeras": "tensorflow", "keras": "torch"}
 
 
-def column(name: str) -> dict[str, str]:
+def column(name: str) -> dict:
     """The cells of one peer, and what the table needs to know about it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if name in BACKENDS:
         os.environ.setdefault("KERAS_BACKEND", BACKENDS[name])
     peer = find(name)
@@ -45,8 +47,9 @@ def column(name: str) -> dict[str, str]:
         print(f"{name}: {row}", file=sys.stderr, flush=True)
         cells[row] = str(run(row, peer))
     size = megabytes(peer.distributions)
-    cells["installed, beyond scikit-learn"] = f"{size:,.1f} MB" if size < 10 else f"{size:,.0f} MB"
+    cells[COSTS[0]] = f"{size:,.1f} MB" if size < 10 else f"{size:,.0f} MB"
     return {
+        "name": name,
         "title": peer.title,
         "statement": peer.statement,
         "versions": ", ".join(f"{each} {version_of(each)}" for each in peer.distributions),
@@ -95,12 +98,9 @@ def main() -> None:
         return
     installed = [name for name in NAMES if importlib.util.find_spec(MODULES[name])]
     columns = [column_of_process(name) for name in installed]
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    statements = {column["title"]: column["statement"] for column in columns}
-    for title, ratio in import_times(statements, options.rounds).items():
-        for column_ in columns:
-            if column_["title"] == title:
-                column_["cells"]["import, in imports of sklearn"] = f"{ratio:.1f}"
+    ratios = import_times({each["name"]: each["statement"] for each in columns}, options.rounds)
+    for each in columns:
+        each["cells"][COSTS[1]] = f"{ratios[each['name']]:.1f}"
     print(as_table(columns))
     print(f"\nscikit-learn {metadata.version('scikit-learn')}, {datetime.date.today():%B %Y}")
 

@@ -59,14 +59,12 @@ def size_of(name: str) -> int:
     else:
         files = [Path(str(file.locate())) for file in metadata.files(name) or []]
     return sum(
-        file.stat().st_size
-        for file in files
-        if file.is_file() and "__pycache__" not in file.parts
+        file.stat().st_size for file in files if file.is_file() and "__pycache__" not in file.parts
     )
 
 
 def import_times(statements: dict[str, str], rounds: int) -> dict[str, float]:
-    """Seconds of each import in a fresh process, in turns: medians, divided by `import sklearn`'s."""
+    """Seconds of each import in fresh processes, divided by those of `import sklearn`: medians."""
     statements = {"sklearn": "import sklearn", **statements}
     seconds: dict[str, list[float]] = {name: [] for name in statements}
     for number in range(rounds + 1):

@@ -7,11 +7,17 @@ environment variable KERAS_BACKEND says otherwise.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import keras
 import numpy as np
-from peers_networks import BATCH, EPOCHS, FILTERS, RATE, UNITS, NotOffered, Peer
+from peers_networks import BATCH, EPOCHS, FILTERS, RATE, UNITS, Peer
+
+USING = "import os; os.environ['KERAS_BACKEND'] = '{}'; "
 
 
 def network(filters: int, dropout: bool, augment: bool, rows: bool) -> keras.Model:
@@ -46,19 +52,6 @@ class KerasPeer(Peer):
     def weights(self, estimator):
         return np.concatenate([np.ravel(w) for w in estimator.model_.get_weights()])
 
-    @contextlib.contextmanager
-    def threads(self, estimator, number):
-        if keras.backend.backend() != "torch":
-            raise NotOffered("`tf.config.threading`, before the first operation")
-        import torch
-
-        before = torch.get_num_threads()
-        torch.set_num_threads(number)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
-
     def to_onnx(self, estimator, X, path):
         estimator.model_.export(str(path), format="onnx", verbose=False)
 
@@ -72,7 +65,7 @@ class KerasPeer(Peer):
 class SciKeras(KerasPeer):
     name, title = "scikeras", "SciKeras[^scikeras]"
     distributions = ("scikeras", "tensorflow-cpu")
-    statement = "from scikeras.wrappers import KerasClassifier"
+    statement = USING.format("tensorflow") + "from scikeras.wrappers import KerasClassifier"
     how = {  # noqa: RUF012
         "images as X": "as the model takes them, here (n, h, w, channels)",
         "own validation set": "`fit__validation_data`",
@@ -81,14 +74,23 @@ class SciKeras(KerasPeer):
         "class weights": "`class_weight`",
         "dropout": "a layer",
         "augmentation": "layers[^keras-augmentation]",
-        "threads": "`tf.config.threading`, for the whole process, before the first operation",
+        "threads": "`tf.config.threading`, for the whole process, before it starts[^tf-threads]",
         "same results again": "`random_state`",
-        "ONNX": "`model_.export(format=\"onnx\")`",
+        "ONNX": '`model_.export(format="onnx")`',
         "files without code": "the network alone: `model_.save`",
     }
     partly = ("threads", "files without code")
 
-    def new(self, epochs=EPOCHS, *, filters=FILTERS, dropout=False, augment=False, **others):
+    def new(
+        self,
+        epochs=EPOCHS,
+        *,
+        filters=FILTERS,
+        batch=BATCH,
+        dropout=False,
+        augment=False,
+        **others,
+    ):
         from scikeras.wrappers import KerasClassifier
 
         return KerasClassifier(
@@ -96,7 +98,7 @@ class SciKeras(KerasPeer):
             loss="sparse_categorical_crossentropy",
             optimizer="adam",
             optimizer__learning_rate=RATE,
-            batch_size=BATCH,
+            batch_size=batch,
             epochs=epochs,
             verbose=0,
             random_state=0,
@@ -116,11 +118,33 @@ class SciKeras(KerasPeer):
     def epochs_of(self, estimator):
         return len(estimator.history_["loss"])
 
+    @contextlib.contextmanager
+    def threads(self, estimator, number):
+        import tensorflow
+
+        tensorflow.config.threading.set_intra_op_parallelism_threads(number)
+        yield
+
+    def weights_with_threads(self, number):
+        """In a new process: TensorFlow takes the number of threads before it starts only."""
+        code = f"import peers_keras as p; print(p.digest({number}))"
+        folder = Path(__file__).parent
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+        )
+        return np.frombuffer(bytes.fromhex(done.stdout.split()[-1]), np.uint8)
+
     def fit_validated(self, X, y, X_val, y_val):
         return self.new(fit__validation_data=(X_val, y_val)).fit(X, y).history_["val_loss"]
 
     def fit_with_callback(self, X, y, record):
         self.new(callbacks=[counting(record)]).fit(X, y)
+
+
+def digest(number: int) -> str:
+    """A checksum of the weights of SciKeras with this number of threads."""
+    weights = Peer.weights_with_threads(SciKeras(), number)
+    return hashlib.sha256(weights.tobytes()).hexdigest()
 
 
 def table_for_scikeras(meta: dict) -> keras.Model:
@@ -157,7 +181,7 @@ def table(X, y) -> keras.Model:
 class Keras(KerasPeer):
     name, title = "keras", "Keras SKLearnClassifier"
     distributions = ("keras", "torch")
-    statement = "from keras.wrappers import SKLearnClassifier"
+    statement = USING.format("torch") + "from keras.wrappers import SKLearnClassifier"
     how = {  # noqa: RUF012
         "images as X": "rows, which a `Reshape` layer turns into images",
         "partial_fit": "nor `warm_start`[^keras-warm-start]",
@@ -170,16 +194,16 @@ class Keras(KerasPeer):
         "transform": "`SKLearnTransformer` is a class of its own[^keras-wrapper]",
         "threads": "`torch.set_num_threads`, for the whole process[^torch-threads]",
         "same results again": "`keras.utils.set_random_seed`[^keras-seed]",
-        "ONNX": "`model_.export(format=\"onnx\")`",
+        "ONNX": '`model_.export(format="onnx")`',
         "files without code": "the network alone: `model_.save`",
     }
     partly = ("images as X", "threads", "files without code")
 
-    def new(self, epochs=EPOCHS, *, fit=None, **changes):
+    def new(self, epochs=EPOCHS, *, batch=BATCH, **changes):
         from keras.wrappers import SKLearnClassifier
 
-        settings = {"epochs": epochs, "batch_size": BATCH, "verbose": 0}
-        return SKLearnClassifier(compiled, model_kwargs=changes, fit_kwargs=settings | (fit or {}))
+        settings = {"epochs": epochs, "batch_size": batch, "verbose": 0}
+        return SKLearnClassifier(compiled, model_kwargs=changes, fit_kwargs=settings)
 
     def checked(self):
         from keras.wrappers import SKLearnClassifier
@@ -192,6 +216,17 @@ class Keras(KerasPeer):
 
     def epochs_of(self, estimator):
         return len(estimator.history_.epoch)
+
+    @contextlib.contextmanager
+    def threads(self, estimator, number):
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(number)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
     def fit_class_weighted(self, X, y, weights):
         positions = {i: weights.get(label, 1.0) for i, label in enumerate(np.unique(y))}

@@ -1,9 +1,9 @@
 """The classifiers that `peers.py` compares: how each is built, trained and asked for its extras.
 
-All networks for images have one convolution (8 filters of 3 x 3 pixels, "same"), ReLU, max pooling, a
-hidden layer of 16 units and a softmax; `MLPClassifier` has the hidden layer only. A method of `Peer`
-is scikit-learn's way to do a thing; a peer that has a way of its own overrides it. `how` says in the
-table how a thing is done.
+All networks for images have one convolution (8 filters of 3 x 3 pixels, "same"), ReLU, max pooling,
+a hidden layer of 16 units and a softmax; `MLPClassifier` has the hidden layer only. A method of
+`Peer` is scikit-learn's way to do a thing; a peer that has a way of its own overrides it. `how`
+says in the table how a thing is done.
 """
 
 from __future__ import annotations
@@ -15,9 +15,18 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.datasets import load_digits
 
 EPOCHS, RATE, BATCH = 12, 0.01, 32
 FILTERS, UNITS = 8, 16
+WIDE = {"filters": 128, "batch": 200}  # enough work for several threads
+N_IMAGES = 400
+
+
+def load_rows() -> tuple[np.ndarray, np.ndarray]:
+    """scikit-learn's digits as rows of float32 from 0 to 1, and their classes."""
+    X, y = load_digits(return_X_y=True)
+    return (X[:N_IMAGES] / 16).astype(np.float32), y[:N_IMAGES].astype(np.int64)
 
 
 class NotOffered(Exception):
@@ -35,7 +44,7 @@ class Peer:
     partly: tuple[str, ...] = ()  # rows for which users write code of their own
 
     def new(self, epochs: int = EPOCHS, **changes: Any) -> BaseEstimator:
-        """A small network; `changes` may have dropout, augment and filters."""
+        """A small network; `changes` may have dropout, augment, filters and batch."""
         raise NotImplementedError
 
     def new_warm(self) -> BaseEstimator:
@@ -88,6 +97,14 @@ class Peer:
         raise NotImplementedError
         yield
 
+    def weights_with_threads(self, number: int) -> np.ndarray:
+        """The weights of a wide network that this number of threads trained."""
+        X, y = load_rows()
+        estimator = self.new(epochs=2, **WIDE)
+        with self.threads(estimator, number):
+            self.set_seed(0)
+            return self.weights(estimator.fit(self.images(X), y))
+
     def to_onnx(self, estimator: BaseEstimator, X: np.ndarray, path: Path) -> None:
         """Export the network."""
         raise NotImplementedError
@@ -131,14 +148,14 @@ class Skcnn(Peer):
         "class weights": "`class_weight`",
         "dropout": "`dropout`",
         "augmentation": "`augment`",
-        "transform": "the last hidden layer",
+        "transform": "the output of the last pooling layer",
         "threads": "`n_jobs`",
         "same results again": "`random_state`",
         "ONNX": "`skcnn.to_onnx`",
         "files without code": "skops, with `skcnn.SKOPS_TRUSTED`",
     }
 
-    def new(self, epochs=EPOCHS, *, filters=FILTERS, dropout=False, augment=False):
+    def new(self, epochs=EPOCHS, *, filters=FILTERS, batch=BATCH, dropout=False, augment=False):
         from skcnn import ConvNetClassifier
 
         return ConvNetClassifier(
@@ -146,7 +163,7 @@ class Skcnn(Peer):
             hidden_layer_sizes=(UNITS,),
             dropout=0.5 if dropout else 0.0,
             augment="shift" if augment else None,
-            batch_size=BATCH,
+            batch_size=batch,
             max_iter=epochs,
             random_state=0,
         )
@@ -195,14 +212,14 @@ class MLP(Peer):
     }
     partly = ("threads",)
 
-    def new(self, epochs=EPOCHS, *, filters=FILTERS, dropout=False, augment=False):
+    def new(self, epochs=EPOCHS, *, filters=FILTERS, batch=BATCH, dropout=False, augment=False):
         from sklearn.neural_network import MLPClassifier
 
         if dropout or augment:
             raise NotOffered
         return MLPClassifier(
             (UNITS * filters // FILTERS,),
-            batch_size=BATCH,
+            batch_size=batch,
             max_iter=epochs,
             n_iter_no_change=epochs,
             learning_rate_init=RATE,

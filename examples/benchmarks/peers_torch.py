@@ -87,17 +87,29 @@ class Skorch(Peer):
         "threads": "`torch.set_num_threads`, for the whole process[^torch-threads]",
         "same results again": "`torch.manual_seed`",
         "ONNX": "`torch.onnx.export` of `module_`, without the softmax",
-        "files without code": "its weights alone: `save_params(use_safetensors=True)`[^skorch-save]",
+        "files without code": (
+            "weights alone by `save_params(use_safetensors=True)`[^skorch-save]; all of it by skops"
+        ),
     }
-    partly = ("sample weights", "threads", "files without code")
+    partly = ("sample weights", "threads")
 
-    def new(self, epochs=EPOCHS, *, filters=FILTERS, dropout=False, augment=False, **others):
+    def new(
+        self,
+        epochs=EPOCHS,
+        *,
+        filters=FILTERS,
+        batch=BATCH,
+        dropout=False,
+        augment=False,
+        kind=NeuralNetClassifier,
+        **others,
+    ):
         settings = {
             "criterion": nn.CrossEntropyLoss,
             "optimizer": torch.optim.Adam,
             "lr": RATE,
             "max_epochs": epochs,
-            "batch_size": BATCH,
+            "batch_size": batch,
             "iterator_train__shuffle": True,
             "module__filters": filters,
             "module__dropout": 0.5 if dropout else 0.0,
@@ -106,7 +118,6 @@ class Skorch(Peer):
         }
         if augment:
             settings["iterator_train__collate_fn"] = shifted
-        kind = others.pop("kind", NeuralNetClassifier)
         return kind(Network, **(settings | others))
 
     def checked(self):
