@@ -59,6 +59,7 @@ def megabytes(n_bytes):
 def learn(model, X, y, epochs):
     """Pass over all blocks several times; returns the peak of memory after each block, in bytes."""
     import dask
+    from dask.threaded import get
 
     rng = np.random.default_rng(0)
     peaks = []
@@ -67,7 +68,7 @@ def learn(model, X, y, epochs):
         started = time.perf_counter()
         for block in rng.permutation(X.numblocks[0]):
             # In this process: a worker would only have to send the block.
-            images, labels = dask.compute(X.blocks[block], y.blocks[block], scheduler="threads")
+            images, labels = dask.compute(X.blocks[block], y.blocks[block], scheduler=get)
             if isinstance(model, ConvNetClassifier):  # let the rate fall to zero, as `fit` does
                 done = len(peaks) / (epochs * X.numblocks[0])
                 model.set_params(learning_rate_init=HIGHEST_RATE * (1 - done))

@@ -44,9 +44,10 @@ def mnist():
 @pytest.fixture(scope="session")
 def small(tmp_path_factory):
     """A finished comparison on few digits: its folder, and what `run` returned."""
-    from helpers.quick import SMALL
+    from helpers.comparisons import SMALL, without_figures
 
     from skcnn.study.comparison import run
 
     out = tmp_path_factory.mktemp("compare")
-    return out, run("digits", out=out, verbose=False, **SMALL)
+    with without_figures(tmp_path_factory.mktemp("picture")):
+        return out, run("digits", out=out, verbose=False, **SMALL)

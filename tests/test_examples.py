@@ -29,6 +29,7 @@ ERRORS_BELOW = {
     "rotation_angle": 80,  # of the error of the mean angle
     "several_digits": 25,
 }
+SLOW = {"few_labels", "several_digits"}
 # Those with --quick that draw no picture have tests of their own, here or in test_clusters.py.
 OTHERS = {"checkpoint", "dask_grid_search", "dask_out_of_core", "skore_report"}
 
@@ -38,7 +39,10 @@ def run_example(name, monkeypatch, *arguments):
     return runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
 
 
-@pytest.mark.parametrize("name", ERRORS_BELOW)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in ERRORS_BELOW],
+)
 def test_example_runs(name, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))  # Windows
@@ -163,7 +167,7 @@ def test_mnist_in_seconds_trains_for_the_given_time(idx_files, tmp_path, monkeyp
 @pytest.mark.slow  # each of two processes imports everything
 def test_mnist_in_seconds_averages_two_networks(idx_files, tmp_path, monkeypatch):
     arguments = ("--data", idx_files, "--out", tmp_path / "out", "--recipe", "hour")
-    run_example("mnist_in_seconds", monkeypatch, *arguments, "--seconds", 3)
+    run_example("mnist_in_seconds", monkeypatch, *arguments, "--seconds", 8)
     with open(tmp_path / "out" / "mnist_in_seconds.csv", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
     assert float(row["error_percent"]) < 50

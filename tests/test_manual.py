@@ -26,9 +26,9 @@ GENERATED = ("auto_examples", "generated", "_build")  # folders that building th
 PAGES = sorted(
     path for path in DOCS.rglob("*.md") if path.relative_to(DOCS).parts[0] not in GENERATED
 )
+SLOW = [ROOT / "README.md", DOCS / "index.md", DOCS / "features.md"]
 # tests/engine/test_guide.py runs docs/engine.md.
-RUN = [page for page in PAGES if page.name != "engine.md"]
-SLOW = [ROOT / "README.md"]
+RUN = [page for page in PAGES if page not in (DOCS / "engine.md", *SLOW)]
 OTHERS = [ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *ROOT.glob("examples/**/*.md")]
 
 FENCE = re.compile(
@@ -144,7 +144,7 @@ def test_code_runs(path, tmp_path, monkeypatch, capsys):
 
 
 def test_few_blocks_are_not_run():
-    found = [block for path in RUN for block in blocks(path.read_text("utf-8"))]
+    found = [block for path in RUN + SLOW for block in blocks(path.read_text("utf-8"))]
     assert len(found) > 20
     assert sum(block.reason is not None for block in found) <= len(found) / 5
 

@@ -47,7 +47,7 @@ def column(name: str) -> dict:
         print(f"{name}: {row}", file=sys.stderr, flush=True)
         cells[row] = str(run(row, peer))
     size = megabytes(peer.distributions)
-    cells[COSTS[0]] = f"{size:,.1f} MB" if size < 10 else f"{size:,.0f} MB"
+    cells[COSTS[0]] = f"{size:,.0f} MB"
     return {
         "name": name,
         "title": peer.title,

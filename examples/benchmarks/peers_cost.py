@@ -1,12 +1,12 @@
-"""What the packages of `peers.py` cost: megabytes on disk, and seconds to import."""
+"""What the packages of `peers.py` cost: megabytes on disk, and time to import."""
 
 from __future__ import annotations
 
+import os
 import re
 import statistics
 import subprocess
 import sys
-import time
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -64,16 +64,22 @@ def size_of(name: str) -> int:
 
 
 def import_times(statements: dict[str, str], rounds: int) -> dict[str, float]:
-    """Seconds of each import in fresh processes, divided by those of `import sklearn`: medians."""
+    """Processor time of each import in new processes, in units of `import sklearn`: medians.
+
+    Other than elapsed time, it hardly depends on what else the machine does. Not on Windows.
+    """
     statements = {"sklearn": "import sklearn", **statements}
+    environment = dict(os.environ)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # or each process would compile all anew
     seconds: dict[str, list[float]] = {name: [] for name in statements}
     for number in range(rounds + 1):
         for name, statement in statements.items():
-            start = time.perf_counter()
-            subprocess.run(
-                [sys.executable, "-c", statement], check=True, capture_output=True, cwd=ROOT
-            )
+            before = os.times()
+            command = [sys.executable, "-c", statement]
+            subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=environment)
             if number:  # the first round fills the disk cache and compiles
-                seconds[name].append(time.perf_counter() - start)
+                after = os.times()
+                user = after.children_user - before.children_user
+                seconds[name].append(user + after.children_system - before.children_system)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     return {name: median / medians["sklearn"] for name, median in medians.items()}

@@ -74,6 +74,7 @@ class SciKeras(KerasPeer):
         "class weights": "`class_weight`",
         "dropout": "a layer",
         "augmentation": "layers[^keras-augmentation]",
+        "transform": "its documentation shows a subclass that has it[^scikeras-transform]",
         "threads": "`tf.config.threading`, for the whole process, before it starts[^tf-threads]",
         "same results again": "`random_state`",
         "ONNX": '`model_.export(format="onnx")`',

@@ -41,7 +41,3 @@ def peak_of(work):
         return tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
-
-
-# Arguments of skcnn.study.comparison.run, for a comparison that takes seconds.
-SMALL = {"train_size": 120, "seeds": 2, "candidates": 2, "quick": True}

@@ -4,18 +4,17 @@ import csv
 import itertools
 import json
 import re
+import shutil
 import subprocess
 import sys
-from collections import defaultdict
 from html.parser import HTMLParser
 
 import joblib
 import numpy as np
 import pytest
-from helpers.quick import SMALL
+from helpers.comparisons import SMALL, without_figures
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import binomtest
-from skimage.io import imsave
 from sklearn.base import clone
 from sklearn.exceptions import DataConversionWarning
 
@@ -52,11 +51,9 @@ def read_csv(path):
 
 
 @pytest.fixture
-def no_figures(tmp_path_factory, monkeypatch):
-    """A report has the same small picture everywhere: drawing takes seconds."""
-    path = tmp_path_factory.mktemp("figure") / "figure.png"
-    imsave(path, np.zeros((2, 2), np.uint8), check_contrast=False)
-    monkeypatch.setattr(runner, "draw", lambda *arguments: defaultdict(lambda: path))
+def no_figures(tmp_path_factory):
+    with without_figures(tmp_path_factory.mktemp("picture")):
+        yield
 
 
 @pytest.fixture
@@ -65,10 +62,11 @@ def light(no_figures, monkeypatch):
     monkeypatch.setattr(Settings, "contenders", ("cnn", "hog_svc", "cnn_svc"))
 
 
-def test_report_is_self_contained(small):
-    out, comparison = small
+@pytest.mark.slow
+def test_report_is_self_contained(small, tmp_path):
+    out = shutil.copytree(small[0], tmp_path / "with_figures")
+    html = run("digits", out=out, verbose=False, **SMALL).report.read_text(encoding="utf-8")
     page = Links()
-    html = comparison.report.read_text(encoding="utf-8")
     page.feed(html)
     assert page.sources
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
@@ -82,9 +80,7 @@ def test_report_is_self_contained(small):
     assert "quick run" in text
     assert re.search(r"\bnan\b", text) is None
 
-
-def test_every_figure_of_the_report_says_how_it_was_made(small):
-    html = small[1].report.read_text(encoding="utf-8")
+    # Every figure says how it was made.
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", html, re.DOTALL)
     assert len(captions) == html.count("<img ")
     assert all("seed" in caption for caption in captions[1:])  # the first shows the images
@@ -156,6 +152,7 @@ def test_stored_results_are_not_computed_again(no_figures, small, monkeypatch):
     assert again.results["conclusions"] == first.results["conclusions"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_continues(light, tmp_path, monkeypatch, capsys):
     real, calls = measure.measure_alone, []
 
@@ -181,6 +178,7 @@ def test_an_interrupted_run_continues(light, tmp_path, monkeypatch, capsys):
     assert calls == [["cnn"], ["hog", "svc"], ["hog", "svc"], ["cnn", "pca", "svc"]]
 
 
+@pytest.mark.slow
 def test_what_exceeds_the_budget_is_left_out_and_reported(light, tmp_path):
     digits = load_images("digits")
     chosen = nested_order(digits.y_train, 0)[:80]

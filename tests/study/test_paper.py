@@ -345,6 +345,7 @@ def test_only_hog_runs_are_given_features(few, tmp_path, monkeypatch):
     assert given == {"network": [], "hog": [HOG_2014], "time": []}
 
 
+@pytest.mark.slow
 def test_whole_report(tmp_path, capsys, few):
     """All experiments on few images in two processes; then some again, from stored results."""
     data = (few.X_train, few.y_train, few.X_test, few.y_test)

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from helpers.quick import SMALL
+from helpers.comparisons import SMALL
 
 from skcnn.study.comparison import run, runner, search
 from skcnn.study.comparison.results import Scores
