@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from PIL import Image
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -109,6 +110,7 @@ html_theme_options = {
         "**": ["page-toc"],
         "benchmarks": [],
         "how_to/from_other_libraries": [],
+        "peers": [],
     },
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
@@ -195,9 +197,50 @@ def escape_types(app: Any, what: str, name: str, obj: Any, options: Any, lines: 
             lines[number] = re.sub(r"_(?=[,)])|(?<=[ (])\*(?=\w)", r"\\\g<0>", line)
 
 
+def escape_initials(
+    app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Escape the initial at the start of a reference, which would number a list: [1] K. He."""
+    for number, line in enumerate(lines):
+        lines[number] = re.sub(r"^(\s*\.\. \[\w+\] [A-Z])(?=\. )", r"\1\\", line)
+
+
 def skip_inherited(app: Any, what: str, name: str, obj: Any, *_: Any) -> bool | None:
     """Leave out members that come from scikit-learn, which documents them."""
     return True if (getattr(obj, "__module__", None) or "").startswith("sklearn.") else None
+
+
+# Before a unit, and around the signs of "28 x 28" and "4.96 ± 0.40".
+NO_BREAK = re.compile(
+    r"(?<=\d) (?=(?:%|[mµ]?s|min|[MG]i?B|GFLOP/s)(?!\w)|[x±] \d)|(?<=\d [x±]) (?=\d)"
+)
+
+
+def keep_together(app: Any, doctree: nodes.document) -> None:
+    """Do not break lines within a quantity ("0.45 %") or an option ("--quick")."""
+    for text in list(doctree.findall(nodes.Text)):
+        if not isinstance(text.parent, (nodes.literal, nodes.FixedTextElement)):
+            together = NO_BREAK.sub("\N{NO-BREAK SPACE}", text)
+            if together != text:
+                text.parent.replace(text, nodes.Text(together))
+    for literal in doctree.findall(nodes.literal):
+        if re.fullmatch(r"-\S{,20}", literal.astext()):
+            literal["classes"].append("unbroken")
+
+
+def mark_wide_pictures(app: Any, doctree: nodes.document) -> None:
+    """Mark figures of more than 8 inches: on a phone they scroll, to be legible."""
+    for image in list(doctree.findall(nodes.image)):
+        path = Path(app.srcdir, image["uri"]).resolve()
+        if not path.is_relative_to(ROOT / "examples"):
+            continue
+        with Image.open(path) as picture:
+            if picture.width <= 8 * picture.info.get("dpi", (100, 100))[0]:
+                continue
+        if isinstance(image.parent, nodes.paragraph):
+            image.parent["classes"].append("wide-picture")
+        else:
+            image.replace_self(nodes.container("", image.deepcopy(), classes=["wide-picture"]))
 
 
 def only_scripts(app: Any, config: Any) -> None:
@@ -210,6 +253,9 @@ def setup(app: Any) -> None:
     app.connect("config-inited", only_scripts, priority=11)  # sphinx-gallery's own has 10
     app.connect("source-read", read_page)
     app.connect("include-read", read_included)
+    app.connect("doctree-read", keep_together)
+    app.connect("doctree-read", mark_wide_pictures)
     app.connect("missing-reference", link_to_sklearn)
     app.connect("autodoc-process-docstring", escape_types, priority=400)  # before numpydoc
+    app.connect("autodoc-process-docstring", escape_initials, priority=400)
     app.connect("autodoc-skip-member", skip_inherited)

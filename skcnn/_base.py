@@ -230,8 +230,15 @@ class BaseConvNet(CallbackSupportMixin, ImageFeaturesOutMixin, TransformerMixin,
     @ignore_underflow  # also if np.seterr makes it an error
     def _compute(self, network: Network, reader: ImageReader, compute: Compute) -> NDArray[Any]:
         count = n_threads(self.n_jobs, most=useful_threads(network, len(reader)))
-        with single_threaded_blas(), Threads(count) as threads:
-            return compute(network, reader, threads)
+        with single_threaded_blas(), Threads(count) as threads, np.errstate(all="ignore"):
+            result = compute(network, reader, threads)
+        if not (np.isfinite(result.min()) and np.isfinite(result.max())):
+            low, high = float(reader.images.min()), float(reader.images.max())
+            raise ValueError(
+                f"X has values from {low:g} to {high:g}, for which the outputs of the network are "
+                "not finite in float32; expected values like those in fit. Scale X as it was there."
+            )
+        return result
 
     @property
     def filters_(self) -> NDArray[np.float32]:

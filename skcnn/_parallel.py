@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
+import threading
+from numbers import Integral
 
 import joblib
 from joblib.parallel import get_active_backend
 
 from skcnn.engine.runtime.blas import blas_threads
+
+MOST_THREADS = 4096  # more are never of use; each has memory of its own
 
 
 @functools.cache
@@ -38,7 +42,7 @@ def n_threads(n_jobs: int | None, most: int | None = None) -> int:
     Raises
     ------
     ValueError
-        If `n_jobs` is 0.
+        If `n_jobs` is 0, or neither an integer nor None.
 
     Examples
     --------
@@ -46,10 +50,10 @@ def n_threads(n_jobs: int | None, most: int | None = None) -> int:
     >>> n_threads(3)
     3
     """
-    if n_jobs == 0:
+    if n_jobs is not None and (n_jobs == 0 or not isinstance(n_jobs, Integral)):
         raise ValueError(
-            "n_jobs is 0; expected None, a positive number of threads, or -1 for all cores. Set "
-            "n_jobs=None to use the cores available to this process."
+            f"n_jobs is {n_jobs!r}; expected None, a positive number of threads, or -1 for all "
+            "cores. Set n_jobs=None to use the cores available to this process."
         )
     if most == 1:
         return 1
@@ -59,11 +63,14 @@ def n_threads(n_jobs: int | None, most: int | None = None) -> int:
 
 def _allowed_threads(n_jobs: int | None) -> int:
     if n_jobs is not None:
-        return n_jobs if n_jobs > 0 else max(1, _cores() + 1 + n_jobs)
+        n_jobs = int(n_jobs)
+        return min(n_jobs, MOST_THREADS) if n_jobs > 0 else max(1, _cores() + 1 + n_jobs)
     backend, _ = get_active_backend()
     share = blas_threads()
     if backend.nesting_level:
-        # joblib limits BLAS in its worker processes. If BLAS is not limited, this is a worker
-        # thread (or a process that limits nothing), and its siblings use the other cores.
-        return share if share is not None and share < _cores() else 1
+        # A worker process has its main thread for its task, and joblib limits its BLAS. Other
+        # workers are threads (or processes that limit nothing); their siblings use the other cores.
+        is_process = threading.current_thread() is threading.main_thread()
+        is_limited = is_process and share is not None and share < _cores()
+        return share if is_limited and share and backend.nesting_level == 1 else 1
     return max(1, min(_cores(), share or _cores()))

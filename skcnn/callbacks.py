@@ -12,19 +12,13 @@ from typing import Any
 
 import joblib
 from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
 
 from skcnn._base import BaseConvNet
 from skcnn._files.paths import make_folder, to_path, write_bytes
+from skcnn._fitting.callbacks import OF_CALLBACKS
 
 __all__ = ["Checkpoint", "resume_fit"]
-
-# Attributes in which scikit-learn keeps the callbacks and the task of an estimator.
-OF_CALLBACKS = {
-    "_callback_fit_ctx",
-    "_parent_callback_ctx",
-    "_skl_callbacks",
-    "_skl_callbacks_to_teardown",
-}
 
 
 class Checkpoint:
@@ -38,7 +32,7 @@ class Checkpoint:
     path : str or path-like
         The file, which `joblib.load` reads; ``~`` stands for the home directory. It is replaced in
         a single step: at any time, it is complete. If one instance serves several fits, as in a
-        grid search, the last one to write replaces the file.
+        grid search, each of them replaces the file of the others.
     every : int, default=1
         Number of epochs from one file to the next.
 
@@ -47,8 +41,11 @@ class Checkpoint:
     TypeError, ValueError
         If `path` is not a path or `every` not a positive int.
     OSError
-        In `fit`, before the training, if the folder of `path` cannot be made or written to; during
-        the training, if the file cannot be written.
+        In `fit`, before the training, if `path` is a folder, or if its folder cannot be made or
+        written to; during the training, if the file cannot be written.
+    TypeError
+        In `fit`, before the training, if a parameter of the estimator has no pickle, such as a
+        lambda.
 
     See Also
     --------
@@ -58,10 +55,12 @@ class Checkpoint:
     -----
     The file has the fitted estimator as if the training had ended there, and what is needed to go
     on. It does not have the callbacks. Ctrl-C within an epoch leaves the file of the last whole
-    epoch. As with every pickle, load only files that you trust.
+    epoch. A process that is killed while it writes leaves a file ``*.partial`` beside it, which you
+    can delete. As with every pickle, load only files that you trust.
 
-    A checkpoint works for any estimator that supports callbacks, such as `LogisticRegression`, but
-    `resume_fit` only for those of skcnn.
+    In a pipeline or a search, set the checkpoint on the network: scikit-learn 1.9 passes no fitted
+    estimator to the callbacks of the pipeline or the search, so there would be no file. It does so
+    for `LogisticRegression`, but `resume_fit` continues only networks of skcnn.
 
     Examples
     --------
@@ -89,8 +88,20 @@ class Checkpoint:
         self.every: int = int(every)
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Called before the training."""
+        """Called before the training: check that the estimator can be stored."""
         make_folder(self.path.parent, "the folder of the checkpoint")
+        if self.path.is_dir():
+            raise IsADirectoryError(
+                f"The path of the checkpoint is the folder {self.path}; expected a file. Add the "
+                "name of a file."
+            )
+        try:
+            _dumped(estimator)
+        except Exception as error:
+            raise TypeError(
+                f"{type(estimator).__name__} cannot be stored in a file: {error}; expected "
+                "parameters that pickle can store. Define functions at the top level of a module."
+            ) from error
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Called after the training."""
@@ -105,15 +116,20 @@ class Checkpoint:
         is_iteration = context.parent is not None and context.source_task_name is None
         if fitted_estimator is None or (is_iteration and (context.task_id + 1) % self.every):
             return
-        alone = copy.copy(fitted_estimator)
-        for name in OF_CALLBACKS & vars(alone).keys():
-            delattr(alone, name)
-        stream = io.BytesIO()
-        joblib.dump(alone, stream)
-        write_bytes(self.path, stream.getvalue())
+        write_bytes(self.path, _dumped(fitted_estimator))
 
     def __repr__(self) -> str:
         return f"Checkpoint({str(self.path)!r}, every={self.every})"
+
+
+def _dumped(estimator: Any) -> bytes:
+    """What `joblib.load` reads: the estimator without its callbacks."""
+    alone = copy.copy(estimator)
+    for name in OF_CALLBACKS & vars(alone).keys():
+        delattr(alone, name)
+    stream = io.BytesIO()
+    joblib.dump(alone, stream)
+    return stream.getvalue()
 
 
 def resume_fit(
@@ -137,24 +153,25 @@ def resume_fit(
     path : str or path-like
         The file. It is a pickle: load only files that you trust.
     X, y, sample_weight, X_val, y_val, sample_weight_val
-        As passed to the `fit` that ended early.
+        As passed to the `fit` that ended early; in a pipeline, as its other steps passed them on.
     callbacks : sequence of callbacks, default=()
         For the rest of the training. To go on writing the file, pass its `Checkpoint`.
 
     Returns
     -------
     estimator : ConvNetClassifier, ConvNetRegressor or ConvAutoencoder
-        The fitted estimator. If the fit in the file was complete, it is returned as it is.
+        The fitted estimator, with the parameters in the file. If the fit in the file was complete,
+        or a call of `partial_fit`, it is returned as it is.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
-    TypeError
+    TypeError, NotFittedError
         If it does not have an estimator that this function can continue.
     ValueError
-        If the number of images or the targets differ from those of the fit that ended early, or
-        for the reasons that `fit` has.
+        If the data differ from those of the fit that ended early (of X and `X_val`, only the number
+        of images and a few of them are compared), or for the reasons that `fit` has.
 
     Examples
     --------
@@ -163,17 +180,29 @@ def resume_fit(
     >>> cnn = resume_fit("cnn.joblib", X, y, callbacks=[checkpoint])  # doctest: +SKIP
     """
     file = to_path(path, "path")
-    if not file.exists():
+    if not isinstance(callbacks, Sequence):
+        raise TypeError(
+            f"callbacks is {callbacks!r}; expected a sequence of callbacks. Pass a list."
+        )
+    if not file.is_file():
         raise FileNotFoundError(
             f"There is no file {file}; expected the file of a Checkpoint. Check the path, or call "
             "fit to start."
         )
-    estimator = joblib.load(file)
+    try:
+        estimator = joblib.load(file)
+    except Exception as error:
+        error.add_note(
+            f"{file} cannot be loaded; expected the file of a Checkpoint. Check the path, or call "
+            "fit to start over."
+        )
+        raise
     if not isinstance(estimator, BaseConvNet):
         raise TypeError(
             f"{file} has an object of type {type(estimator).__name__}; expected a network of "
             "skcnn that a Checkpoint has stored. For other estimators, use their warm_start."
         )
+    check_is_fitted(estimator)
     if not hasattr(estimator, "_unfinished"):
         return estimator
     if callbacks:

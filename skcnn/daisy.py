@@ -85,7 +85,7 @@ class DaisyTransformer(DescriptorTransformer):
 
     Examples
     --------
-    >>> from skcnn.daisy import DaisyTransformer
+    >>> from skcnn import DaisyTransformer
     >>> from skcnn.datasets import load_digits_images
     >>> X, y = load_digits_images()
     >>> daisy = DaisyTransformer().fit(X)
@@ -171,7 +171,7 @@ def make_daisy_svc(*, memory: str | Memory | None = None, **params: Any) -> Pipe
 
     Examples
     --------
-    >>> from skcnn.daisy import make_daisy_svc
+    >>> from skcnn import make_daisy_svc
     >>> from skcnn.datasets import load_digits_images
     >>> X, y = load_digits_images()
     >>> daisy_svc = make_daisy_svc().fit(X[:300], y[:300])

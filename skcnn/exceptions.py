@@ -4,6 +4,8 @@ import sklearn.exceptions
 
 __all__ = ["ImageShapeWarning", "InconsistentVersionWarning"]
 
+UNKNOWN = "unknown"  # version of a file that does not name it
+
 
 class ImageShapeWarning(UserWarning):
     """The shape of the images was guessed, and the guess is likely to be wrong.
@@ -42,7 +44,7 @@ class InconsistentVersionWarning(sklearn.exceptions.InconsistentVersionWarning):
     ----------
     estimator_name : str
     current_skcnn_version, original_skcnn_version : str
-        The installed version, and that of the file; "unknown" if the file does not say.
+        The installed version, and that of the file; "unknown" if the file does not name it.
 
     Attributes
     ----------
@@ -75,7 +77,11 @@ class InconsistentVersionWarning(sklearn.exceptions.InconsistentVersionWarning):
 
     def __str__(self) -> str:
         wrote, installed = self.original_skcnn_version, self.current_skcnn_version
+        if wrote == UNKNOWN:
+            found, other = "an unknown version of skcnn", "the version that stored it"
+        else:
+            found, other = f"skcnn {wrote}", f"skcnn=={wrote}"
         return (
-            f"{self.estimator_name} was stored by skcnn {wrote}, but {installed} is installed. "
-            f"Check its predictions, then store it again, or install skcnn=={wrote}."
+            f"{self.estimator_name} was stored by {found}, but {installed} is installed. "
+            f"Check its predictions, then store it again, or install {other}."
         )

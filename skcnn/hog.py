@@ -102,7 +102,7 @@ class HOGTransformer(DescriptorTransformer):
     Examples
     --------
     >>> from skcnn.datasets import load_digits_images
-    >>> from skcnn.hog import HOGTransformer
+    >>> from skcnn import HOGTransformer
     >>> X, y = load_digits_images()
     >>> hog = HOGTransformer().fit(X)
     >>> features = hog.transform(X)
@@ -244,7 +244,7 @@ def make_hog_svc(*, memory: str | Memory | None = None, **params: Any) -> Pipeli
     --------
     >>> from sklearn.model_selection import train_test_split
     >>> from skcnn.datasets import load_digits_images
-    >>> from skcnn.hog import make_hog_svc
+    >>> from skcnn import make_hog_svc
     >>> X, y = load_digits_images()
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0, stratify=y)
     >>> hog_svc = make_hog_svc().fit(X_train, y_train)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from skcnn._files.paths import to_path, write_bytes
 from skcnn._onnx.packages import required
+from skcnn._version import __version__
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -108,7 +109,6 @@ def to_onnx(
     """
     onnx = required("onnx", "to_onnx")
     opset = _check_opset(target_opset, onnx.defs.onnx_opset_version())
-    from skcnn import __version__
     from skcnn._onnx.export import export
 
     file = None if path is None else to_path(path, "path")

@@ -22,8 +22,10 @@ from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.floating_point import ignore_underflow
 from skcnn.engine.runtime.threads import Threads
-from skcnn.engine.standardization import ChannelStatistics, check_pixel_size
+from skcnn.engine.standardization import LARGEST_PIXEL, ChannelStatistics, check_pixel_size
 
+MOST_PATCHES = 2**31 - 1
+SMALLEST_WHITENING = 1e-30
 LARGEST_AUTO = 10  # pixels: patches of many numbers need many patches
 
 
@@ -110,7 +112,7 @@ class PatchFeatures(ImageFeaturesOutMixin, TransformerMixin, Estimator):
         "n_filters": [Interval(Integral, 1, None, closed="left")],
         "filter_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "method": [StrOptions({"kmeans", "random"})],
-        "n_patches": [Interval(Integral, 1, None, closed="left")],
+        "n_patches": [Interval(Integral, 1, MOST_PATCHES, closed="both")],
         "contrast": [Interval(Real, 0, None, closed="neither")],
         "whitening": [Interval(Real, 0, None, closed="neither")],
         "threshold": [Interval(Real, 0, None, closed="left")],
@@ -146,6 +148,22 @@ class PatchFeatures(ImageFeaturesOutMixin, TransformerMixin, Estimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        n_threads(self.n_jobs)  # raises if it is 0
+        for name in ("contrast", "whitening", "threshold"):
+            value = float(getattr(self, name))
+            if value > LARGEST_PIXEL:
+                raise ValueError(
+                    f"{name} is {value:g}; expected at most {LARGEST_PIXEL:g}, because skcnn "
+                    "computes in float32. Use a smaller number."
+                )
+        if self.whitening < SMALLEST_WHITENING:
+            raise ValueError(
+                f"whitening is {float(self.whitening):g}; expected at least "
+                f"{SMALLEST_WHITENING:g}, because skcnn computes in float32. Use a larger number."
+            )
+
     @_fit_context(prefer_skip_nested_validation=True)
     @ignore_underflow
     def fit(self, X: ArrayLike, y: object = None) -> PatchFeatures:
@@ -166,14 +184,15 @@ class PatchFeatures(ImageFeaturesOutMixin, TransformerMixin, Estimator):
         ValueError
             If X or a parameter is not as described. The estimator then remains as it was.
         """
+        n_filters, n_patches = int(self.n_filters), int(self.n_patches)
         work = copy.copy(self)
         images, work.image_shape_ = validate_images(
             work, X, image_shape=self.image_shape, reset=True
         )
         size = _size_of(self.filter_size, work.image_shape_)
-        if self.n_patches < self.n_filters:
+        if n_patches < n_filters:
             raise ValueError(
-                f"n_patches is {self.n_patches}, but n_filters is {self.n_filters}; expected at "
+                f"n_patches is {n_patches}, but n_filters is {n_filters}; expected at "
                 "least as many patches as filters. Increase n_patches."
             )
         statistics = ChannelStatistics.of(images)
@@ -181,12 +200,12 @@ class PatchFeatures(ImageFeaturesOutMixin, TransformerMixin, Estimator):
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
         reader = ImageReader(images, work.mean_, work.scale_)
         with single_threaded_blas():  # so that results do not depend on the number of threads
-            patches = draw_patches(reader, size, self.n_patches, rng)
+            patches = draw_patches(reader, size, n_patches, rng)
             work._filters = learn_filters(
                 patches,
-                self.n_filters,
-                contrast=self.contrast,
-                whitening=self.whitening,
+                n_filters,
+                contrast=float(self.contrast),
+                whitening=float(self.whitening),
                 method=self.method,
                 rng=rng,
             )
@@ -215,6 +234,7 @@ class PatchFeatures(ImageFeaturesOutMixin, TransformerMixin, Estimator):
             than 1e30 times `scale_`.
         """
         check_is_fitted(self)
+        self._validate_params()  # some may have changed since the fit
         images, _ = validate_images(self, X, image_shape=self.image_shape_, reset=False)
         check_pixel_size(images, "X", unit=self.scale_.min())
         encoder = self._encoder()
@@ -225,7 +245,7 @@ class PatchFeatures(ImageFeaturesOutMixin, TransformerMixin, Estimator):
     def _encoder(self) -> PatchEncoder:
         size = self.filters_.shape[1:3]
         return PatchEncoder(
-            self._filters, self.image_shape_, size, self.pool_regions, self.threshold
+            self._filters, self.image_shape_, size, int(self.pool_regions), float(self.threshold)
         )
 
     @property
@@ -247,10 +267,10 @@ def automatic_size(shorter: int) -> int:
 def _size_of(setting: int | str, image_shape: ImageShape) -> tuple[int, int]:
     """Rows and columns of a patch."""
     height, width, channels = image_shape
-    side = setting
-    if isinstance(side, str):
+    if isinstance(setting, str):
         side = automatic_size(min(height, width))
         return min(side, height), min(side, width)
+    side = int(setting)
     if side * side * channels == 1:
         raise ValueError(
             f"filter_size is {side}, but the images have a single channel; expected patches of "

@@ -1,5 +1,6 @@
 """A few of the cases of `examples/benchmarks/fuzz.py`, and what they consist of."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def test_cases_give_a_sound_result_or_a_clear_error(fuzz, first):
 def test_cases_that_were_faults(fuzz):
     """Overflow after the last step: in the outputs, and in a hidden layer."""
     for number in (1744, 3123, 4668, 5472, 6714):
-        assert fuzz.run_case(number).startswith("Training diverged: the outputs")
+        assert re.match("Training diverged: the (outputs|weights)", fuzz.run_case(number))
 
 
 def test_a_case_is_determined_by_its_number(fuzz):

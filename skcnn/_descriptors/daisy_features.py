@@ -105,8 +105,8 @@ def resolve_settings(
     height, width, _ = shape
     shorter, longer = sorted((height, width))
     auto = automatic_spacing(shorter)
-    step = auto if isinstance(step, str) else step
-    radius = auto if isinstance(radius, str) else radius
+    step = auto if isinstance(step, str) else int(step)
+    radius = auto if isinstance(radius, str) else int(radius)
     images = f"Images of {height} x {width} pixels (rows x columns)"
     if radius > shorter:  # the rings would only see copies of the border pixels
         raise ValueError(
@@ -129,8 +129,8 @@ def resolve_settings(
     return DaisySettings(
         (padding[0], padding[1]),
         (n_centres[0], n_centres[1]),
-        int(step),
-        int(radius),
+        step,
+        radius,
         int(rings),
         int(histograms),
         int(orientations),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,7 +158,8 @@ def _count_blocks(n_cells: tuple[int, int], block: tuple[int, int]) -> tuple[int
 
 def check_pair(name: str, value: int | Sequence[int]) -> tuple[int, int]:
     """(rows, columns) from one positive int or two."""
-    pair = tuple(value) if isinstance(value, Iterable) else (value, value)
+    one = not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0
+    pair: tuple[Any, ...] = (value, value) if one else tuple(cast(Iterable[Any], value))
     if len(pair) != 2 or not all(map(is_positive_int, pair)):
         raise ValueError(
             f"{name} is {value!r}; expected a positive int or two of them (rows, columns). Pass "

@@ -19,11 +19,14 @@ from skcnn._descriptors.batches import DescriptorSettings, iterate_features
 from skcnn._estimator import Estimator
 from skcnn._feature_names import pixel_names
 from skcnn._input.images import ImageShape, validate_images
+from skcnn._parallel import n_threads
 from skcnn.engine.standardization import check_pixel_size
 
 if TYPE_CHECKING:
     from joblib import Memory
     from sklearn.utils import Tags
+
+MOST_FEATURES = 2**31 - 1
 
 
 class DescriptorTransformer(TransformerMixin, Estimator, ABC):
@@ -140,7 +143,13 @@ class DescriptorTransformer(TransformerMixin, Estimator, ABC):
     ) -> tuple[NDArray, ImageShape]:
         """X as images and their shape, checked; `receiver` gets `n_features_in_`."""
         images, shape = validate_images(receiver, X, image_shape=image_shape, reset=reset)
-        self._settings(shape)
+        n_threads(self.n_jobs)  # raises if it is 0
+        n_features = self._settings(shape).n_features
+        if n_features > MOST_FEATURES:
+            raise ValueError(
+                f"The parameters ask for {n_features:,} features of an image; expected at most "
+                f"{MOST_FEATURES:,}. Reduce those that count something, for example orientations."
+            )
         check_pixel_size(images, "X")  # squares of larger pixels overflow
         return images, shape
 

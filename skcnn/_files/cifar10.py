@@ -9,7 +9,6 @@ import gzip
 import io
 import os
 import tarfile
-import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
@@ -24,6 +23,8 @@ from skcnn._files.paths import describe_contents, to_path, unreadable
 _IMAGES_PER_BATCH = 10_000
 _RECORD = 1 + 3 * 32 * 32  # bytes: the label, and the pixels of the three channels one by one
 _CLASSES = 10
+_BLOCK = 2**18  # bytes of an archive that are read at once
+_MOST_AT_ONCE = 2**25  # bytes that its headers may have: more than a batch has
 _TRAIN = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 _TEST = "test_batch.bin"
 _NAMES = (*_TRAIN, _TEST)
@@ -66,25 +67,52 @@ def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
 def _read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
     """Names and contents of the batches in an archive; nothing is unpacked to the disk."""
     found, others = set(), set()
+    for name, size, content in _members(path):
+        if content is None:
+            others.add(name)
+            continue
+        _check_size(f"{name} in {path}", size)
+        found.add(name)
+        yield name, content
+    if missing := [name for name in _NAMES if name not in found]:
+        _raise_missing(f"{path} has no {', '.join(missing)}", path.parent, others)
+
+
+def _members(path: Path) -> Iterator[tuple[str, int, bytes | None]]:
+    """Names, sizes and contents of the files in an archive; None for what cannot be a batch."""
+    expected = _IMAGES_PER_BATCH * _RECORD
     try:
-        with _open_unpacked(path) as file, tarfile.open(fileobj=file, mode="r:") as archive:
-            for member in archive:
-                name = PurePosixPath(member.name).name
-                content = archive.extractfile(member) if name in _NAMES else None
-                if content is None:
-                    others.add(name)
-                    continue
-                _check_size(f"{name} in {path}", member.size)
-                found.add(name)
-                yield name, content.read()
-            file.read()  # to the end, where a gzip file has its checksum
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        with _open_unpacked(path) as file:
+            limited: Any = _Limited(file)
+            with tarfile.open(fileobj=limited, mode="r:") as archive:
+                for member in archive:
+                    name = PurePosixPath(member.name).name
+                    is_file = name in _NAMES and member.isreg()
+                    content = archive.extractfile(member) if is_file else None
+                    # The content of a file of another size is not needed.
+                    yield name, member.size, None if content is None else content.read(expected)
+            while file.read(_BLOCK):  # to the end, where a gzip file has its checksum
+                pass
+    except PermissionError:
+        raise
+    except Exception as error:  # tarfile raises errors of many types for damaged archives
         raise ValueError(
             f"{path} is a damaged or truncated archive, or none at all ({error}); expected "
             f"{_ARCHIVE}. Download it again."
         ) from error
-    if missing := [name for name in _NAMES if name not in found]:
-        _raise_missing(f"{path} has no {', '.join(missing)}", path.parent, others)
+
+
+class _Limited:
+    """A file for tarfile, without headers that claim to be longer than a batch."""
+
+    def __init__(self, file: gzip.GzipFile | io.BufferedReader):
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int) -> bytes:
+        if size > _MOST_AT_ONCE:
+            raise tarfile.ReadError(f"it has a header of {size:,} bytes")
+        return self._file.read(size)
 
 
 def _open_unpacked(path: Path) -> gzip.GzipFile | io.BufferedReader:

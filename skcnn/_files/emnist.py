@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import zipfile
 import zlib
@@ -15,10 +16,24 @@ from skcnn._files import remote_data_sets
 from skcnn._files.download import fetch
 from skcnn._files.find_idx import find_data_set
 from skcnn._files.idx import as_data_set, decode_idx, read_data_set
-from skcnn._files.paths import to_path
+from skcnn._files.paths import to_path, unreadable
 
 SPLITS = ("balanced", "byclass", "bymerge", "digits", "letters", "mnist")
 _ARCHIVES = ("gzip.zip", "emnist-gzip.zip")  # names on the two servers that have it
+# The labels of a split are below this number; those of "letters" begin with 1.
+_CLASSES = {"balanced": 47, "byclass": 62, "bymerge": 47, "digits": 10, "letters": 27, "mnist": 10}
+# What zipfile raises for damaged, encrypted and unknown archives
+_DAMAGED = (
+    zipfile.BadZipFile,
+    EOFError,
+    IndexError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    UnicodeDecodeError,
+    lzma.LZMAError,
+    zlib.error,
+)
 
 
 def read_emnist(data_home: Any, split: Any) -> tuple[NDArray, NDArray, NDArray, NDArray]:
@@ -37,7 +52,7 @@ def read_emnist(data_home: Any, split: Any) -> tuple[NDArray, NDArray, NDArray, 
             return _read_archive(path / name, split)
     expected = f"a folder with the files {', '.join(_names(split))}, or EMNIST's archive gzip.zip"
     found = find_data_set(path, "data_home", expected, prefix=f"emnist-{split}")
-    return read_data_set(found.files, transposed=True)
+    return read_data_set(found.files, _CLASSES[split], transposed=True)
 
 
 def _names(split: str) -> list[str]:
@@ -54,21 +69,20 @@ def _read_archive(path: Path, split: str) -> tuple[NDArray, NDArray, NDArray, ND
     names = _names(split)
     try:
         with zipfile.ZipFile(path) as archive:
-            contents = _read_members(archive, path, names)
-            arrays = (
-                decode_idx(content, f"{name} in {path}", transposed=True)
-                for name, content in zip(names, contents, strict=True)
-            )
-            return as_data_set(arrays, [f"{name} in {path}" for name in names])
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
+            arrays = _read_members(archive, path, names)
+            described = [f"{name} in {path}" for name in names]
+            return as_data_set(arrays, described, _CLASSES[split])
+    except PermissionError as error:
+        raise unreadable(path, error) from error
+    except _DAMAGED as error:
         raise ValueError(
             f"{path} is a damaged or truncated ZIP archive, or none at all ({error}); expected "
             "EMNIST's archive gzip.zip. Download it again."
         ) from error
 
 
-def _read_members(archive: zipfile.ZipFile, path: Path, names: list[str]) -> Iterator[bytes]:
-    """The contents of the files with these names, in any folder and with or without .gz."""
+def _read_members(archive: zipfile.ZipFile, path: Path, names: list[str]) -> Iterator[NDArray]:
+    """The arrays in the files with these names, in any folder and with or without .gz."""
     members = {
         PurePosixPath(member.filename).name.removesuffix(".gz"): member
         for member in archive.infolist()
@@ -81,4 +95,5 @@ def _read_members(archive: zipfile.ZipFile, path: Path, names: list[str]) -> Ite
             "EMNIST's archive gzip.zip. Check the path."
         )
     for name in names:
-        yield archive.read(members[name])
+        with archive.open(members[name]) as file:
+            yield decode_idx(file, f"{name} in {path}", transposed=True)

@@ -9,11 +9,12 @@ import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn._files.paths import describe_contents, unreadable
+from skcnn._files.paths import describe_contents, is_special, unreadable
 
 # Data types of IDX files by their third byte (http://yann.lecun.com/exdb/mnist, "file format")
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -27,58 +28,27 @@ _OTHER_FORMATS = {
     b"vers": "a Git LFS pointer, so the download failed",
 }
 
-
-def read_idx(path: Path) -> NDArray:
-    """The array in an IDX file, which `skcnn.datasets.load_idx` describes."""
-    return decode_idx(_read(path), path)
+_BLOCK = 2**18  # bytes that are read at once
 
 
-def decode_idx(content: bytes, path: Path | str, transposed: bool = False) -> NDArray:
-    """The array in the content of an IDX file, plain or compressed; messages call it `path`.
+def read_idx(path: Path, transposed: bool = False) -> NDArray:
+    """The array in an IDX file, which `skcnn.datasets.load_idx` describes.
 
     If `transposed`, the rows and the columns of images are exchanged.
     """
-    content = _decompress(content, path)
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _DTYPES:
-        format = next((f for start, f in _OTHER_FORMATS.items() if content.startswith(start)), "")
-        raise ValueError(
-            f"{path} is not an IDX file: it starts with the bytes {content[:4].hex(' ') or 'none'}"
-            f"{f' ({format})' if format else ''}; expected 00 00, one of "
-            f"{', '.join(f'{known:02x}' for known in _DTYPES)} (the data type), and the "
-            "number of dimensions. Check the path, or download the file again."
-        )
-    dtype, n_dimensions = np.dtype(_DTYPES[content[2]]), content[3]
-    start = 4 + 4 * n_dimensions
-    if len(content) < start:
-        raise ValueError(
-            f"{path} is truncated: it has {len(content)} bytes; expected at least {start}, the "
-            f"header of an array of {n_dimensions} dimensions. Download the file again."
-        )
-    shape = struct.unpack(f">{n_dimensions}I", content[4:start])
-    expected = start + math.prod(shape) * dtype.itemsize
-    if len(content) != expected:
-        raise ValueError(
-            f"{path} is {'truncated' if len(content) < expected else 'too long'}: it has "
-            f"{len(content)} bytes; expected {expected}, since its header states "
-            f"{' x '.join(map(str, shape))} values of type {dtype.newbyteorder('=')}. Download "
-            "the file again."
-        )
-    values = np.frombuffer(content, dtype, offset=start).reshape(shape)
-    if transposed and n_dimensions >= 3:
-        values = values.swapaxes(1, 2)
-    # A copy in any case, since the bytes are read-only; it also makes the array contiguous.
-    return values.astype(dtype.newbyteorder("="), order="C")
-
-
-def _read(path: Path) -> bytes:
-    """Content of a file."""
     if os.path.isdir(path):
         raise IsADirectoryError(
             f"{path} is a folder; expected an IDX file. {describe_contents(path)}. Pass the path "
             "of a file in it."
         )
     try:
-        return path.read_bytes()
+        if is_special(path):
+            raise ValueError(
+                f"{path} is a pipe, a socket or a device; expected an IDX file. Copy what it "
+                "delivers into a file."
+            )
+        with path.open("rb") as file:
+            return decode_idx(file, path, transposed)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(
             f"There is no file {path}; {describe_contents(path.parent)}; expected an IDX file. "
@@ -88,12 +58,15 @@ def _read(path: Path) -> bytes:
         raise unreadable(path, error) from error
 
 
-def _decompress(content: bytes, path: Path | str) -> bytes:
-    """The content, decompressed if it is that of a gzip file."""
-    if content[:2] != b"\x1f\x8b":
-        return content
+def decode_idx(file: IO[bytes], path: Path | str, transposed: bool = False) -> NDArray:
+    """The array in an open IDX file, plain or compressed by gzip; messages call it `path`."""
+    is_gzip = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    if not is_gzip:
+        return _decode(file, path, transposed)
     try:
-        return gzip.decompress(content)
+        with gzip.GzipFile(fileobj=file) as decompressed:
+            return _decode(decompressed, path, transposed)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(
             f"{path} is a damaged or truncated gzip file ({error}); expected a complete one. "
@@ -101,15 +74,72 @@ def _decompress(content: bytes, path: Path | str) -> bytes:
         ) from error
 
 
+def _decode(file: IO[bytes] | gzip.GzipFile, path: Path | str, transposed: bool) -> NDArray:
+    """The array in decompressed content, of which no more is read than its header states."""
+    start = _read_up_to(4, file)
+    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in _DTYPES:
+        format = next((f for first, f in _OTHER_FORMATS.items() if start.startswith(first)), "")
+        raise ValueError(
+            f"{path} is not an IDX file: it starts with the bytes {start.hex(' ') or 'none'}"
+            f"{f' ({format})' if format else ''}; expected 00 00, one of "
+            f"{', '.join(f'{known:02x}' for known in _DTYPES)} (the data type), and the "
+            "number of dimensions. Check the path, or download the file again."
+        )
+    dtype, n_dimensions = np.dtype(_DTYPES[start[2]]), start[3]
+    sizes = _read_up_to(4 * n_dimensions, file)
+    if len(sizes) < 4 * n_dimensions:
+        raise ValueError(
+            f"{path} is truncated: it has {4 + len(sizes)} bytes; expected at least "
+            f"{4 + 4 * n_dimensions}, the header of an array of {n_dimensions} dimensions. "
+            "Download the file again."
+        )
+    shape = struct.unpack(f">{n_dimensions}I", sizes)
+    n_bytes = math.prod(shape) * dtype.itemsize
+    content = _read_up_to(n_bytes + 1, file)
+    stated = f"{' x '.join(map(str, shape))} values of type {dtype.newbyteorder('=')}"
+    if len(content) != n_bytes:
+        is_short, header = len(content) < n_bytes, 4 + 4 * n_dimensions
+        raise ValueError(
+            f"{path} is {'truncated' if is_short else 'too long'}: it has "
+            f"{'' if is_short else 'at least '}{header + len(content)} bytes; expected "
+            f"{header + n_bytes}, since its header states {stated}. Download the file again."
+        )
+    try:
+        values = np.frombuffer(content, dtype).reshape(shape)
+    except ValueError as error:  # more dimensions, or larger ones around a 0, than NumPy can have
+        raise ValueError(
+            f"{path} has a header that states {stated}; expected the shape of an array ({error}). "
+            "Download the file again."
+        ) from error
+    if transposed and n_dimensions >= 3:
+        values = values.swapaxes(1, 2)
+    # A copy that has only the values; it also makes the array contiguous.
+    return values.astype(dtype.newbyteorder("="), order="C")
+
+
+def _read_up_to(size: int, file: IO[bytes] | gzip.GzipFile) -> bytearray:
+    """The next `size` bytes, or all that there are.
+
+    They are read in blocks, since `read` allocates all that a damaged header asks for.
+    """
+    content = bytearray()
+    while len(content) < size and (block := file.read(min(size - len(content), _BLOCK))):
+        content += block
+    return content
+
+
 def read_data_set(
-    paths: Sequence[Path], transposed: bool = False
+    paths: Sequence[Path], n_classes: int | None = None, transposed: bool = False
 ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """X_train, y_train, X_test and y_test from four IDX files in this order."""
-    return as_data_set((decode_idx(_read(path), path, transposed) for path in paths), paths)
+    """X_train, y_train, X_test and y_test from four IDX files in this order.
+
+    Labels must be below `n_classes`, if it is given.
+    """
+    return as_data_set((read_idx(path, transposed) for path in paths), paths, n_classes)
 
 
 def as_data_set(
-    arrays: Iterable[NDArray], paths: Sequence[Path | str]
+    arrays: Iterable[NDArray], paths: Sequence[Path | str], n_classes: int | None = None
 ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """The arrays of four IDX files, checked; messages call the files `paths`."""
     X_train, y_train, X_test, y_test = arrays
@@ -122,6 +152,9 @@ def as_data_set(
             f"images of shape {X_test.shape[1:]}; expected the same shape. Use files of one data "
             "set."
         )
+    if n_classes is not None:
+        _check_classes(y_train, n_classes, paths[1])
+        _check_classes(y_test, n_classes, paths[3])
     return X_train, y_train, X_test, y_test
 
 
@@ -147,4 +180,14 @@ def _check_images_and_labels(
             f"{labels_path} has an array of shape {labels.shape}, but {images_path} has "
             f"{len(images)} images; expected one label per image, {images.shape[:1]}. Use files "
             "of one data set."
+        )
+
+
+def _check_classes(labels: NDArray, n_classes: int, path: Path | str) -> None:
+    """Check that labels are those of a data set whose classes are known."""
+    known = (labels >= 0) & (labels < n_classes) & (labels == np.floor(labels))
+    if not known.all():
+        raise ValueError(
+            f"{path} has the label {labels[~known][0]}; expected 0 to {n_classes - 1}, the classes "
+            "of this data set. Check that the file is one of this data set, or download it again."
         )

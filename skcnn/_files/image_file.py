@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from skcnn._files.paths import is_special
+
 _ENDINGS = {  # by format; a file may be in any of these formats, whatever its ending
     "BMP": (".bmp",),
     "GIF": (".gif",),
@@ -40,6 +42,8 @@ _SWAPS_SIDES = (5, 6, 7, 8)
 @contextmanager
 def open_image(path: Path) -> Iterator[Image.Image]:
     """Open an image file and read its header."""
+    if is_special(path):
+        raise ValueError("it is a pipe, a socket or a device, not a file")
     # Opened here because Pillow 13 scrambles some TIFF files that it opens itself: those that it
     # maps into memory and has to turn.
     with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:

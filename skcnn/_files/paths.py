@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import stat
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +46,40 @@ def make_folder(path: Path, name: str, remedy: str = "Pass another path.") -> No
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file. Whatever happens, the old file stays intact until the new one is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial, open(partial, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())  # before the rename, also if the power fails
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path to write to. At the end of the context, that file replaces the one at `path`.
+
+    After an error, nothing is left of it; a message is added to that of an OSError.
+    """
     # Each process and each thread has a file of its own, in the same file system.
     partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
     try:
-        with open(partial, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())  # before the rename, also if the power fails
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
         os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise type(error)(
+                f"{path} cannot be written: {error.strerror or error}; expected a path that you "
+                "may write to, with enough space. Free some space, or pass another path."
+            ) from error
         raise
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Remove what processes that were killed while they wrote have left in a folder."""
+    for path in folder.glob("*.partial"):
+        if re.search(r"\.\d+-\d+\.partial$", path.name):
+            path.unlink(missing_ok=True)
 
 
 def describe_contents(folder: Path) -> str:
@@ -65,6 +91,12 @@ def describe_contents(folder: Path) -> str:
     if len(names) > _MOST_NAMES:
         names[_MOST_NAMES:] = [f"{len(names) - _MOST_NAMES:,} more"]
     return f"{folder} has {', '.join(names) or 'no files'}"
+
+
+def is_special(path: Path) -> bool:
+    """Whether a path is a pipe, a socket or a device, of which reading might never end."""
+    mode = os.stat(path).st_mode
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def unreadable(path: Path, error: OSError) -> OSError:

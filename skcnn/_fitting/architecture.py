@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from numbers import Integral
 from typing import Any
 
@@ -30,9 +30,9 @@ FEW_INPUTS = 64
 
 def as_tuple(name: str, value: Any) -> tuple[int, ...]:
     """An int or several as a tuple of ints of at least 1; a ValueError otherwise."""
-    values = (
-        tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
-    )
+    several = isinstance(value, Iterable) and not isinstance(value, str | Set | Mapping)
+    several = several and getattr(value, "ndim", 1) > 0  # arrays without axes seem iterable
+    values = tuple(value) if several else (value,)
     for one in values:
         if not isinstance(one, Integral) or isinstance(one, bool) or one < 1:
             raise ValueError(
@@ -223,7 +223,7 @@ def build_autoencoder(
     init: InitName = "he" if activation == "relu" else "glorot"
     pool_class = MaxPool2D if pooling == "max" else MeanPool2D
     norm: list[Layer] = [BatchNorm()] if normalization == "batch" else []
-    sparse: list[Layer] = [KeepLargest(round(1 - sparsity, 10))] if sparsity else []
+    sparse: list[Layer] = [KeepLargest(round(1 - float(sparsity), 10))] if sparsity else []
 
     layers: list[Layer] = [GaussianNoise(float(noise))] if noise else []
     shape: tuple[int, ...] = image_shape
@@ -237,7 +237,7 @@ def build_autoencoder(
     if code_size is None:
         layers += [*sparse, Flatten()]
     else:
-        layers += [Flatten(), Dense(code_size), BiasActivation("identity"), *sparse]
+        layers += [Flatten(), Dense(int(code_size)), BiasActivation("identity"), *sparse]
         layers += [Dense(math.prod(shape), init), *norm, BiasActivation(activation)]
     height, width, channels = shape
     layers.append(Unflatten((height, width, channels)))

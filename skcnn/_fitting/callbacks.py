@@ -6,6 +6,7 @@ The protocol came with scikit-learn 1.9. Earlier versions have no callbacks.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
@@ -13,6 +14,14 @@ import sklearn
 from numpy.typing import ArrayLike
 
 Attributes = dict[str, Any]
+
+# In which scikit-learn keeps the callbacks of an estimator and the tasks of its fit.
+OF_CALLBACKS = {
+    "_callback_fit_ctx",
+    "_parent_callback_ctx",
+    "_skl_callbacks",
+    "_skl_callbacks_to_teardown",
+}
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -85,16 +94,33 @@ class FitCallbacks:
         Callbacks then see no fitted estimator: what a checkpoint has stored after the last whole
         epoch can be continued exactly, and stays.
         """
+        if self._fit is None:
+            return
+        estimator = self._arguments["estimator"]
+        attributes = (lambda: vars(estimator)) if complete else None
         if self._epoch is not None:  # begun, but not done
-            self._tell(self._epoch.call_on_fit_task_end, None)
-        if self._fit is not None:
-            self._tell(self._fit.call_on_fit_task_end, {} if complete else None)
+            self._tell(self._epoch.call_on_fit_task_end, attributes)
+        self._tell(self._fit.call_on_fit_task_end, attributes)
 
     def _tell(
         self,
         hook: Callable[..., Any],
-        attributes: Attributes | Callable[[], Attributes] | None,
+        attributes: Callable[[], Attributes] | None,
     ) -> Any:
         """Call a hook, under the settings of `numpy.seterr` that `fit` was called with."""
+        state = None if attributes is None else partial(_state_with, attributes)
         with np.errstate(**self._errors):
-            return hook(**self._arguments, reconstruction_attributes=attributes)
+            return hook(**self._arguments, reconstruction_attributes=state)
+
+
+def _state_with(attributes: Callable[[], Attributes]) -> Attributes:
+    """What scikit-learn sets in a copy of the estimator: all of its state.
+
+    The copy then has neither an attribute of an earlier fit, such as `feature_names_in_`, nor
+    callbacks, which pickle may not be able to store.
+    """
+    return {
+        "__dict__": {
+            name: value for name, value in attributes().items() if name not in OF_CALLBACKS
+        }
+    }

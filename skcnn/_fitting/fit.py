@@ -26,7 +26,8 @@ from skcnn._fitting.problem import Problem, ValidationInput, check_problem
 from skcnn._fitting.settings import settings_of
 from skcnn._fitting.split import split
 from skcnn._fitting.standardization import set_mean_and_scale
-from skcnn._fitting.training import CHANGING, Training, Unfinished
+from skcnn._fitting.training import CHANGING, Training
+from skcnn._fitting.unfinished import Unfinished
 from skcnn._input.pixel_range import warn_if_other_range
 from skcnn._warn import warn_caller
 from skcnn.engine.layer import Layer
@@ -77,7 +78,7 @@ def fit_estimator(
     )
     task = problem.task
     if to_go_on is not None:
-        to_go_on.check_same_images(task.key, task.key_name)
+        to_go_on.check_same_data(problem)
     layers = work._layers(problem.shape, task.n_outputs)
     pretraining = work._pretraining()
     blocks: list[Block] = []

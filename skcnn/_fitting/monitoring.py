@@ -55,10 +55,19 @@ class EpochLog:
             self.validation_losses = work.validation_loss_curve_ = losses + missing
         self.settings, self.measure, self.stopping = settings, measure, stopping
         self.n_epochs = settings.epochs.n_epochs
-        self.epoch = begin.epoch
-        self.best_score: float | None = None  # of the weights that early stopping keeps
+        self._n_earlier = len(self.loss_curve) - begin.epoch
         self._score_name = score_name
         self._begin = time.perf_counter() - begin.seconds
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are complete."""
+        return len(self.loss_curve) - self._n_earlier
+
+    @property
+    def best_score(self) -> float | None:
+        """Validation score of the weights that early stopping keeps."""
+        return None if self.stopping is None else self.stopping.progress.score
 
     @property
     def seconds(self) -> float:
@@ -67,24 +76,18 @@ class EpochLog:
 
     def after_epoch(self, loss: float) -> bool:
         """Record an epoch with this mean training loss; True if training should stop."""
-        self.epoch += 1
-        self.loss_curve.append(loss)
-        line = f"epoch {self.epoch:>{len(str(self.n_epochs))}}/{self.n_epochs}  loss {loss:.4f}"
-        watched = -loss
-        if self.measure is not None:
-            measured = self.measure()
+        measured = None if self.measure is None else self.measure()
+        if measured is not None:
             self.scores.append(measured.score)
             self.validation_losses.append(measured.loss)
+        self.loss_curve.append(loss)  # now the epoch is complete
+        line = f"epoch {self.epoch:>{len(str(self.n_epochs))}}/{self.n_epochs}  loss {loss:.4f}"
+        watched, score = -loss, None
+        if measured is not None:
             line += f"  validation {self._score_name} {measured.score:.4f}"
-            watched = self._watched(measured, loss)
+            watched, score = self._watched(measured, loss), measured.score
         self._print(f"{line}  {self.seconds:.1f} s")
-        if self.stopping is None:
-            return False
-        before = self.stopping.progress.best
-        over = self.stopping.update(watched)
-        if self.measure is not None and self.stopping.progress.best > before:
-            self.best_score = self.scores[-1]
-        if not over:
+        if self.stopping is None or not self.stopping.update(watched, score):
             return False
         stopping = self.settings.stopping
         self._print(
@@ -92,13 +95,18 @@ class EpochLog:
         )
         return True
 
+    def drop_incomplete_epoch(self) -> None:
+        """Call after Ctrl-C: the curves may have parts of an epoch."""
+        if self.measure is not None:
+            for values in (self.scores, self.validation_losses):
+                del values[len(self.loss_curve) :]
+
     def remember(self) -> None:
         """Measure the weights of an earlier fit, which may be the best."""
         assert self.measure is not None
         assert self.stopping is not None
         measured = self.measure()
-        self.stopping.remember(self._watched(measured, math.nan))
-        self.best_score = measured.score
+        self.stopping.remember(self._watched(measured, math.nan), measured.score)
 
     def _watched(self, measured: Measured, loss: float) -> float:
         """What early stopping maximizes."""

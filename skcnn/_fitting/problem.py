@@ -134,8 +134,9 @@ def _check_validation(
 ) -> ValidationImages:
     try:
         images, _ = validate_images(probe, validation.X, image_shape=shape, reset=False)
-    except ValueError as error:
-        raise ValueError(f"X_val: {error}") from error
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"X_val: {error}") from error
     own_task = probe._validation_task(validation.y, images, task)
     weights = check_weights("sample_weight_val", validation.sample_weight, len(images))
     return ValidationImages(images, own_task, scaled(weights))

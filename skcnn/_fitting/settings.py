@@ -76,7 +76,7 @@ def settings_of(
         loss=task.loss,
         optimizer=_optimizer(estimator),
         batch_size=batch_size,
-        l2=estimator.alpha,
+        l2=float(estimator.alpha),
         augment=_augment(estimator.augment),
     )
     epochs = EpochSettings(
@@ -91,8 +91,8 @@ def settings_of(
         epochs=epochs,
         stopping=Stopping(
             _watched(estimator, task, incremental, has_validation),
-            estimator.tol,
-            estimator.n_iter_no_change,
+            float(estimator.tol),
+            float(estimator.n_iter_no_change),
         ),
         verbose=bool(estimator.verbose),
         n_threads=n_threads(estimator.n_jobs),
@@ -110,7 +110,7 @@ def _batch_size(estimator: Any, n_images: int) -> int:
     if estimator.solver == "gd":
         return n_images
     if estimator.batch_size != "auto":
-        return min(n_images, estimator.batch_size)
+        return min(n_images, int(estimator.batch_size))
     smallest, largest = AUTO_BATCH
     if estimator.solver != "muon":
         largest = smallest
@@ -127,7 +127,7 @@ def _optimizer(estimator: Any) -> Optimizer:
 
 def _n_epochs(max_iter: int | str, n_images: int, batch_size: int) -> int:
     if not isinstance(max_iter, str):
-        return max_iter
+        return int(max_iter)
     fewest, most = AUTO_EPOCHS
     epochs = min(max(AUTO_IMAGES // n_images, fewest), most)
     return max(epochs, -(-AUTO_STEPS // -(-n_images // batch_size)))
@@ -159,7 +159,8 @@ def _rate(estimator: Any, batch_size: int, incremental: bool) -> Callable[[int, 
     if highest == "auto":
         highest = _highest_rate(estimator, batch_size, constant=setting == "constant")
     schedule = SCHEDULES[setting]
-    return lambda step, progress: highest * schedule(step, progress)
+    rate = float(highest)
+    return lambda step, progress: rate * schedule(step, progress)
 
 
 def _highest_rate(estimator: Any, batch_size: int, *, constant: bool) -> float:
@@ -177,4 +178,5 @@ def _momentum(setting: float | Callable[[int], float]) -> Callable[[int], float]
     if callable(setting):
         function = UserFunction("momentum", setting, "step")
         return lambda step: function.number(step, highest=1)
-    return lambda step: setting
+    momentum = float(setting)
+    return lambda step: momentum

@@ -62,7 +62,7 @@ def split(work: Any, problem: Problem, *, resume: bool) -> tuple[Indices, Indice
     if not work.early_stopping or problem.validation is not None:
         return usable, None
     seed = _seed(work.random_state) if before is None else before.seed
-    fraction, strata, key = work.validation_fraction, problem.task.strata, problem.task.key
+    fraction, strata, key = float(work.validation_fraction), problem.task.strata, problem.task.key
     train, held_out = _draw(usable, strata, fraction, seed)
     if before is not None and before.matches(key):
         mask = _extended(before, usable, strata, fraction)

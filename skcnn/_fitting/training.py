@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import zlib
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,10 +15,11 @@ from skcnn._fitting.monitoring import EpochLog, early_stopping, validation_of
 from skcnn._fitting.notices import Notice, interrupted, no_better_than_constant, not_converged
 from skcnn._fitting.problem import Problem
 from skcnn._fitting.settings import FitSettings
+from skcnn._fitting.unfinished import Unfinished, checksums_of
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.threads import Threads
-from skcnn.engine.training.early_stopping import EarlyStopping, Progress
+from skcnn.engine.training.early_stopping import EarlyStopping
 from skcnn.engine.training.loop import AT_THE_START, Begin, DivergedError, run_epochs
 from skcnn.engine.training.settings import TrainingData
 from skcnn.engine.training.trainer import Trainer
@@ -29,48 +28,6 @@ from skcnn.engine.training.trainer import Trainer
 CHANGING = ("network_", "_state", "loss_curve_", "validation_scores_", "validation_loss_curve_")
 
 JUDGED_IMAGES = 16  # whose outputs must be finite after the last step
-
-
-@dataclass(eq=False)
-class Unfinished:
-    """What a fit needs to go on after its last epoch, beside the fitted attributes.
-
-    Attributes
-    ----------
-    begin : Begin
-    n_images : int
-    key : int
-        Checksum of the task's key.
-    variables : ndarray
-        Parameters and state of the network after the last epoch; `network_` may have the best.
-    stopping : Progress or None
-        Of early stopping.
-    best_score : float or None
-        Validation score of the best weights.
-    n_iter, t : int
-        `n_iter_` and `t_` before the fit.
-    """
-
-    begin: Begin
-    n_images: int
-    key: int
-    variables: NDArray[Any]
-    stopping: Progress | None
-    best_score: float | None
-    n_iter: int
-    t: int
-
-    def check_same_images(self, key: NDArray[Any], key_name: str) -> None:
-        """ValueError unless the images seem to be those of the interrupted fit."""
-        if (len(key), _checksum(key)) == (self.n_images, self.key):
-            return
-        found = f"{len(key)} images, whose {key_name} differs"
-        if len(key) != self.n_images:
-            found = f"{len(key)} images"
-        raise ValueError(
-            f"X has {found}; expected the {self.n_images} images of the interrupted fit. Pass the "
-            "same X and y, or train on new images with fit or partial_fit."
-        )
 
 
 class Training:
@@ -107,7 +64,7 @@ class Training:
         unfinished: Unfinished | None,
     ) -> None:
         self.work, self.problem, self.settings = work, problem, settings
-        self._train, self._held_out = train, held_out
+        self._train, self._incremental = train, incremental
         self._network: Network = work.network_
         reader = ImageReader(problem.images, work.mean_, work.scale_)
         self._data = TrainingData(
@@ -139,31 +96,27 @@ class Training:
         self._log = log = EpochLog(
             work, settings, self.problem.task.score_name, measure, self._stopping, self._begin
         )
-        if self._unfinished is not None:
-            log.best_score = self._unfinished.best_score
-        elif self._keep_best and work.n_iter_:
+        if self._unfinished is None and self._keep_best and work.n_iter_:
             log.remember()  # in a warm start, the weights so far may be the best
         trainer = Trainer(network, settings.step, self._data, work._state, threads)
 
+        def before_epoch() -> None:
+            callbacks.begin_epoch(self.snapshot)
+
         def after_epoch(loss: float) -> bool:
             stop = log.after_epoch(loss)
-            stop |= callbacks.end_epoch(self.snapshot)
-            if not stop and log.epoch < log.n_epochs:
-                callbacks.begin_epoch(self.snapshot)
-            return stop
+            return callbacks.end_epoch(self.snapshot) or stop
 
+        # The interrupted fit may have done the epoch at which early stopping ends the training.
         stopped = self._stopping is not None and self._stopping.is_over
         try:
-            if stopped or self.n_epochs == 0:  # the interrupted fit had done its last epoch
-                complete = not stopped
-            else:
-                callbacks.begin_epoch(self.snapshot)
-                complete = run_epochs(
-                    trainer, settings.epochs, self._train, after_epoch, self._begin
-                )
-            self._check_finite()
+            complete = not stopped and run_epochs(
+                trainer, settings.epochs, self._train, after_epoch, self._begin, before_epoch
+            )
+            self._check_outputs()
         except KeyboardInterrupt:
             self.complete = False
+            log.drop_incomplete_epoch()
             notices = [interrupted(log.epoch + 1, log.n_epochs)]
         except DivergedError as error:
             raise ValueError(
@@ -183,28 +136,25 @@ class Training:
         attributes = vars(self.work).copy()
         attributes.update({name: copy.deepcopy(attributes[name]) for name in CHANGING})
         attributes.update(self._results())
+        if self._incremental:  # a call of partial_fit ends after its epoch
+            return attributes
         variables = self._network.snapshot()
         if self._stopping is not None:
             self._stopping.restore_best(attributes["network_"])
-        key = self.problem.task.key
         attributes["_unfinished"] = Unfinished(
             Begin(self._log.epoch, self._log.seconds),
-            len(key),
-            _checksum(key),
+            len(self.problem.images),
+            checksums_of(self.problem),
             variables,
             None if self._stopping is None else copy.deepcopy(self._stopping.progress),
-            self._log.best_score,
             self._n_iter,
             self._t,
         )
         return attributes
 
-    def _check_finite(self) -> None:
-        """DivergedError if the last step, whose loss is not known, made the network useless."""
+    def _check_outputs(self) -> None:
+        """DivergedError if the last step, whose loss is not known, made the outputs overflow."""
         network, reader = self._network, self._data.reader
-        for name, values in (("weights", network.parameters), ("statistics", network.state)):
-            if not np.isfinite(values).all():
-                raise DivergedError(f"the {name} are no longer finite")
         some = self._train[:JUDGED_IMAGES]
         images = np.empty((len(some), *network.input_shape), network.dtype)
         reader.read(some, images, reader.scratch(len(some)))
@@ -245,10 +195,6 @@ class Training:
         loss = min(curve) if self._keep_best else curve[-1]  # the best weights may be of any epoch
         own_curve = curve[-self._log.epoch :]
         return no_better_than_constant(loss, own_curve, trainer, self._train, self.problem.task)
-
-
-def _checksum(key: NDArray[Any]) -> int:
-    return zlib.crc32(key.tobytes())
 
 
 def _with_mean_one(weights: NDArray[Any] | None, train: NDArray[np.intp]) -> NDArray[Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import sys
 from collections.abc import Callable
 from numbers import Real
 from typing import Any
@@ -61,7 +62,7 @@ class UserFunction:
         is_number = isinstance(result, Real) or (
             isinstance(result, np.ndarray) and result.ndim == 0 and result.dtype.kind in "iuf"
         )
-        if not is_number or not 0 <= result <= highest or math.isinf(result):
+        if not is_number or not 0 <= result <= min(highest, sys.float_info.max):
             limits = f"from 0 to {highest:g}" if math.isfinite(highest) else "of at least 0"
             raise ValueError(
                 f"{self._parameter} returned {result!r} for {self._arguments[0]} {value}; expected "

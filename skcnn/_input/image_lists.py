@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from skcnn._input.pixels import refuse_masked
 from skcnn._warn import warn_caller
 
 _NUMBERS = "biufc"  # kinds of dtype
@@ -33,7 +34,10 @@ def as_array(X: Any) -> Any:
     if (isinstance(X, np.ndarray) and X.dtype.kind in _NUMBERS) or issparse(X):
         if X.shape == (0,):
             raise ValueError(_EMPTY)
+        refuse_masked([X])
         return X
+    if isinstance(X, memoryview):
+        return as_array(np.asarray(X))
     if _is_pillow(X):
         raise ValueError(
             f"X is one image ({_describe(X)}); expected several. Pass [X], a list of one image."
@@ -100,6 +104,7 @@ def _stack(images: list[Any]) -> NDArray[Any]:
         raise ValueError(_EMPTY)
     if any(found.__module__.startswith("PIL.") for found in set(map(type, images))):
         _check_pillow(images)
+    refuse_masked(images)
     _warn_if_ranges_differ(images)
     try:
         array = np.asarray(images)

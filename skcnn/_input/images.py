@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import assert_all_finite, check_array, validate_data
 
 from skcnn._input.image_lists import as_array, check_cells
+from skcnn._input.pixels import explain_objects, refuse_other_than_numbers
 from skcnn._input.shape_guess import like_sides, warn_if_unlikely
 
 ImageShape: TypeAlias = tuple[int, int, int]
@@ -190,6 +191,7 @@ def validate_images(
         _check_several(X, tuple(getattr(batch, "shape", ())), fitted)
     is_table = getattr(batch, "ndim", 2) <= 2
     array = _check_array(estimator, batch, is_table, reset, fitted)
+    refuse_other_than_numbers(array)
     if fitted and not is_table:
         shape = _check_fitted_shape(estimator, array.shape, fitted)
     else:
@@ -223,8 +225,10 @@ def _check_array(
             array = validate_data(estimator, X, reset=reset, dtype="numeric")
             # scikit-learn 1.6 leaves objects beside columns of pandas' own dtypes as they are.
             return check_array(array, dtype="numeric") if array.dtype.kind == "O" else array
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             check_cells(X)
+            if "NaN" not in str(error):  # pandas' missing values are objects for NumPy
+                explain_objects(X)
             if fitted and _may_be_one_image(np.shape(X), fitted):
                 size = fitted if fitted[2] > 1 else fitted[:2]
                 raise ValueError(
@@ -232,7 +236,11 @@ def _check_array(
                 ) from error
             raise
     # `validate_data` refuses more than two dimensions.
-    return check_array(X, dtype="numeric", allow_nd=True, estimator=estimator, input_name="X")
+    try:
+        return check_array(X, dtype="numeric", allow_nd=True, estimator=estimator, input_name="X")
+    except (TypeError, ValueError, OverflowError):
+        explain_objects(X)
+        raise
 
 
 def _has_known_columns(estimator: BaseEstimator, X: NDArray) -> bool:

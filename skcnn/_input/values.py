@@ -30,16 +30,26 @@ def check_values(y: ArrayLike, name: str) -> NDArray[np.float64]:
     if not issparse(y):
         _refuse_other_than_numbers(y, name)
     values = check_array(
-        y, dtype="numeric", ensure_2d=False, allow_nd=True, ensure_min_samples=0, input_name=name
+        y,
+        dtype="numeric",
+        ensure_2d=False,
+        allow_nd=True,
+        ensure_min_samples=0,
+        ensure_min_features=0,
+        input_name=name,
     )
-    return values.astype(np.float64)
+    with np.errstate(over="ignore"):
+        return values.astype(np.float64)
 
 
 def _refuse_other_than_numbers(y: ArrayLike, name: str) -> None:
     try:
         values = np.asarray(y).ravel()
-    except ValueError:  # of sequences of different lengths; check_array will say so
-        return
+    except ValueError as error:
+        raise ValueError(
+            f"{name} is a {type(y).__name__} of sequences of different lengths; expected one "
+            "number, or as many numbers, for each image. Correct it."
+        ) from error
     if values.dtype.kind in "biuf" or not len(values):
         return
     value = values[0] if values.dtype.kind in "mM" else values[:1].tolist()[0]

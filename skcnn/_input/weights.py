@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 
-from skcnn._input.labels import index_of, show
+from skcnn._input.labels import index_of, refuse_missing, show
 
 LARGEST_WEIGHT = 1e6  # of an image in partial_fit
 
@@ -84,16 +85,26 @@ def check_unscaled(weights: NDArray[np.float64] | None) -> None:
         )
 
 
-def _as_numbers(name: str, weights: ArrayLike) -> NDArray[np.float64]:
+def _as_numbers(name: str, weights: Any) -> NDArray[np.float64]:
+    if isinstance(weights, np.ma.MaskedArray) and np.ma.is_masked(weights):
+        count = int(np.ma.getmaskarray(weights).sum())
+        refuse_missing(name, "masked values", count, weights.size, "weight")
     try:
+        if issparse(weights):
+            raise TypeError(f"it is a sparse {type(weights).__name__} of shape {weights.shape}")
         found = np.asarray(weights)
         if found.dtype.kind not in "biufO":
             raise TypeError(f"its dtype is {found.dtype}")
         with np.errstate(over="ignore"):
             return found.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
+        reason = str(error)
+        if isinstance(error, OverflowError):
+            reason = "it has integers that are too large for float64"
+        if reason.startswith("setting an array element with a sequence"):
+            reason = "it has sequences, not all of the same length"
         raise ValueError(
-            f"{name} is not an array of real numbers ({error}); expected one number for each "
+            f"{name} is not an array of real numbers ({reason}); expected one number for each "
             "image. Convert it, for example with np.asarray(..., dtype=float)."
         ) from error
 

@@ -44,7 +44,7 @@ class Classification(OutputsTask):
         label_smoothing: float,
         class_weight: dict[Any, float] | str | None = None,
     ) -> None:
-        self.classes, self.label_smoothing = classes, label_smoothing
+        self.classes, self.label_smoothing = classes, float(label_smoothing)
         self.class_weight = class_weight
         self.n_outputs, self.loss = len(classes), loss
         self.strata = self.key = labels

@@ -32,7 +32,7 @@ class Multilabel(OutputsTask):
     constant = "the frequencies of the labels"
 
     def __init__(self, indicator: NDArray[np.uint8], *, label_smoothing: float) -> None:
-        self.key, self.label_smoothing = indicator, label_smoothing
+        self.key, self.label_smoothing = indicator, float(label_smoothing)
         self.n_outputs, self.loss = indicator.shape[1], SigmoidCrossEntropy()
         self.strata = np.zeros(len(indicator), np.intp)
         self.attributes = {"classes_": np.arange(self.n_outputs), "_is_multilabel": True}

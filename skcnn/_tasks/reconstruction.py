@@ -37,7 +37,8 @@ class Reconstruction(Task):
         self.n_outputs, self.loss = math.prod(images.shape[1:]), SquaredError()
         self.strata = np.zeros(len(images), np.intp)
         # all pixels would take long to compare
-        self.key = images[:, images.shape[1] // 2].astype(np.float32)
+        with np.errstate(over="ignore"):  # of pixels that are refused afterwards
+            self.key = images[:, images.shape[1] // 2].astype(np.float32)
         self.attributes = {}
 
     def targets(self, work: Any) -> Targets:

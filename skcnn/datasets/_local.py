@@ -61,7 +61,8 @@ def load_idx(path: str | os.PathLike[str]) -> NDArray:
     IsADirectoryError, PermissionError
         If the path is that of a folder, or of a file that cannot be read.
     ValueError
-        If the file is not in the IDX format, or is shorter or longer than its header states.
+        If the file is not in the IDX format, or is shorter or longer than its header states, or
+        if `path` is that of a pipe or a device. No more is read than the header states.
 
     Examples
     --------
@@ -145,6 +146,7 @@ def load_image_folder(
     - Transparent parts are put on a white background.
     - Of 16 bits per channel, the upper 8 are used. Pixels of 32 bits are refused.
     - Animations and TIFF files with several pages are refused.
+    - Images of more pixels than twice ``PIL.Image.MAX_IMAGE_PIXELS`` are refused.
     - Colour profiles are ignored.
     - Images are resized with bilinear interpolation, in which, to prevent aliasing, the filter
       covers all pixels of an image that is reduced. Large JPEG images are first decoded at a half,

@@ -129,7 +129,7 @@ def load_mnist(
     if data_home is None and folder:
         name = "the environment variable SKCNN_DATA"
         return read_data_set(find_data_set(folder, name, _FOUR_FILES).files)
-    return _load_four_files(data_home, remote_data_sets.MNIST)
+    return _load_four_files(data_home, remote_data_sets.MNIST, None)
 
 
 def load_fashion_mnist(
@@ -157,7 +157,7 @@ def load_fashion_mnist(
     Raises
     ------
     FileNotFoundError, NotADirectoryError, PermissionError, ValueError, ImportError, OSError
-        As in `load_mnist`.
+        As in `load_mnist`; also ValueError if a label is not one of the ten classes.
 
     Notes
     -----
@@ -172,7 +172,7 @@ def load_fashion_mnist(
     >>> FASHION_MNIST_CLASSES[9]
     'Ankle boot'
     """
-    return _load_four_files(data_home, remote_data_sets.FASHION_MNIST)
+    return _load_four_files(data_home, remote_data_sets.FASHION_MNIST, len(FASHION_MNIST_CLASSES))
 
 
 def load_kmnist(
@@ -200,7 +200,7 @@ def load_kmnist(
     Raises
     ------
     FileNotFoundError, NotADirectoryError, PermissionError, ValueError, ImportError, OSError
-        As in `load_mnist`.
+        As in `load_mnist`; also ValueError if a label is not one of the ten classes.
 
     Notes
     -----
@@ -215,7 +215,7 @@ def load_kmnist(
     >>> KMNIST_CLASSES[:3]
     ('o', 'ki', 'su')
     """
-    return _load_four_files(data_home, remote_data_sets.KMNIST)
+    return _load_four_files(data_home, remote_data_sets.KMNIST, len(KMNIST_CLASSES))
 
 
 def load_emnist(
@@ -257,7 +257,8 @@ def load_emnist(
     Raises
     ------
     FileNotFoundError, NotADirectoryError, PermissionError, ValueError, ImportError, OSError
-        As in `load_mnist`; also ValueError if the split is unknown.
+        As in `load_mnist`; also ValueError if the split is unknown, if a label is not one of its
+        classes, or if the archive is damaged.
 
     Notes
     -----
@@ -328,9 +329,9 @@ def load_cifar10(
 
 
 def _load_four_files(
-    data_home: str | os.PathLike[str] | None, data_set: RemoteDataSet
+    data_home: str | os.PathLike[str] | None, data_set: RemoteDataSet, n_classes: int | None
 ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """The arrays of four IDX files in a folder, or of those of a published data set."""
     if data_home is None:
-        return read_data_set(fetch(data_set))
-    return read_data_set(find_data_set(data_home, "data_home", _FOUR_FILES).files)
+        return read_data_set(fetch(data_set), n_classes)
+    return read_data_set(find_data_set(data_home, "data_home", _FOUR_FILES).files, n_classes)

@@ -29,6 +29,8 @@ PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"
 # Diverging, from blue through white to red: shows the sign without telling red from green.
 DIVERGING = "RdBu_r"
 
+_MOST_CHARACTERS = 40  # of a label in a figure
+
 # Attributes with the estimator that another one wraps; fitted ones first.
 _WRAPPED = ("best_estimator_", "estimator_", "regressor_", "estimator")
 
@@ -51,6 +53,20 @@ def single_axes(display: str, ax: Axes | None, figsize: tuple[float, float]) -> 
     if ax is None:
         _, ax = plt.subplots(figsize=figsize, layout="constrained")
     return cast("Axes", ax)
+
+
+def label_text(label: object) -> str:
+    """A class label as text of a figure: on one line, of limited length, and not as a formula.
+
+    Characters that are not printable are replaced by escape sequences.
+    """
+    characters = (
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(label)
+    )
+    text = "".join(characters)
+    if len(text) > _MOST_CHARACTERS:
+        text = f"{text[: _MOST_CHARACTERS - 1]}…"
+    return text.replace("$", r"\$")
 
 
 def plain_log_axis(ax: Axes) -> None:

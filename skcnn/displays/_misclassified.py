@@ -13,7 +13,13 @@ from sklearn.utils.validation import check_consistent_length
 
 from skcnn._input.labels import check_labels, comparable, find, kind_of, show
 from skcnn._warn import warn_caller
-from skcnn.displays._common import confidence_of, grid_axes, show_image, view_images
+from skcnn.displays._common import (
+    confidence_of,
+    grid_axes,
+    label_text,
+    show_image,
+    view_images,
+)
 from skcnn.engine.runtime.floating_point import ignore_underflow
 
 if TYPE_CHECKING:
@@ -247,10 +253,10 @@ class MisclassifiedDisplay:
                 panel.set_axis_off()
                 continue
             show_image(panel, self.images[index])
-            predicted = f"{self.y_pred[index]}"
+            true, predicted = label_text(self.y_true[index]), label_text(self.y_pred[index])
             if self.confidence is not None:
                 predicted += f" ({self.confidence[index]:.2f})"
-            panel.set_title(f"true {self.y_true[index]}\npredicted {predicted}", fontsize=9)
+            panel.set_title(f"true {true}\npredicted {predicted}", fontsize=9)
         self.axes_, self.figure_ = axes, axes.flat[0].figure
         if not shown:
             axes.flat[0].text(0.5, 0.5, "no image misclassified", ha="center", va="center")

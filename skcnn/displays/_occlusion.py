@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from skcnn._input.image_lists import as_array
 from skcnn._input.images import is_positive_int
 from skcnn._input.labels import check_labels, encode
-from skcnn.displays._common import DIVERGING, grid_axes, show_image, view_images
+from skcnn.displays._common import DIVERGING, grid_axes, label_text, show_image, view_images
 from skcnn.engine.runtime.floating_point import ignore_underflow
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class OcclusionDisplay:
             self.images, self.maps / limits[:, None, None], self.labels, axes.T, strict=True
         ):
             show_image(above, image)
-            above.set_title(f"{label}")
+            above.set_title(label_text(label))
             drawn = below.imshow(drops, cmap=DIVERGING, vmin=-limit, vmax=limit)
             below.set_xticks([])
             below.set_yticks([])

@@ -9,11 +9,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skcnn._input.labels import check_labels
-from skcnn.displays._common import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from skcnn.displays._common import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    label_text,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
+    from matplotlib.figure import Figure
 
 _COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK, GREY)
 _MARKERS = ("o", "^", "s", "v", "D", "P", "X")
@@ -62,11 +73,20 @@ def scatter(ax: Axes, places: NDArray, **settings: Any) -> PathCollection:
     return ax.scatter(places[:, 0], places[:, 1], **settings)
 
 
+def class_legend(place: Axes | Figure, points: dict[str, PathCollection], **settings: Any) -> None:
+    """A legend with the label of each class."""
+    numbers = list(map(str, range(len(points))))
+    legend = place.legend(list(points.values()), numbers, **settings)
+    # Set afterwards, since Matplotlib leaves out labels that begin with an underscore.
+    for text, label in zip(legend.get_texts(), points, strict=True):
+        text.set_text(label_text(label))
+
+
 def _legend(ax: Axes, points: dict[str, PathCollection]) -> None:
     """A legend on the right of the map, in columns of at most 16 classes."""
-    ax.legend(
-        points.values(),
-        points.keys(),
+    class_legend(
+        ax,
+        points,
         loc="center left",
         bbox_to_anchor=(1.0, 0.5),
         ncols=math.ceil(len(points) / 16),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from skcnn.engine.layer import Kernel, Layer, Parameter, Plan, Shape, State
 
 # Names that every ``m`` has.
@@ -10,6 +12,18 @@ RESERVED = (
     *("y", "y_planes", "y_stored", "y_pixels", "dy", "dy_planes"),
     *("training", "separate_images", "rng", "observed"),
 )
+
+MOST_WEIGHTS = 2**40  # of a layer: 4 TiB in float32
+
+
+def check_n_weights(layer: Layer, shape: Shape) -> None:
+    """Check that weights of this shape are not far too many for any memory."""
+    count = math.prod(shape)
+    if count > MOST_WEIGHTS:
+        raise ValueError(
+            f"{layer} would have {count:,} weights; expected at most {MOST_WEIGHTS:,}. Use fewer "
+            "or smaller filters, or fewer units."
+        )
 
 
 def check_out_shape(layer: Layer, in_shape: Shape, out_shape: Shape) -> None:

@@ -154,7 +154,8 @@ def _exponent_for(extent: NDArray[np.float64]) -> NDArray[np.intc]:
 def _by_channel(images: NDArray[Any]) -> NDArray[np.float64]:
     """Images (n, h, w, channels) as (n, channels, pixels) in float64, pixels side by side."""
     n, height, width, channels = images.shape
-    rows = np.asarray(images, dtype=np.float64).reshape(n, height * width, channels)
+    with np.errstate(over="ignore"):  # of long doubles, which are refused afterwards
+        rows = np.asarray(images, dtype=np.float64).reshape(n, height * width, channels)
     return np.ascontiguousarray(rows.transpose(0, 2, 1))
 
 

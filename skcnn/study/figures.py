@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from skcnn._files.paths import write_bytes
 from skcnn.displays._common import plain_log_axis
 from skcnn.study.progress import Reporter
 
@@ -113,11 +115,12 @@ def save_figures(
     makers: Mapping[str, Callable[[], Any]], folder: Path, reporter: Reporter, *, dpi: int
 ) -> dict[str, Path]:
     """Draw all figures; return the paths of their PNG files by name."""
-    folder.mkdir(parents=True, exist_ok=True)
     paths = {}
     with reporter.stage("Figures", len(makers)) as stage:
         for name, make in makers.items():
             paths[name] = folder / f"{name}.png"
-            make().savefig(paths[name], dpi=dpi)
+            image = io.BytesIO()
+            make().savefig(image, dpi=dpi, format="png")
+            write_bytes(paths[name], image.getvalue())
             stage.advance(name)
     return paths

@@ -61,11 +61,16 @@ def code_checksum() -> str:
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         place = path.relative_to(package)
-        in_study = place.parts[0] == "study"
-        if place.parts[0] == "displays" or (in_study and place.stem.startswith(PRESENTATION)):
+        if _only_presents(place):
             continue
         digest.update(place.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def _only_presents(place: Path) -> bool:
+    if place.parts[0] == "displays":
+        return place.stem != "_common"  # which has `confidence_of`
+    return place.parts[0] == "study" and place.stem.startswith(PRESENTATION)
 
 
 def environment(cores: int) -> Environment:

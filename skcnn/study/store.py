@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
 import joblib
 import numpy as np
 from joblib import Parallel, delayed
 
-from skcnn._files.paths import make_folder, write_bytes
+from skcnn._files.paths import write_bytes
 from skcnn.displays._common import pyplot
 from skcnn.study.cli import StudySettings
 from skcnn.study.data import Images
+from skcnn.study.folder import CACHE, parts_of
 from skcnn.study.formatting import count
 from skcnn.study.progress import Reporter
 from skcnn.study.provenance import code_checksum, versions
@@ -33,8 +35,11 @@ ResultT = TypeVar("ResultT")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file as `write_bytes` does."""
-    write_bytes(path, text.encode("utf-8"))
+    """Write a text file as `write_bytes` does.
+
+    Characters that UTF-8 cannot have, of file names in another encoding, become escape sequences.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -44,11 +49,13 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a CSV file as `write_text` does."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    lines: list[str] = []
+    # With its own line ends, the writer also quotes a lone "\r", without which no reader could tell
+    # it from the end of a line.
+    writer = csv.writer(SimpleNamespace(write=lines.append))
     writer.writerow(header)
     writer.writerows(rows)
-    write_text(path, text.getvalue())
+    write_text(path, "".join(line.removesuffix("\r\n") + "\n" for line in lines))
 
 
 @contextmanager
@@ -111,6 +118,14 @@ class Session:
         settings = {**self.common, "format": FORMAT, **part.settings}
         whole = json.dumps(settings, sort_keys=True, default=repr)
         return self.folder / f"{part.kind}-{joblib.hash(whole)[:16]}{suffix}"
+
+    @contextmanager
+    def cache(self) -> Iterator[joblib.Memory]:
+        """A cache for one step of the study. It is not kept: an interruption may damage it."""
+        with tempfile.TemporaryDirectory(
+            prefix=CACHE, dir=self.folder, ignore_cleanup_errors=True
+        ) as folder:
+            yield joblib.Memory(folder, verbose=0)
 
     def load(self, part: Part[ResultT]) -> ResultT | None:
         """The stored result; None if there is none or its file is damaged."""
@@ -185,10 +200,8 @@ def open_session(settings: StudySettings, images: Images, reporter: Reporter) ->
         f"{images.name}: {len(images.y_train):,} training and {len(images.y_test):,} test images; "
         f"{count(settings.workers, 'core')}; output folder: {settings.out}"
     )
-    folder = settings.out / "parts"
-    make_folder(folder, "out")
     common = {"data": images.fingerprint, "code": code_checksum(), **versions()}
-    with remember_interrupts() as check:
+    with parts_of(settings.out) as folder, remember_interrupts() as check:
         try:
             yield Session(folder, common, reporter, check, settings.workers)
         except KeyboardInterrupt:

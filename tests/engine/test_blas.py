@@ -173,3 +173,28 @@ def test_every_thread_has_one_thread_of_blas(monkeypatch, per_thread):
         assert pool.submit(compute).result(timeout=60) == (4 if per_thread else 1)
     assert library.get_num_threads() == 4
     assert used == [1] * 6
+
+
+@needs_limit_of_process
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("call", range(4))
+def test_ctrl_c_while_the_limit_changes(monkeypatch, moment, call):
+    """The calls of `_set_limits`: on entry and exit, for the process and for each thread."""
+    set_limits, calls = blas._set_limits, []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if moment == "before" and len(calls) == call + 1:
+            raise KeyboardInterrupt
+        set_limits(*arguments)
+        if moment == "after" and len(calls) == call + 1:
+            raise KeyboardInterrupt
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        outside = limits()
+        monkeypatch.setattr(blas, "_set_limits", interrupted)
+        with pytest.raises(KeyboardInterrupt), blas.single_threaded_blas():
+            pass
+        assert len(calls) > call
+        assert limits() == outside
+        assert blas._holders == 0

@@ -33,7 +33,9 @@ class Recorder:
         return float(len(self.steps))
 
 
-def record_epochs(recorder, n_images=10, state=None, after_epoch=None, **changes):
+def record_epochs(
+    recorder, n_images=10, state=None, after_epoch=None, before_epoch=lambda: None, **changes
+):
     """Run epochs; return the losses that `after_epoch` received, and the state."""
     losses = []
     state = state or TrainingState.new(recorder.network, SGD(), np.random.default_rng(0))
@@ -49,6 +51,7 @@ def record_epochs(recorder, n_images=10, state=None, after_epoch=None, **changes
         EpochSettings(**settings | changes),
         100 + np.arange(n_images),
         after_epoch or losses.append,
+        before_epoch=before_epoch,
     )
     return losses, state
 
@@ -172,6 +175,16 @@ def test_the_last_epoch_may_end_before_max_time(clock):
     assert len(losses) == 3
     # the rate follows the steps, which are further advanced than the clock
     assert recorder.rates == pytest.approx(np.arange(9) / 9)
+
+
+@pytest.mark.parametrize("max_time", [0.55, 0.6, 0.65])
+def test_no_epoch_begins_after_max_time(clock, max_time):
+    """Each epoch takes 0.3 seconds."""
+    begun = []
+    losses, _ = record_epochs(
+        Recorder(), n_epochs=5, max_time=max_time, before_epoch=lambda: begun.append(clock.now)
+    )
+    assert len(begun) == len(losses) == (3 if max_time > 0.6 else 2)
 
 
 def test_at_least_one_step_is_done(clock):

@@ -236,3 +236,68 @@ def test_a_thread_that_does_not_start_is_not_waited_for(monkeypatch):
         threads.run(lambda thread, index: done.append(index), 10)
         assert sorted(done) == list(range(10))
     assert threading.active_count() == before
+
+
+def engine_threads():
+    return [thread for thread in threading.enumerate() if "_loop" in thread.name]
+
+
+def interrupt_once(monkeypatch, method):
+    """Make a method of `Thread` raise KeyboardInterrupt once, after its work."""
+    real, calls = getattr(threading.Thread, method), []
+
+    def interrupted(thread, *arguments):
+        real(thread, *arguments)
+        if "_loop" in thread.name:
+            calls.append(thread)
+            if len(calls) == 1:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, method, interrupted)
+
+
+def test_ctrl_c_while_a_thread_starts(monkeypatch):
+    done = []
+    with Threads(3) as threads:
+        interrupt_once(monkeypatch, "start")
+        with pytest.raises(KeyboardInterrupt):
+            threads.run(lambda thread, index: done.append(index), 10)
+        assert not engine_threads()
+        threads.run(lambda thread, index: done.append(index), 10)
+        assert sorted(done) == list(range(10))
+    assert not engine_threads()
+
+
+def test_ctrl_c_before_a_thread_starts(monkeypatch):
+    """Nothing tells that it was never created, but this is not waited for too long."""
+
+    def interrupted(thread):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skcnn.engine.runtime.threads.PATIENCE", 0.01)
+    with monkeypatch.context() as patch, Threads(2) as threads:
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            threads.run(lambda thread, index: None, 10)
+
+
+def test_ctrl_c_while_the_threads_end(monkeypatch):
+    interrupt_once(monkeypatch, "join")
+    with pytest.raises(KeyboardInterrupt), Threads(4) as threads:
+        threads.run(lambda thread, index: None, 10)
+    assert not engine_threads()
+
+
+def test_threads_end_if_ctrl_c_comes_before_the_exit(monkeypatch):
+    """As it may: an exception is then raised in the first line of `__exit__`."""
+    monkeypatch.setattr("skcnn.engine.runtime.threads.PATIENCE", 0.01)
+    threads = Threads(3)
+    threads.run(lambda thread, index: None, 10)
+    waiting = engine_threads()
+    time.sleep(0.05)
+    threads.run(lambda thread, index: None, 10)  # they are still waiting
+    assert len(waiting) == 2
+    del threads
+    for thread in waiting:
+        thread.join(timeout=30)
+    assert not engine_threads()

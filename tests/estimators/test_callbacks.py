@@ -1,26 +1,23 @@
-"""Callbacks: scikit-learn's protocol, Checkpoint, and fits that go on after an interruption."""
+"""Callbacks: scikit-learn's protocol and its own callbacks.
 
-import os
+`test_checkpoint.py` tests `Checkpoint` and `resume_fit`.
+"""
+
 import pickle
 
-import joblib
 import numpy as np
 import pytest
-import sklearn
-from helpers.quick import FAST, constant_rate, fast
+from helpers.callbacks import HAS_CALLBACKS, Recorder, needs_callbacks, same, state_of, whole_fit
+from helpers.quick import constant_rate, fast
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.fixes import parse_version
 
-from skcnn import ConvAutoencoder, ConvNetClassifier, ConvNetRegressor
-from skcnn.callbacks import Checkpoint, resume_fit
+from skcnn import ConvAutoencoder, ConvNetRegressor
 from skcnn.datasets import load_digits_images
 
-HAS_CALLBACKS = parse_version(sklearn.__version__) >= parse_version("1.9.0")
-needs_callbacks = pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn has no callbacks")
 N = 200
 
 
@@ -28,68 +25,6 @@ N = 200
 def digits():
     X, y = load_digits_images()
     return X[:N], y[:N]
-
-
-class Recorder:
-    """Records the hooks that are called, with the task and the arguments."""
-
-    def __init__(self, stop_at=None, error_at=None):
-        self.calls = []
-        self.stop_at, self.error_at = stop_at, error_at
-
-    def setup(self, estimator, context):
-        self.calls.append(("setup", context.task_name, None))
-
-    def teardown(self, estimator, context):
-        self.calls.append(("teardown", context.task_name, None))
-
-    def on_fit_task_begin(self, estimator, context, *, X=None, y=None, metadata=None):
-        self.calls.append(("begin", context.task_name, (estimator, X, y, metadata)))
-
-    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-        self.calls.append(("end", context.task_name, fitted_estimator))
-        if context.task_name == "epoch" and context.task_id == self.error_at:
-            raise RuntimeError("from the callback")
-        return context.task_name == "epoch" and context.task_id == self.stop_at
-
-    def names(self):
-        return [call[:2] for call in self.calls]
-
-    def fitted(self, task="epoch"):
-        return [call[2] for call in self.calls if call[:2] == ("end", task)]
-
-
-def epochs(n):
-    return [("begin", "epoch"), ("end", "epoch")] * n
-
-
-def whole_fit(n):
-    begin, end = [("setup", "fit"), ("begin", "fit")], [("end", "fit"), ("teardown", "fit")]
-    return [*begin, *epochs(n), *end]
-
-
-def state_of(estimator):
-    """A hash of all that a fit leaves."""
-    fitted = {
-        name: value
-        for name, value in vars(estimator).items()
-        if name not in estimator.get_params() and "callback" not in name
-    }
-    return joblib.hash(fitted)
-
-
-def same(one, other):
-    assert_array_equal(one.network_.parameters, other.network_.parameters)
-    assert_array_equal(one.network_.state, other.network_.state)
-    assert one.loss_curve_ == other.loss_curve_
-    assert one.validation_scores_ == other.validation_scores_
-    assert one.validation_loss_curve_ == other.validation_loss_curve_
-    assert (one.n_iter_, one.t_, one.loss_) == (other.n_iter_, other.t_, other.loss_)
-    assert one.best_validation_score_ == other.best_validation_score_
-    assert one._state.step == other._state.step
-    assert one._state.rng.bit_generator.state == other._state.rng.bit_generator.state
-    for moment, expected in zip(one._state.moments, other._state.moments, strict=True):
-        assert_array_equal(moment, expected)
 
 
 @pytest.mark.skipif(HAS_CALLBACKS, reason="scikit-learn has callbacks")
@@ -151,12 +86,37 @@ class TestProtocol:
         assert len(cnn.loss_curve_) == 3
         assert not np.array_equal(cnn._state.moments[0], first._state.moments[0])
 
+    def test_the_copy_has_nothing_of_an_earlier_fit(self, digits):
+        pandas = pytest.importorskip("pandas")
+        X, y = digits[0].reshape(N, -1), digits[1]
+        table = pandas.DataFrame(X, columns=[f"pixel {i}" for i in range(64)])
+        recorder = Recorder()
+        cnn = fast(max_iter=1).fit(table, y).set_callbacks(recorder).fit(X, y)
+        for fitted in recorder.fitted() + recorder.fitted("fit"):
+            assert not hasattr(fitted, "feature_names_in_")
+            assert_array_equal(fitted.predict(X), cnn.predict(X))  # without a warning
+
+    def test_the_copy_has_no_callbacks(self, digits):
+        recorder = Recorder()
+        recorder.without_pickle = lambda: None
+        fast().set_callbacks(recorder).fit(*digits)
+        for fitted in recorder.fitted() + recorder.fitted("fit"):
+            pickle.dumps(fitted)
+            fitted.partial_fit(*digits)
+        assert recorder.names() == whole_fit(3)
+
     @pytest.mark.parametrize("change", [{}, {"early_stopping": True}, {"solver": "muon"}])
     def test_callbacks_do_not_change_the_result(self, digits, change):
         expected = fast(**change).fit(*digits)
         observed = fast(**change).set_callbacks(Recorder()).fit(*digits)
         same(observed, expected)
         assert state_of(observed) == state_of(expected)
+
+    def test_max_time_begins_no_further_epoch(self, digits):
+        recorder = Recorder()
+        cnn = fast(max_time=1e-9).set_callbacks(recorder).fit(*digits)
+        assert recorder.names() == whole_fit(1)
+        assert_array_equal(recorder.fitted()[0].predict(digits[0]), cnn.predict(digits[0]))
 
     def test_true_stops_the_fit(self, digits):
         recorder = Recorder(stop_at=1)
@@ -293,184 +253,3 @@ class TestScikitLearnsCallbacks:
 
         fast().set_callbacks(ProgressBar()).fit(*digits)
         assert "100%" in capfd.readouterr().out
-
-
-@needs_callbacks
-class TestCheckpoint:
-    def test_the_file_has_the_estimator_without_callbacks(self, digits, tmp_path):
-        path = tmp_path / "new" / "cnn.joblib"
-        cnn = fast().set_callbacks(Checkpoint(path), Recorder()).fit(*digits)
-        stored = joblib.load(path)
-        same(stored, cnn)
-        assert vars(stored).keys() == vars(cnn).keys() - {"_skl_callbacks"}
-        assert [file.name for file in path.parent.iterdir()] == ["cnn.joblib"]
-
-    def test_every_so_many_epochs(self, digits, tmp_path):
-        path = tmp_path / "cnn.joblib"
-        found = []
-
-        class Look(Recorder):
-            def on_fit_task_end(self, estimator, context):
-                found.append(joblib.load(path).n_iter_ if path.exists() else 0)
-
-        fast(max_iter=5).set_callbacks(Checkpoint(path, every=2), Look()).fit(*digits)
-        assert found == [0, 2, 2, 4, 4, 5]
-
-    def test_in_a_search_the_file_is_that_of_one_of_the_fits(self, digits, tmp_path):
-        path = tmp_path / "cnn.joblib"
-        cnn = fast(max_iter=2).set_callbacks(Checkpoint(path))
-        search = GridSearchCV(cnn, {"alpha": [0.0, 1.0]}, cv=2, n_jobs=2).fit(*digits)
-        same(joblib.load(path), search.best_estimator_)  # the refit is the last
-
-    def test_for_other_estimators(self, digits, tmp_path):
-        from sklearn.linear_model import LogisticRegression
-
-        X, y = digits
-        path = tmp_path / "model.joblib"
-        model = LogisticRegression(max_iter=1000).set_callbacks(Checkpoint(path))
-        model.fit(X.reshape(N, -1), y)
-        assert_array_equal(joblib.load(path).coef_, model.coef_)
-        with pytest.raises(TypeError, match="type LogisticRegression; expected a network"):
-            resume_fit(path, X, y)
-
-    def test_a_folder_that_cannot_be_used_is_an_error_before_the_training(self, digits, tmp_path):
-        (tmp_path / "file").touch()
-        recorder = Recorder()
-        cnn = fast().set_callbacks(recorder, Checkpoint(tmp_path / "file" / "cnn.joblib"))
-        with pytest.raises(OSError, match="folder of the checkpoint is the folder"):
-            cnn.fit(*digits)
-        assert recorder.names() == [("setup", "fit"), ("teardown", "fit")]
-        assert not hasattr(cnn, "network_")
-
-    def test_a_failed_write_leaves_the_old_file(self, digits, tmp_path, monkeypatch):
-        path = tmp_path / "cnn.joblib"
-        fast(max_iter=1).set_callbacks(Checkpoint(path)).fit(*digits)
-        before = path.read_bytes()
-
-        def full(descriptor):
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match="No space left"):
-            fast(max_iter=1, random_state=1).set_callbacks(Checkpoint(path)).fit(*digits)
-        assert path.read_bytes() == before
-        assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("every", [0, -1, 1.5, "2", True, None])
-def test_every_must_be_a_positive_int(every, tmp_path):
-    with pytest.raises(ValueError, match="expected a positive number of epochs"):
-        Checkpoint(tmp_path / "cnn.joblib", every=every)
-
-
-def test_path_must_be_a_path():
-    with pytest.raises(TypeError, match="path is 3, of type int"):
-        Checkpoint(3)
-    with pytest.raises(TypeError, match="path is 3, of type int"):
-        resume_fit(3, [])
-
-
-VALIDATION = {"early_stopping": True, "n_iter_no_change": 2, "max_iter": 6}
-RESUMED = {
-    "default": (ConvNetClassifier, {"n_filters": 4, "max_iter": 4, "random_state": 0}),
-    "adam": (ConvNetClassifier, FAST),
-    "dropout and augmentation": (ConvNetClassifier, FAST | {"dropout": 0.3, "augment": "shift"}),
-    "early stopping": (ConvNetClassifier, FAST | VALIDATION),
-    "training loss": (ConvNetClassifier, FAST | {"learning_rate": "constant", "tol": 10.0}),
-    "replacement": (ConvNetClassifier, FAST | {"shuffle": "replacement"}),
-    "class weights": (ConvNetClassifier, FAST | {"class_weight": "balanced"}),
-    "regressor": (ConvNetRegressor, FAST | {"normalization": "batch"}),
-    "autoencoder": (ConvAutoencoder, {"n_filters": 4, "max_iter": 3, "random_state": 0}),
-}
-
-
-@needs_callbacks
-class TestResume:
-    @pytest.mark.parametrize("epoch", [0, 1, "last"])
-    @pytest.mark.parametrize("kind", RESUMED)
-    def test_it_goes_on_bit_for_bit(self, digits, tmp_path, kind, epoch):
-        estimator, params = RESUMED[kind]
-        n_iter_no_change = {"n_iter_no_change": 2} if kind == "training loss" else {}
-        expected = estimator(**params, **n_iter_no_change).fit(*digits)
-        path = tmp_path / "cnn.joblib"
-        epoch = expected.n_iter_ - 1 if epoch == "last" else epoch
-        killed = estimator(**params, **n_iter_no_change)
-        killed.set_callbacks(Checkpoint(path), Recorder(error_at=epoch))
-        with pytest.raises(RuntimeError, match="from the callback"):
-            killed.fit(*digits)
-        recorder = Recorder()
-        resumed = resume_fit(path, *digits, callbacks=[recorder])
-        same(resumed, expected)
-        resumed.set_callbacks()
-        assert state_of(resumed) == state_of(expected)
-        assert recorder.names() == whole_fit(expected.n_iter_ - epoch - 1)
-
-    def test_a_warm_start_goes_on(self, digits, tmp_path):
-        X, y = digits
-        expected = fast(warm_start=True).fit(X, y).fit(X, y)
-        path = tmp_path / "cnn.joblib"
-        killed = fast(warm_start=True).fit(X, y)
-        killed.set_callbacks(Checkpoint(path), Recorder(error_at=1))
-        with pytest.raises(RuntimeError, match="from the callback"):
-            killed.fit(X, y)
-        same(resume_fit(path, X, y), expected)
-
-    def test_with_weights_and_validation_images(self, digits, tmp_path):
-        X, y = digits
-        given = {"sample_weight": np.linspace(1, 2, N), "X_val": X[:50], "y_val": y[:50]}
-        expected = fast(**VALIDATION).fit(X, y, **given)
-        path = tmp_path / "cnn.joblib"
-        with pytest.raises(RuntimeError, match="from the callback"):
-            fast(**VALIDATION).set_callbacks(Checkpoint(path), Recorder(error_at=1)).fit(
-                X, y, **given
-            )
-        same(resume_fit(path, X, y, **given), expected)
-
-    def test_a_complete_fit_is_returned(self, digits, tmp_path):
-        path = tmp_path / "cnn.joblib"
-        cnn = fast().set_callbacks(Checkpoint(path)).fit(*digits)
-        same(resume_fit(path, *digits), cnn)
-
-    def test_after_ctrl_c(self, digits, tmp_path):
-        X, y = digits
-        path = tmp_path / "cnn.joblib"
-        calls = []
-
-        class Interrupt(Recorder):
-            def on_fit_task_begin(self, estimator, context):
-                calls.append(context.task_name)
-                if calls.count("epoch") == 3:
-                    raise KeyboardInterrupt
-
-        cnn = fast(max_iter=4).set_callbacks(Checkpoint(path), Interrupt())
-        with pytest.warns(UserWarning, match="interrupted in epoch 3"):
-            cnn.fit(X, y)
-        same(resume_fit(path, X, y), fast(max_iter=4).fit(X, y))
-
-    @pytest.fixture
-    def path(self, digits, tmp_path):
-        path = tmp_path / "cnn.joblib"
-        with pytest.raises(RuntimeError, match="from the callback"):
-            fast().set_callbacks(Checkpoint(path), Recorder(error_at=0)).fit(*digits)
-        return path
-
-    def test_other_images_are_refused(self, digits, path):
-        X, y = digits
-        with pytest.raises(ValueError, match="X has 100 images; expected the 200 images"):
-            resume_fit(path, X[:100], y[:100])
-        with pytest.raises(ValueError, match="200 images, whose y differs; expected"):
-            resume_fit(path, X, y[::-1])
-
-    def test_fit_and_partial_fit_of_an_unfinished_estimator(self, digits, path):
-        X, y = digits
-        unfinished = joblib.load(path)
-        assert unfinished.n_iter_ == 1
-        again = clone(unfinished).fit(X, y)
-        same(joblib.load(path).fit(X, y), again)
-        further = joblib.load(path).partial_fit(X, y)
-        assert further.n_iter_ == 2
-        assert not hasattr(further, "_unfinished")
-
-    def test_no_file(self, digits, tmp_path):
-        with pytest.raises(FileNotFoundError, match="expected the file of a Checkpoint"):
-            resume_fit(tmp_path / "none.joblib", *digits)

@@ -194,7 +194,7 @@ def test_sums_of_weights_that_differ_by_more_than_a_float_can_hold(three):
         (np.ones((150, 3)), r"has shape \(150, 3\); expected \(150,\). Pass one weight"),
         (np.ones(150, complex), "is not an array of real numbers .its dtype is complex128"),
         (["heavy"] * 150, "is not an array of real numbers"),
-        ([10**400] * 150, "is not an array of real numbers .int too large"),
+        ([10**400] * 150, "is not an array of real numbers .it has integers that are too large"),
         ([None, *[1.0] * 149], "contains NaN; expected finite numbers, none negative"),
         ([np.inf, *[1.0] * 149], "contains inf; expected finite numbers"),
     ],

@@ -99,10 +99,11 @@ def test_missing_idx_file(tmp_path):
 
 
 def test_unreadable_idx_file(tmp_path, monkeypatch):
-    def refuse(path):
+    def refuse(path, mode):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    (tmp_path / "labels").touch()
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(
         PermissionError, match=r"labels cannot be read: Permission denied; expected"
     ):

@@ -15,7 +15,7 @@ from sklearn.utils import estimator_html_repr
 from sklearn.utils.fixes import parse_version
 
 import skcnn
-from skcnn._doc_link import MANUAL, PAGE
+from skcnn._estimator import MANUAL, PAGE
 
 ROOT = Path(__file__).parents[2]
 ESTIMATORS = {

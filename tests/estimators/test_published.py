@@ -296,12 +296,12 @@ def test_names_of_the_classes():
 
 
 def test_memory_of_emnist():
-    """Turning the images upright is part of the one copy that reading makes."""
-    content = idx_bytes(np.zeros((2000, 28, 28), np.uint8))
+    """Turning the images upright is part of the one copy that is made of what is read."""
+    file = io.BytesIO(idx_bytes(np.zeros((2000, 28, 28), np.uint8)))
     tracemalloc.start()
     try:
-        X = decode_idx(content, "images", transposed=True)
+        X = decode_idx(file, "images", transposed=True)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 1.1 * X.nbytes
+    assert peak < 2.3 * X.nbytes

@@ -209,7 +209,7 @@ def test_noise_cannot_be_learned_and_is_announced():
     [
         (None, "requires y to be passed"),
         (np.zeros((400, 2, 2)), r"y has shape \(400, 2, 2\); expected \(n,\) or \(n, n_targets\)"),
-        (np.zeros((400, 0)), r"Found array with 0 feature\(s\) \(shape=\(400, 0\)\)"),
+        (np.zeros((400, 0)), r"y has shape \(400, 0\); expected \(n,\) or \(n, n_targets\)"),
         (np.zeros(399), "X has 400 images, but y has 399 targets; expected one target for each"),
         (np.zeros((399, 3)), "X has 400 images, but y has 399 rows"),
         (np.full(400, np.nan), "Input y contains NaN"),

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from skcnn._fitting import training
+from skcnn._fitting.monitoring import EpochLog
 from skcnn.augment import Affine
 from skcnn.engine.inference import outputs
 from skcnn.engine.reader import ImageReader
@@ -170,7 +173,7 @@ def test_an_error_from_the_convergence_warning_leaves_a_fitted_estimator(images)
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_weights_that_become_infinite_in_the_last_step_are_an_error(images, solver):
     """The rate is more than float32 holds. The loss of the last step is still finite."""
-    message = "Training diverged: the weights are no longer finite. Lower learning_rate_init"
+    message = r"Training diverged: the weights reached inf in step \d+. Lower learning_rate_init"
     model = fast(solver=solver, learning_rate=lambda step: 1e300 if step == 14 else 0.01)
     with pytest.raises(ValueError, match=message):
         model.fit(*images)
@@ -233,6 +236,45 @@ def test_interrupt_in_the_first_epoch(images):
     assert (model.n_iter_, model.loss_curve_, model.loss_) == (0, [], np.inf)
     assert model.best_validation_score_ is None
     assert model.predict(images[0]).shape == (300,)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_interrupt_in_the_validation(images, monkeypatch, when):
+    """An epoch counts once all of it has been measured."""
+    X, y = images
+    measure, calls = EpochLog._watched, []
+
+    def interrupted(log, measured, loss):
+        calls.append(measured)
+        if when == "after" and len(calls) == 2:
+            raise KeyboardInterrupt
+        return measure(log, measured, loss)
+
+    def interrupted_before(problem, *arguments):
+        validation = make_validation(problem, *arguments)
+        real = validation.measure
+
+        def measured(*arguments):
+            calls.append(arguments)
+            if when == "before" and len(calls) == 2:
+                raise KeyboardInterrupt
+            return real(*arguments)
+
+        return SimpleNamespace(measure=measured)
+
+    if when == "after":
+        monkeypatch.setattr(EpochLog, "_watched", interrupted)
+    else:
+        make_validation = training.validation_of
+        monkeypatch.setattr(training, "validation_of", interrupted_before)
+    model = fast(early_stopping=True)
+    epoch = 2 if when == "before" else 3
+    with pytest.warns(UserWarning, match=f"interrupted in epoch {epoch} of 3"):
+        model.fit(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
+    lengths = {len(model.loss_curve_), len(model.validation_scores_)}
+    assert lengths | {len(model.validation_loss_curve_)} == {model.n_iter_} == {epoch - 1}
+    assert model.loss_ == model.loss_curve_[-1]
+    assert model.score(X[200:], y[200:]) == model.best_validation_score_
 
 
 def test_interrupt_restores_the_best_weights(digits):

@@ -2,6 +2,7 @@
 
 import functools
 import pickle
+import threading
 import traceback
 
 import numpy as np
@@ -147,12 +148,39 @@ def test_schedules_may_return_numpy_numbers(images, number):
 
 @pytest.mark.parametrize("parameter", ["augment", "learning_rate", "momentum"])
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_an_error_in_a_function_keeps_its_traceback(images, parameter, n_jobs):
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_an_error_in_a_function_keeps_its_traceback(images, parameter, n_jobs, method):
+    """The estimator is as before, and no thread is left."""
+
     def faulty(*arguments):
         return {}["strength"]
 
+    model = fast(solver="sgd", n_jobs=n_jobs).fit(*images)
+    model.set_params(**{parameter: faulty})
+    before, attributes = model.network_.snapshot(), vars(model).copy()
     with pytest.raises(KeyError) as caught:
-        fast(solver="sgd", n_jobs=n_jobs, **{parameter: faulty}).fit(*images)
+        getattr(model, method)(*images)
     text = "".join(traceback.format_exception(caught.value))
     assert 'return {}["strength"]' in text
     assert f"The error comes from the function passed as {parameter}." in text
+    assert vars(model) == attributes
+    assert_array_equal(model.network_.snapshot(), before)
+    assert not [thread for thread in threading.enumerate() if "_loop" in thread.name]
+
+
+def test_an_error_in_another_thread_keeps_its_traceback(images):
+    failed = threading.Event()
+
+    def faulty(batch, rng):
+        if threading.current_thread() is threading.main_thread():
+            failed.wait(timeout=30)
+            return batch
+        failed.set()
+        return {}["strength"]
+
+    model = fast(augment=faulty, batch_size=150, n_jobs=2)  # several tiles in a mini-batch
+    with pytest.raises(KeyError, match="strength") as caught:
+        model.fit(*images)
+    assert 'return {}["strength"]' in "".join(traceback.format_exception(caught.value))
+    assert not hasattr(model, "network_")
+    assert not [thread for thread in threading.enumerate() if "_loop" in thread.name]

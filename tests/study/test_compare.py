@@ -168,7 +168,7 @@ def test_an_interrupted_run_continues(light, tmp_path, monkeypatch, capsys):
     assert command_line(arguments) == 130
     assert "again to continue" in capsys.readouterr().err
     assert not (tmp_path / "report.html").exists()
-    assert not list(tmp_path.glob("cache*"))
+    assert not list(tmp_path.rglob("cache*"))
 
     assert command_line([*arguments, "--quiet"]) == 0
     captured = capsys.readouterr()

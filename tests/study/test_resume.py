@@ -4,6 +4,7 @@ import shutil
 from dataclasses import asdict, dataclass
 
 import joblib
+import numpy as np
 import pytest
 
 pytest.importorskip("matplotlib")
@@ -96,3 +97,21 @@ def test_the_time_of_a_candidate_includes_scoring(tmp_path, monkeypatch):
     other.folder.mkdir()
     other.save(Part("search", {**_Task.identity, "params": _Task.candidates[0]}, Scores), scores)
     assert sorted(search._grid_search(_Task, 60.0, Budget(60.0), other)) == [0, 1, 2, 3]
+
+
+def test_a_halving_search_of_another_budget_is_made_anew(tmp_path):
+    """The budget limits its candidates."""
+
+    class Task(_Task):
+        y = np.repeat([0, 1], 20)
+
+        def fit(self, *_, **__):
+            raise InterruptedError("made anew")
+
+    one, task = session(tmp_path), Task()
+    scores = Scores(error=0.1, spread=0.0, fit_seconds=1.0, score_seconds=1.0, images=10)
+    key = {**task.identity, "candidates": task.candidates, "budget": 60.0}
+    one.save(Part("halving", key, dict), {"2": asdict(scores)})
+    assert search._halving_search(task, 60.0, Budget(60.0), one) == {2: scores}
+    with pytest.raises(InterruptedError, match="made anew"):
+        search._halving_search(task, 90.0, Budget(90.0), one)

@@ -9,6 +9,7 @@ import numpy as np
 
 from skcnn.engine.initialization import InitName, initializer
 from skcnn.engine.layer import Kernel, Layer, Namespace, Parameter, Plan, Shape
+from skcnn.engine.plan_check import check_n_weights
 from skcnn.engine.runtime.calls import Calls
 
 
@@ -30,6 +31,7 @@ class Dense(Layer, Kernel):
                 "before it."
             )
         (n_in,) = in_shape
+        check_n_weights(self, (n_in, self.n_units))
         init = initializer(self.init, n_in, self.n_units)
         weights = Parameter((n_in, self.n_units), init, matrix=True, whole_batch=True)
         return Plan(

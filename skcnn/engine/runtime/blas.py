@@ -11,6 +11,8 @@ from typing import Any
 
 import threadpoolctl
 
+from skcnn.engine.runtime.locks import new_lock
+
 # OpenBLAS's kernels for AVX-512 read the operands of products with up to this many multiplications
 # in place. It copies larger ones into an order of its own first, which takes a notable part of the
 # time of products with few columns.
@@ -24,7 +26,7 @@ def _blas() -> threadpoolctl.ThreadpoolController:
     return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
 
-_holders_lock = threading.Lock()
+_holders_lock = new_lock()
 _holders = 0
 _before: list[int | None] = []  # None: unknown
 
@@ -72,23 +74,44 @@ def single_threaded_blas() -> Iterator[None]:
     first one to end would let the products of the others run on other kernels. Where each thread
     has its own limit, every thread that computes must be a holder.
     """
-    global _holders, _before
-    with _holders_lock:
+    with _holders_lock:  # the first call may try the limits
         of_process, of_threads = _libraries()
-        if _holders == 0:
-            _before = _limits(of_process)
-            _set_limits(of_process, itertools.repeat(1))
-        _holders += 1
     own_before = _limits(of_threads)
-    _set_limits(of_threads, itertools.repeat(1))
-    try:
-        yield
-    finally:
+    is_holder = False
+
+    def enter() -> None:
+        nonlocal is_holder
+        global _holders, _before
+        with _holders_lock:
+            is_first = _holders == 0
+            if is_first:
+                _before = _limits(of_process)
+            _holders += 1
+            is_holder = True  # no call since the line before, so no Ctrl-C either
+            if is_first:
+                _set_limits(of_process, itertools.repeat(1))
+        _set_limits(of_threads, itertools.repeat(1))
+
+    def leave() -> None:
+        nonlocal is_holder
+        global _holders
         _set_limits(of_threads, own_before)
         with _holders_lock:
-            _holders -= 1
-            if _holders == 0:
-                _set_limits(of_process, _before)
+            if is_holder:
+                # The first holder may have been interrupted before it set the limit.
+                _set_limits(of_process, _before if _holders == 1 else itertools.repeat(1))
+                _holders -= 1
+                is_holder = False
+
+    try:
+        enter()
+        yield
+    finally:
+        try:
+            leave()
+        except KeyboardInterrupt:  # otherwise BLAS would have one thread for ever
+            leave()
+            raise
 
 
 def blas_threads() -> int | None:

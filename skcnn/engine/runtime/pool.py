@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+from skcnn.engine.runtime.locks import new_lock
+
 Item = TypeVar("Item")
+
+_lock = new_lock()  # one for all pools, which hold it for a moment only
 
 
 class Pool(Generic[Item]):
@@ -25,12 +28,11 @@ class Pool(Generic[Item]):
     """
 
     def __init__(self, size: int) -> None:
-        self._lock = threading.Lock()
         self._idle: deque[tuple[Hashable, Item]] = deque(maxlen=size)
 
     def take(self, key: Hashable) -> Item | None:
         """Remove and return the last item that was given with this key; None if there is none."""
-        with self._lock:
+        with _lock:
             for place in reversed(range(len(self._idle))):
                 if self._idle[place][0] == key:
                     item = self._idle[place][1]
@@ -40,7 +42,7 @@ class Pool(Generic[Item]):
 
     def give(self, key: Hashable, item: Item) -> None:
         """Keep an item that is no longer in use; if the pool is full, drop the oldest one."""
-        with self._lock:
+        with _lock:
             self._idle.append((key, item))
 
     def __len__(self) -> int:

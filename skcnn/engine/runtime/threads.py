@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 
 from skcnn.engine.runtime.blas import single_threaded_blas
 
 Task = Callable[[int, int], None]
+
+PATIENCE = 1.0  # seconds after which a thread that waits looks whether it waits in vain
 
 
 class Threads:
@@ -44,9 +47,16 @@ class Threads:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        for helper in self._helpers:
-            helper.end()
-        self._helpers.clear()
+        try:
+            self._end_helpers()
+        except KeyboardInterrupt:  # the others must end, too
+            self._end_helpers()
+            raise
+
+    def _end_helpers(self) -> None:
+        while self._helpers:
+            self._helpers[-1].end()
+            self._helpers.pop()
 
     def run(self, task: Task, n_tasks: int) -> None:
         """Run the tasks; an exception in one is raised here once all threads have stopped.
@@ -59,8 +69,15 @@ class Threads:
             for index in range(n_tasks):
                 task(0, index)
             return
-        while len(self._helpers) < n_helpers:
-            self._helpers.append(_Helper(len(self._helpers) + 1))
+        while (n := len(self._helpers)) < n_helpers:
+            helper = _Helper(n + 1, self)
+            try:
+                helper.begin()
+                self._helpers.append(helper)
+            except BaseException:  # Ctrl-C, perhaps after the thread has begun
+                del self._helpers[n:]
+                helper.end()
+                raise
         batch = _Batch(task, n_tasks, n_helpers)
         try:
             for helper in self._helpers[:n_helpers]:
@@ -134,15 +151,20 @@ class _Batch:
 class _Helper:
     """A thread that works on one batch after another."""
 
-    def __init__(self, thread: int) -> None:
+    def __init__(self, thread: int, owner: Threads) -> None:
+        self._owner = weakref.ref(owner)
         self._go = threading.Lock()
         self._go.acquire()
         self._next: tuple[_Batch, contextvars.Context] | None = None
+        self._has_begun, self._may_begin, self._must_end = threading.Event(), True, False
         self._thread = threading.Thread(target=self._loop, args=(thread,), daemon=True)
+
+    def begin(self) -> None:
+        """Start the thread."""
         try:
             self._thread.start()
-        except BaseException:  # if Ctrl-C has come after the start, the thread must end
-            self._go.release()
+        except Exception:  # no more threads
+            self._may_begin = False
             raise
 
     def start(self, batch: _Batch) -> None:
@@ -152,15 +174,21 @@ class _Helper:
         self._go.release()
 
     def end(self) -> None:
-        """End the thread, which must be idle, and wait for it."""
-        self._next = None
-        self._go.release()
-        self._thread.join()
+        """End the thread, which must be idle, and wait for it. This may be repeated."""
+        if not self._must_end:
+            self._next, self._must_end = None, True  # no call before the next line, as in `start`
+            self._go.release()
+        # Ctrl-C during `begin`: the thread begins soon, or it was not created.
+        if self._may_begin and self._has_begun.wait(PATIENCE):
+            self._thread.join()
 
     @single_threaded_blas()
     def _loop(self, thread: int) -> None:
+        self._has_begun.set()
         while True:
-            self._go.acquire()
+            while not self._go.acquire(timeout=PATIENCE):
+                if self._owner() is None:  # Ctrl-C came just before the first line of `__exit__`
+                    return
             if self._next is None:
                 return
             (batch, context), self._next = self._next, None

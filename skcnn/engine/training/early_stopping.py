@@ -21,12 +21,15 @@ class Progress:
         The highest score.
     best_variables : ndarray or None
         Parameters and state of the network that has it, if they are kept.
+    score : float or None
+        What else was measured when the highest score was.
     n_without_improvement : int
         Scores in a row without an improvement.
     """
 
     best: float = -np.inf
     best_variables: NDArray[Any] | None = None
+    score: float | None = None
     n_without_improvement: int = 0
 
 
@@ -56,20 +59,21 @@ class EarlyStopping:
         """Whether training should stop."""
         return self.progress.n_without_improvement >= self.n_iter_no_change
 
-    def update(self, value: float) -> bool:
-        """Add the score of an epoch; True if training should stop."""
+    def update(self, value: float, score: float | None = None) -> bool:
+        """Add the score of an epoch, and what else was measured; True if training should stop."""
         progress = self.progress
         improved = value >= progress.best + self.tol
         progress.n_without_improvement = 0 if improved else progress.n_without_improvement + 1
         if value > progress.best:
-            self.remember(value)
+            self.remember(value, score)
         return self.is_over
 
-    def remember(self, value: float) -> None:
+    def remember(self, value: float, score: float | None = None) -> None:
         """Store the current network as the best so far."""
-        self.progress.best = value
-        if self.keep_best:
-            self.progress.best_variables = self.network.snapshot()
+        progress = self.progress
+        variables = self.network.snapshot() if self.keep_best else None
+        # All at once: no call in between, so no Ctrl-C either.
+        progress.best, progress.best_variables, progress.score = value, variables, score
 
     def restore_best(self, network: Network | None = None) -> None:
         """Restore the best parameters and state, if any were stored, here or in this copy."""

@@ -15,7 +15,7 @@ from skcnn.engine.training.trainer import Trainer
 
 
 class DivergedError(ArithmeticError):
-    """The loss or a weight is no longer finite."""
+    """The loss, a weight or a running average is no longer finite, or the weights are huge."""
 
 
 class Begin(NamedTuple):
@@ -34,6 +34,7 @@ def run_epochs(
     indices: NDArray[np.intp],
     after_epoch: Callable[[float], bool],
     begin: Begin = AT_THE_START,
+    before_epoch: Callable[[], None] = lambda: None,
 ) -> bool:
     """Train on the images of `indices` for up to ``n_epochs`` epochs.
 
@@ -48,6 +49,8 @@ def run_epochs(
         Called after each epoch, also after one that `max_time` has cut short.
     begin : Begin
         The epochs that were done before.
+    before_epoch : callable
+        Called before each epoch, but not if `max_time` is over.
 
     Returns
     -------
@@ -57,11 +60,15 @@ def run_epochs(
     Raises
     ------
     DivergedError
-        If the loss becomes infinite or NaN.
+        After the step in which the loss, a weight or a running average becomes infinite or NaN,
+        or the sum of the squared weights overflows.
     """
     state, batch_size = trainer.state, trainer.settings.batch_size
     clock = _Clock(settings, -(-len(indices) // batch_size), begin)
     for _ in range(begin.epoch, settings.n_epochs):
+        if clock.is_over():
+            return False
+        before_epoch()
         order = _draw_order(state.rng, indices, settings.shuffle)
         loss = n_seen = 0.0
         for batch in batches(order, batch_size):
@@ -78,13 +85,31 @@ def run_epochs(
             clock.steps_done += 1
             state.step += 1
             state.n_seen += len(batch)
-            if not math.isfinite(mean_loss):
-                raise DivergedError(f"the loss became {mean_loss} in step {state.step}")
+            _check_finite(trainer, mean_loss)
             loss += mean_loss * len(batch)
             n_seen += len(batch)
         if (n_seen and after_epoch(loss / n_seen)) or clock.was_over:
             return False
     return True
+
+
+def _check_finite(trainer: Trainer, mean_loss: float) -> None:
+    """DivergedError if the step has left numbers that no later step can repair."""
+    network, state = trainer.network, trainer.state
+    if not math.isfinite(mean_loss):
+        raise DivergedError(f"the loss became {mean_loss} in step {state.step}")
+    # Sums of squares need no memory and little time. That of the weights overflows only if they are
+    # useless: saturated activations and outputs hide it from the loss.
+    if not math.isfinite(np.vdot(network.parameters, network.parameters)):
+        largest = np.abs(network.parameters).max()
+        raise DivergedError(f"the weights reached {largest:.3g} in step {state.step}")
+    # Adam never moves a weight again if the average of its squared gradients has overflowed.
+    for name, values in (
+        ("running statistics of batch normalization", network.state),
+        ("running averages of the optimizer", state.moments[-1]),
+    ):
+        if not math.isfinite(np.vdot(values, values)) and not np.isfinite(values).all():
+            raise DivergedError(f"the {name} overflowed in step {state.step}")
 
 
 class _Clock:

@@ -5,6 +5,7 @@ Each function works on one tile and writes into arrays that it is given. Axes: t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -96,7 +97,11 @@ class SigmoidSquaredError:
         weights: NDArray[Any],
         dz: NDArray[Any],
     ) -> float:
-        """``dz = weights * (s - targets) * s * (1 - s)`` with s = sigmoid(z)."""
+        """``dz = weights * (s - targets) * s * (1 - s)`` with s = sigmoid(z).
+
+        The loss is NaN if an output is infinite, which the sigmoid would hide.
+        """
+        hidden = 0 if np.isfinite(z).all() else math.nan
         _sigmoid(z)
         np.subtract(z, targets, out=dz)
         each = 0.5 * np.vecdot(dz, dz)[:, None]
@@ -104,7 +109,7 @@ class SigmoidSquaredError:
         np.subtract(1, z, out=z)
         np.multiply(dz, z, out=dz)
         np.multiply(dz, weights, out=dz)
-        return float(np.vdot(weights, each))
+        return float(np.vdot(weights, each)) + hidden
 
     def references(self, targets: NDArray[Any], shares: NDArray[Any]) -> tuple[float, float]:
         """Zero, and half the variance of the targets."""

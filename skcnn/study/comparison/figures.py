@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 
 from skcnn.displays import FilterDisplay, LossCurveDisplay, MisclassifiedDisplay
-from skcnn.displays._common import GREY, show_image
+from skcnn.displays._common import GREY, label_text, show_image
 from skcnn.study import published
 from skcnn.study.comparison.contenders import CONTENDERS
 from skcnn.study.comparison.figures_learned import (
@@ -87,7 +87,7 @@ def examples(images: Images) -> Any:
     low, high = images.X_train.min(), images.X_train.max()
     for column, label in zip(axes.T, labels, strict=True):
         members = np.flatnonzero(images.y_train == label)[:IMAGES_PER_CLASS]
-        column[0].set_title(str(label), fontsize=10)
+        column[0].set_title(label_text(label), fontsize=10)
         for panel in column[len(members) :]:
             panel.set_axis_off()
         for panel, index in zip(column, members, strict=False):
@@ -221,7 +221,7 @@ def confusions(final: dict[str, FinalFit], images: Images) -> Any:
         matrix = confusion_matrix(images.y_test, np.asarray(fit.predicted), labels=classes)
         mistakes = int((matrix - np.diag(np.diag(matrix))).max())
         # On a scale up to the correct answers the few mistakes would all look like zero.
-        ConfusionMatrixDisplay(matrix, display_labels=classes).plot(
+        ConfusionMatrixDisplay(matrix, display_labels=[*map(label_text, classes)]).plot(
             ax=panel,
             colorbar=False,
             cmap="Blues",

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skcnn.displays import EmbeddingDisplay, OcclusionDisplay, ReconstructionDisplay
+from skcnn.displays._common import label_text
+from skcnn.displays._points import class_legend
 from skcnn.study.comparison.contenders import CONTENDERS
 from skcnn.study.comparison.results import FinalFit
 from skcnn.study.data import Images, nested_order
@@ -48,8 +50,8 @@ def occlusion(key: str, model: Any, chosen: NDArray, images: Images) -> Any:
         ax=axes,
     )
     for panel, label, predicted in zip(axes[0], y, model.predict(X), strict=True):
-        wrong = "" if predicted == label else f", predicted {predicted}"
-        panel.set_title(f"{label}{wrong}", fontsize=10)
+        wrong = "" if predicted == label else f", predicted {label_text(predicted)}"
+        panel.set_title(f"{label_text(label)}{wrong}", fontsize=10)
     figure.suptitle(CONTENDERS[key].look.label, fontsize=11)
     return figure
 
@@ -88,7 +90,5 @@ def maps(fitted: dict[str, Any], images: Images) -> Any:
                 points = display.points_
         panel.set_title(CONTENDERS[key].look.label)
     if points:
-        figure.legend(
-            points.values(), points.keys(), loc="outside lower center", ncols=6, fontsize=9
-        )
+        class_legend(figure, points, loc="outside lower center", ncols=6, fontsize=9)
     return figure

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
+from skcnn._files.paths import replacing
 from skcnn.displays._common import confidence_of
 from skcnn.study.comparison.contenders import CONTENDERS, Params, build
 from skcnn.study.comparison.results import FinalFit, Fit, FitKey
@@ -108,16 +109,14 @@ def learning_curves(
         if key not in fits:
             group = (CONTENDERS[key.contender].network or key.contender, *key[1:])
             jobs[group] = (*jobs.get(group, ()), key)
-    with tempfile.TemporaryDirectory(
-        prefix="cache-", dir=settings.out, ignore_cleanup_errors=True
-    ) as cache:
+    with session.cache() as memory:
         make = partial(
             _fit_all,
             params=params,
             images=images,
             one_core=settings.workers == 1,
             learned={name: models[name] for name in models if settings.label_free(name)},
-            memory=joblib.Memory(cache, verbose=0),
+            memory=memory,
         )
         session.run(
             "Learning curves",
@@ -267,9 +266,8 @@ def run_job(job: str | Path) -> None:
         predicted=predicted.tolist(),
         confidence=confidence.round(5).tolist(),
     )
-    partial = model_path.with_name(f"{model_path.name}.partial")
-    joblib.dump(pipeline, partial)
-    os.replace(partial, model_path)  # an interruption leaves no half of a model
+    with replacing(model_path) as path:  # an interruption leaves no half of a model
+        joblib.dump(pipeline, path)
     joblib.dump(result, answer)
 
 

@@ -169,6 +169,7 @@ def _reproduction(page: Page, results: Results) -> None:
         "The folder of this file also contains the figures (<code>pictures/</code>), all tables as "
         "CSV files (<code>tables/</code>; <code>predictions.csv</code> has the predictions for "
         "every test image), all results (<code>results.json</code>), and the fitted pipelines for "
-        "<code>joblib.load</code> (<code>models/</code>). In these files, errors are fractions: "
-        "0.01 means 1 %.",
+        "<code>joblib.load</code> (<code>models/</code>). These pipelines can run any code when "
+        "they are loaded: load them only if you trust whoever made this report. In these files, "
+        "errors are fractions: 0.01 means 1 %.",
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from skcnn._files.paths import to_path
+from skcnn._files.paths import replacing, to_path
 from skcnn.engine.runtime.floating_point import ignore_underflow
 from skcnn.study.cli import add_common_arguments, run_command
 from skcnn.study.comparison.conclusions import brief, conclude
@@ -42,7 +42,7 @@ class Comparison:
         contender, by its key: "cnn", "hog_svc", "cnn_svc", "pixels_svc", "patches", and with
         `features` also "daisy_svc" and "autoencoder".
     models : dict of str to Path
-        Files of the fitted pipelines, for `joblib.load`.
+        Files of the fitted pipelines, for `joblib.load`. Load only files that you trust.
     summary : str
         The main results in a few sentences.
     """
@@ -117,6 +117,9 @@ def run(
     ------
     ValueError
         If a setting is invalid or there are too few images.
+    OSError
+        If `out` cannot be written to, if it is the folder of a run that has not ended, or if the
+        disk is full. Finished results are stored.
     ImportError
         If matplotlib is missing; install it with ``pip install "skcnn[plot]"``.
     KeyboardInterrupt
@@ -160,8 +163,8 @@ def run(
         _remove_files_of_others(settings)
         write_results(plain, images, settings.out)
         drawn = draw(results, models, settings.out / "pictures", reporter)
-    report = settings.out / "report.html"
-    write_text(report, write_report(results, conclusions, drawn))
+        report = settings.out / "report.html"
+        write_text(report, write_report(results, conclusions, drawn))
     reporter.line(f"Done: {report}")
     return Comparison(report, plain, models, brief(results))
 
@@ -273,5 +276,6 @@ def _fit_final(
     try:
         os.link(stored_model, model)  # no second copy: the file of an SVC may be large
     except OSError:
-        shutil.copyfile(stored_model, model)
+        with replacing(model) as path:
+            shutil.copyfile(stored_model, path)
     return fit, model

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 import warnings
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
@@ -84,10 +82,7 @@ def search_all(
         every = order_candidates(grid_of(key, images, common))
         share = searches.one_of(len(keys) - index)
         # A new cache for each search: an interrupted one may hold a network that was cut short.
-        with tempfile.TemporaryDirectory(
-            prefix="cache-", dir=settings.out, ignore_cleanup_errors=True
-        ) as cache:
-            memory = joblib.Memory(cache, verbose=0)
+        with session.cache() as memory:
             task = _Task(
                 pipeline=build(key, fixed, seed=SEED, n_jobs=n_jobs, memory=memory),
                 candidates=every[: settings.max_candidates(key, n)],
@@ -99,7 +94,7 @@ def search_all(
             if settings.search == "grid":
                 scores = _grid_search(task, float(settings.time_budget), share, session)
             else:
-                scores = _halving_search(task, share, session)
+                scores = _halving_search(task, float(settings.time_budget), share, session)
         rows = [Candidate(**vars(s), params=every[i], order=i) for i, s in scores.items()]
         rows.sort(key=lambda row: (-row.images, row.error, row.order))
         found[key] = Search(rows, len(every), n, folds, epochs)
@@ -196,7 +191,9 @@ def _cross_validate(task: _Task, orders: tuple[int, ...]) -> list[Scores]:
     return [task.scores(task.fit(GridSearchCV, orders), 0, len(task.y))]
 
 
-def _halving_search(task: _Task, budget: Budget, session: Session) -> dict[int, Scores]:
+def _halving_search(
+    task: _Task, time_budget: float, budget: Budget, session: Session
+) -> dict[int, Scores]:
     """The scores of the candidates by their order, each from the last rung that it reached.
 
     A halving search cannot be interrupted, so the budget limits the number of its candidates.
@@ -231,7 +228,7 @@ def _halving_search(task: _Task, budget: Budget, session: Session) -> dict[int, 
         }
 
     with session.reporter.stage(f"Halving search, {task.identity['contender']}", 1) as stage:
-        key = {**task.identity, "candidates": task.candidates}
+        key = {**task.identity, "candidates": task.candidates, "budget": time_budget}
         part: Part[dict[str, Any]] = Part("halving", key, dict)
         rows = session.load(part)
         if rows is None:

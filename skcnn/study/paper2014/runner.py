@@ -104,6 +104,9 @@ def run(
     ------
     ValueError
         If a setting is invalid or an experiment does not exist.
+    OSError
+        If `out` cannot be written to, if it is the folder of a run that has not ended, or if the
+        disk is full. Finished results are stored.
     ImportError
         If matplotlib is missing; install it with ``pip install "skcnn[plot]"``.
     KeyboardInterrupt
@@ -128,16 +131,16 @@ def run(
     with open_session(settings, images, reporter) as session:
         runs = [point.run for found in points.values() for point in found]
         results = execute(runs, images, session)
-    tables = {name: make_table(name, found, results) for name, found in points.items()}
-    most_frequent = np.unique(images.y_test, return_counts=True)[1].max()
-    chance = 100 * (1 - most_frequent / len(images.y_test))
-    verdicts = judge(tables, len(images.y_test), chance)
-    figures = save_figures(figure_makers(tables), settings.out / "pictures", reporter, dpi=DPI)
-    write_tables(tables, settings.out / "tables")
-    report = settings.out / "report.html"
-    elapsed = time.monotonic() - begin
-    text = write_report(settings, images, results, tables, verdicts, figures, elapsed)
-    write_text(report, text)
+        tables = {name: make_table(name, found, results) for name, found in points.items()}
+        most_frequent = np.unique(images.y_test, return_counts=True)[1].max()
+        chance = 100 * (1 - most_frequent / len(images.y_test))
+        verdicts = judge(tables, len(images.y_test), chance)
+        figures = save_figures(figure_makers(tables), settings.out / "pictures", reporter, dpi=DPI)
+        write_tables(tables, settings.out / "tables")
+        report = settings.out / "report.html"
+        elapsed = time.monotonic() - begin
+        text = write_report(settings, images, results, tables, verdicts, figures, elapsed)
+        write_text(report, text)
     reporter.line(f"Done: {report}")
     return Rerun(report, tables, verdicts)
 
@@ -150,7 +153,14 @@ def execute(runs: Iterable[Run], images: Images, session: Session) -> Results:
     Only the times of iterations are measured alone, on all cores.
     """
     runs = list(dict.fromkeys(runs))
-    results: Results = session.load_all(runs, _part)
+
+    def part_of(run: Run) -> Part[Any]:
+        identity = asdict(run)
+        if isinstance(run, TimingRun):  # on all cores
+            identity["workers"] = session.workers
+        return Part(run.kind, identity, run.restore)
+
+    results: Results = session.load_all(runs, part_of)
     missing = [run for run in runs if run not in results]
     missing.sort(key=lambda run: run.cost(images), reverse=True)
     total = sum(run.cost(images) for run in missing)
@@ -177,7 +187,7 @@ def execute(runs: Iterable[Run], images: Images, session: Session) -> Results:
         jobs = [(run,) for run in missing if isinstance(run, kind)]
         features = _features([run for (run,) in jobs if isinstance(run, HOGRun)], images, session)
         job = partial(make, images=images, features=features, n_jobs=session.workers)
-        session.run(title, jobs, job, made, part_of=_part, describe=describe, workers=workers)
+        session.run(title, jobs, job, made, part_of=part_of, describe=describe, workers=workers)
         results |= made
     return results
 
@@ -226,10 +236,6 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m skcnn paper")
         "the results mean nothing",
     )
     return run_command(parser, argv, run)
-
-
-def _part(run: Run) -> Part[Any]:
-    return Part(run.kind, asdict(run), run.restore)
 
 
 def _load(settings: Settings) -> Images:

@@ -11,7 +11,7 @@ from skcnn.engine.layers.convolution.gemm import GemmConvolution
 from skcnn.engine.layers.convolution.geometry import Geometry, Padding
 from skcnn.engine.layers.convolution.winograd import WinogradConvolution
 from skcnn.engine.layers.convolution.winograd_2d import Winograd2DConvolution
-from skcnn.engine.plan_check import check_out_shape
+from skcnn.engine.plan_check import check_n_weights, check_out_shape
 
 # Limits from which Winograd's method is used, by the number of outputs at a time: at least so many
 # channels and filters, and so many FLOPs for one image. It works on contiguous runs of as many
@@ -69,6 +69,7 @@ class Conv2D(Layer):
         geometry = Geometry(in_shape, self.n_filters, self.filter_size, self.padding)
         check_out_shape(self, in_shape, geometry.out_shape)
         i, j, c, k = shape = geometry.weights_shape
+        check_n_weights(self, shape)
         weights = Parameter(shape, initializer(self.init, i * j * c, i * j * k), matrix=True)
         if self.method in ("winograd4", "winograd4x4") and self.filter_size != 3:
             raise ValueError(

@@ -1,0 +1,85 @@
+"""`Unfinished`: what the file of a checkpoint has, so that an interrupted fit can go on."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skcnn._fitting.problem import Problem
+from skcnn.engine.training.early_stopping import Progress
+from skcnn.engine.training.loop import Begin
+
+COMPARED_IMAGES = 16  # of X; to read all would take long
+
+Checksums = dict[str, int | None]
+
+
+@dataclass(eq=False)
+class Unfinished:
+    """What a fit needs to go on after its last epoch, beside the fitted attributes.
+
+    Attributes
+    ----------
+    begin : Begin
+    n_images : int
+    checksums : dict
+        Of the arguments of `fit`.
+    variables : ndarray
+        Parameters and state of the network after the last epoch; `network_` may have the best.
+    stopping : Progress or None
+        Of early stopping.
+    n_iter, t : int
+        `n_iter_` and `t_` before the fit.
+    """
+
+    begin: Begin
+    n_images: int
+    checksums: Checksums
+    variables: NDArray[Any]
+    stopping: Progress | None
+    n_iter: int
+    t: int
+
+    def check_same_data(self, problem: Problem) -> None:
+        """ValueError unless `fit` seems to receive the same as before the interruption."""
+        remedy = "Pass the same data, or train on other data with fit or partial_fit."
+        n = len(problem.images)
+        if n != self.n_images:
+            raise ValueError(
+                f"X has {n} images; expected the {self.n_images} images of the interrupted fit. "
+                f"{remedy}"
+            )
+        for name, found in checksums_of(problem).items():
+            before = self.checksums[name]
+            if found != before:
+                raise ValueError(
+                    f"{name} {'is None' if found is None else 'has other values'}; expected "
+                    f"{'None' if before is None else 'the same values'} as in the interrupted "
+                    f"fit. {remedy}"
+                )
+
+
+def checksums_of(problem: Problem) -> Checksums:
+    """A checksum of each argument of `fit`; None for one that was not passed."""
+    given, key_name = problem.validation, problem.task.key_name
+    return {
+        "X": _of_images(problem.images),
+        key_name: _of_values(problem.task.key),
+        "sample_weight": _of_values(problem.weights),
+        "X_val": None if given is None else _of_images(given.images),
+        f"{key_name}_val": None if given is None else _of_values(given.task.key),
+        "sample_weight_val": None if given is None else _of_values(given.weights),
+    }
+
+
+def _of_images(images: NDArray[Any]) -> int:
+    some = np.linspace(0, len(images) - 1, COMPARED_IMAGES).astype(int)
+    return zlib.crc32(images[some].astype(np.float32).tobytes())  # in any dtype
+
+
+def _of_values(values: NDArray[Any] | None) -> int | None:
+    return None if values is None else zlib.crc32(values.tobytes())
