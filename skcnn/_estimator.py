@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import InvalidParameterError
 
+from skcnn._repr import short_repr
 from skcnn._version import __version__
 from skcnn.exceptions import UNKNOWN, InconsistentVersionWarning
 
@@ -34,9 +35,9 @@ class Estimator(BaseEstimator):
         for name, value in self.get_params(deep=False).items():
             if isinstance(value, Real) and not _is_plain(value):
                 raise InvalidParameterError(
-                    f"The {name!r} parameter of {type(self).__name__} is {value!r:.60}, of type "
-                    f"{type(value).__name__}; expected an int or a float, of Python or NumPy, that "
-                    "float64 can hold. Convert it."
+                    f"The {name!r} parameter of {type(self).__name__} is {short_repr(value)}, of "
+                    f"type {type(value).__name__}; expected an int or a float, of Python or NumPy, "
+                    "that float64 can hold. Convert it."
                 )
         super()._validate_params()
 

@@ -97,6 +97,8 @@ class Checkpoint:
             )
         try:
             _dumped(estimator)
+        except MemoryError:
+            raise
         except Exception as error:
             raise TypeError(
                 f"{type(estimator).__name__} cannot be stored in a file: {error}; expected "

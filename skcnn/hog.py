@@ -58,8 +58,9 @@ class HOGTransformer(DescriptorTransformer):
     n_jobs : int, default=None
         Number of worker processes, as in scikit-learn: None means 1 unless in a
         `joblib.parallel_config` context, -1 means all cores. Work of less than about a second is
-        done in the calling process, which is faster. Threads would not help, because the work
-        holds Python's global interpreter lock.
+        done in the calling process, which is faster. Threads
+        (``joblib.parallel_config("threading")``) help on free-threaded Python only: elsewhere, the
+        work holds the interpreter's lock.
     verbose : int, default=0
         1 prints about ten lines of progress; more than 1 prints a line for each batch.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
 from sklearn.base import TransformerMixin, _fit_context
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -234,7 +235,8 @@ class PatchFeatures(ImageFeaturesOutMixin, TransformerMixin, Estimator):
             than 1e30 times `scale_`.
         """
         check_is_fitted(self)
-        self._validate_params()  # some may have changed since the fit
+        if not get_config()["skip_parameter_validation"]:
+            self._validate_params()  # some may have changed since the fit
         images, _ = validate_images(self, X, image_shape=self.image_shape_, reset=False)
         check_pixel_size(images, "X", unit=self.scale_.min())
         encoder = self._encoder()

@@ -135,7 +135,7 @@ def process_settings() -> dict[str, Any]:
     return {
         "threads": threading.enumerate(),
         "BLAS": limits,
-        "holders": blas._holders,
+        "holders": len(blas._holders),
         "NumPy": np.geterr(),
     }
 

@@ -93,7 +93,7 @@ def _members(path: Path) -> Iterator[tuple[str, int, bytes | None]]:
                     yield name, member.size, None if content is None else content.read(expected)
             while file.read(_BLOCK):  # to the end, where a gzip file has its checksum
                 pass
-    except PermissionError:
+    except (MemoryError, PermissionError):
         raise
     except Exception as error:  # tarfile raises errors of many types for damaged archives
         raise ValueError(

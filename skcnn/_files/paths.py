@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+NO_SPACE = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _MOST_NAMES = 12  # that a message lists
 
 
@@ -38,9 +39,10 @@ def make_folder(path: Path, name: str, remedy: str = "Pass another path.") -> No
         if not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
-        raise type(error)(
+        raise _like(
+            error,
             f"{name} is the folder {path}, which cannot be used: {error.strerror}; expected a "
-            f"folder that you may write to. {remedy}"
+            f"folder that you may write to. {remedy}",
         ) from error
 
 
@@ -67,19 +69,26 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise type(error)(
+        here = {str(path), str(partial), str(path.parent), "None"}
+        if isinstance(error, OSError) and str(error.filename) in here:
+            remedy = "Free some space, or pass" if error.errno in NO_SPACE else "Pass"
+            raise _like(
+                error,
                 f"{path} cannot be written: {error.strerror or error}; expected a path that you "
-                "may write to, with enough space. Free some space, or pass another path."
+                f"may write to, with enough space. {remedy} another path.",
             ) from error
         raise
 
 
-def remove_partial_files(folder: Path) -> None:
-    """Remove what processes that were killed while they wrote have left in a folder."""
-    for path in folder.glob("*.partial"):
+def remove_partial_files(folder: Path, begin: str = "") -> None:
+    """Remove what processes that were killed while they wrote have left in a folder.
+
+    Names of files to be removed have this beginning.
+    """
+    for path in folder.glob(f"{begin}*.partial"):
         if re.search(r"\.\d+-\d+\.partial$", path.name):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
 
 
 def describe_contents(folder: Path) -> str:
@@ -101,7 +110,15 @@ def is_special(path: Path) -> bool:
 
 def unreadable(path: Path, error: OSError) -> OSError:
     """An error of the same type that says what to do."""
-    return type(error)(
+    return _like(
+        error,
         f"{path} cannot be read: {error.strerror}; expected a file or folder that you may read. "
-        "Check its permissions, or copy it."
+        "Check its permissions, or copy it.",
     )
+
+
+def _like(error: OSError, message: str) -> OSError:
+    """An error of the same type and number with another message."""
+    new = type(error)(message)
+    new.errno = error.errno
+    return new

@@ -117,7 +117,7 @@ class Training:
         except KeyboardInterrupt:
             self.complete = False
             log.drop_incomplete_epoch()
-            notices = [interrupted(log.epoch + 1, log.n_epochs)]
+            notices = [interrupted(min(log.epoch + 1, log.n_epochs), log.n_epochs)]
         except DivergedError as error:
             raise ValueError(
                 f"Training diverged: {error}. Lower learning_rate_init (or what learning_rate "

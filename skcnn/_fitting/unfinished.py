@@ -15,7 +15,8 @@ from skcnn.engine.training.loop import Begin
 
 COMPARED_IMAGES = 16  # of X; to read all would take long
 
-Checksums = dict[str, int | None]
+# Of each argument; an autoencoder has two of X, of the images and of a row of each.
+Checksums = dict[str, tuple[int | None, ...]]
 
 
 @dataclass(eq=False)
@@ -57,8 +58,8 @@ class Unfinished:
             before = self.checksums[name]
             if found != before:
                 raise ValueError(
-                    f"{name} {'is None' if found is None else 'has other values'}; expected "
-                    f"{'None' if before is None else 'the same values'} as in the interrupted "
+                    f"{name} {'is None' if None in found else 'has other values'}; expected "
+                    f"{'None' if None in before else 'the same values'} as in the interrupted "
                     f"fit. {remedy}"
                 )
 
@@ -66,14 +67,17 @@ class Unfinished:
 def checksums_of(problem: Problem) -> Checksums:
     """A checksum of each argument of `fit`; None for one that was not passed."""
     given, key_name = problem.validation, problem.task.key_name
-    return {
-        "X": _of_images(problem.images),
-        key_name: _of_values(problem.task.key),
-        "sample_weight": _of_values(problem.weights),
-        "X_val": None if given is None else _of_images(given.images),
-        f"{key_name}_val": None if given is None else _of_values(given.task.key),
-        "sample_weight_val": None if given is None else _of_values(given.weights),
-    }
+    sums: Checksums = {}
+    for name, value in (
+        ("X", _of_images(problem.images)),
+        (key_name, _of_values(problem.task.key)),
+        ("sample_weight", _of_values(problem.weights)),
+        ("X_val", None if given is None else _of_images(given.images)),
+        (f"{key_name}_val", None if given is None else _of_values(given.task.key)),
+        ("sample_weight_val", None if given is None else _of_values(given.weights)),
+    ):
+        sums[name] = (*sums.get(name, ()), value)
+    return sums
 
 
 def _of_images(images: NDArray[Any]) -> int:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import InvalidParameterError
 
+from skcnn._repr import short_repr
+
 
 class UserFunction:
     """A function passed as a parameter, which its errors name.
@@ -65,7 +67,7 @@ class UserFunction:
         if not is_number or not 0 <= result <= min(highest, sys.float_info.max):
             limits = f"from 0 to {highest:g}" if math.isfinite(highest) else "of at least 0"
             raise ValueError(
-                f"{self._parameter} returned {result!r} for {self._arguments[0]} {value}; expected "
-                f"a finite number {limits}. Change the function."
+                f"{self._parameter} returned {short_repr(result)} for {self._arguments[0]} {value};"
+                f" expected a finite number {limits}. Change the function."
             )
         return float(result)

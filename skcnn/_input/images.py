@@ -227,7 +227,8 @@ def _check_array(
             return check_array(array, dtype="numeric") if array.dtype.kind == "O" else array
         except (TypeError, ValueError, OverflowError) as error:
             check_cells(X)
-            if "NaN" not in str(error):  # pandas' missing values are objects for NumPy
+            # Missing values of pandas are objects for NumPy; other columns are told first.
+            if "NaN" not in str(error) and "feature" not in str(error):
                 explain_objects(X)
             if fitted and _may_be_one_image(np.shape(X), fitted):
                 size = fitted if fitted[2] > 1 else fitted[:2]

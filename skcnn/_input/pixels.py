@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skcnn._repr import short_repr
+
 
 def refuse_masked(images: Iterable[Any]) -> None:
     """Raise ValueError if one of the arrays has masked pixels, of which NumPy keeps the values."""
@@ -47,7 +49,7 @@ def explain_objects(X: Any) -> None:
         except (TypeError, ValueError, OverflowError) as error:
             is_type = isinstance(error, TypeError)  # scikit-learn expects its text
             raise (TypeError if is_type else ValueError)(
-                f"X[{', '.join(map(str, place))}] is {value!r:.60}, of type "
+                f"X[{', '.join(map(str, place))}] is {short_repr(value)}, of type "
                 f"{type(value).__name__}; expected a real number that float64 can hold"
                 f"{f' ({error})' if is_type else ''}. Convert or remove it."
             ) from error

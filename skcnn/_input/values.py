@@ -10,6 +10,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import check_array
 
 from skcnn._input.labels import is_missing, refuse_missing
+from skcnn._repr import short_repr
 
 
 def check_values(y: ArrayLike, name: str) -> NDArray[np.float64]:
@@ -63,8 +64,8 @@ def _refuse_other_than_numbers(y: ArrayLike, name: str) -> None:
             return
         value = others[0]
     raise ValueError(
-        f"{name} has values such as {value!r:.60}, of type {type(value).__name__}; expected real "
-        f"numbers. {_remedy(value, name)}"
+        f"{name} has values such as {short_repr(value)}, of type {type(value).__name__}; expected "
+        f"real numbers. {_remedy(value, name)}"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,8 @@ else:
 
 CACHE = "cache-"  # how the names of temporary folders with caches begin
 LOCK = "lock"
+FILES = ("report.html", "results.json")  # what studies write to the folder, beside `parts`
+FOLDERS = ("models", "pictures", "tables")
 IN_USE = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
 
 
@@ -59,5 +60,7 @@ def _lock(file: IO[bytes]) -> bool:
 def _clean(out: Path, parts: Path) -> None:
     for cache in parts.glob(f"{CACHE}*"):
         shutil.rmtree(cache, ignore_errors=True)
-    for folder, _, _ in os.walk(out):
-        remove_partial_files(Path(folder))
+    for folder in (parts, *(out / name for name in FOLDERS)):
+        remove_partial_files(folder)
+    for name in FILES:  # `out` may have files of other programs
+        remove_partial_files(out, f"{name}.")

@@ -197,4 +197,4 @@ def test_ctrl_c_while_the_limit_changes(monkeypatch, moment, call):
             pass
         assert len(calls) > call
         assert limits() == outside
-        assert blas._holders == 0
+        assert not blas._holders

@@ -240,6 +240,10 @@ class TestResume:
             autoencoder.fit(X, X_val=X[:50])
         with pytest.raises(ValueError, match="X has other values"):
             resume_fit(path, X[::-1], X_val=X[:50])
+        cut = X.copy()
+        cut[:, :3] = 0  # not the row that is compared of every image
+        with pytest.raises(ValueError, match="X has other values"):
+            resume_fit(path, cut, X_val=X[:50])
         with pytest.raises(ValueError, match="X_val has other values"):
             resume_fit(path, X, X_val=X[1:51])
 

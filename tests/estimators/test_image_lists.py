@@ -116,6 +116,12 @@ def test_arrays_and_tables_are_not_copied(digits):
         assert as_array(form) is form
 
 
+@pytest.mark.parametrize("cells", [[[1], [2]], [["a"], ["b"]]], ids=["numbers", "words"])
+def test_a_column_of_numbers_or_words_is_a_table(cells):
+    X = np.array(cells, dtype=object)
+    assert as_array(X) is X
+
+
 def test_a_collection_is_copied_once():
     X = [np.zeros((100, 100)) for _ in range(100)]
     assert peak_of(lambda: as_array(X)) < 1.1 * 8e6

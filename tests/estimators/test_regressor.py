@@ -218,7 +218,7 @@ def test_noise_cannot_be_learned_and_is_announced():
             ["a"] * 400,
             r"y has values such as .*'a'.*; expected real numbers.*use ConvNetClassifier",
         ),
-        (pd.Series(["a"] * 400), "y has values such as 'a'.*; expected real numbers"),
+        (pd.Series(["a"] * 400), "y has values such as 'a', of type str; expected real numbers"),
         (["12"] * 400, r"'12'.*; expected real numbers.*np\.asarray\(y, dtype=float\)"),
         (np.full(400, b"12"), "b'12'.*; expected real numbers"),
         (DAYS, r"np.datetime64\('2024-01-01'\).*; expected real numbers.*days since the first"),

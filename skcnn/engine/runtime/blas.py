@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -27,7 +28,7 @@ def _blas() -> threadpoolctl.ThreadpoolController:
 
 
 _holders_lock = new_lock()
-_holders = 0
+_holders: dict[int, int] = {}  # how many times each thread is one
 _before: list[int | None] = []  # None: unknown
 
 
@@ -77,16 +78,17 @@ def single_threaded_blas() -> Iterator[None]:
     with _holders_lock:  # the first call may try the limits
         of_process, of_threads = _libraries()
     own_before = _limits(of_threads)
-    is_holder = False
+    me, is_holder = threading.get_ident(), False
 
     def enter() -> None:
         nonlocal is_holder
-        global _holders, _before
+        global _before
         with _holders_lock:
-            is_first = _holders == 0
+            is_first = not _holders
             if is_first:
                 _before = _limits(of_process)
-            _holders += 1
+            mine = _holders.get(me, 0) + 1
+            _holders[me] = mine
             is_holder = True  # no call since the line before, so no Ctrl-C either
             if is_first:
                 _set_limits(of_process, itertools.repeat(1))
@@ -94,13 +96,17 @@ def single_threaded_blas() -> Iterator[None]:
 
     def leave() -> None:
         nonlocal is_holder
-        global _holders
         _set_limits(of_threads, own_before)
         with _holders_lock:
             if is_holder:
+                is_last = list(_holders.values()) == [1]
                 # The first holder may have been interrupted before it set the limit.
-                _set_limits(of_process, _before if _holders == 1 else itertools.repeat(1))
-                _holders -= 1
+                _set_limits(of_process, _before if is_last else itertools.repeat(1))
+                others = _holders[me] - 1
+                if others:
+                    _holders[me] = others
+                else:
+                    del _holders[me]
                 is_holder = False
 
     try:
@@ -112,6 +118,20 @@ def single_threaded_blas() -> Iterator[None]:
         except KeyboardInterrupt:  # otherwise BLAS would have one thread for ever
             leave()
             raise
+
+
+def _forget_other_threads() -> None:
+    """In the child of `os.fork`, which has only the thread that called it."""
+    mine = _holders.get(threading.get_ident())
+    if _holders and mine is None:
+        _set_limits(_libraries()[0], _before)
+    _holders.clear()
+    if mine is not None:
+        _holders[threading.get_ident()] = mine
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 def blas_threads() -> int | None:
