@@ -12,10 +12,20 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skcnn.engine.initialization import Constant, initializer
 from skcnn.engine.layer import Kernel, Layer, Parameter, Plan, State
-from skcnn.engine.layers import BiasActivation, Conv2D, Dense, Dropout, Flatten, MaxPool2D
+from skcnn.engine.layers import (
+    BiasActivation,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool2D,
+    Unflatten,
+    Upsample2D,
+)
 from skcnn.engine.memory import Array
 from skcnn.engine.network import Network
 from skcnn.engine.plan_check import RESERVED
+from skcnn.engine.training.trainer import tile_size
 from skcnn.engine.workspace import Workspace
 
 
@@ -251,3 +261,31 @@ def test_a_layer_for_training_only_is_used_in_training():
     space.input[...] = images
     space.forward()
     assert_array_equal(space.output, 2 * images.reshape(5, -1))
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (Unflatten((2, 3, 1)), r"has shape \(4,\); expected \(6,\)\. Change image_shape"),
+        (
+            Upsample2D(2, (5, 4)),
+            "has 2 x 2 pixels; expected as many as pooling 5 x 4 pixels",
+        ),
+    ],
+    ids=["unflatten", "upsample"],
+)
+def test_inputs_of_a_decoder_have_the_expected_shape(layer, message):
+    layers = [Flatten(), layer] if isinstance(layer, Unflatten) else [layer]
+    with pytest.raises(ValueError, match=message):
+        Network(layers, (2, 2, 1), np.float32)
+
+
+def test_a_layer_with_state_must_merge_it():
+    with pytest.raises(TypeError, match="Scale plans state but does not define update_state"):
+        Scale().update_state(None, None, None)
+
+
+@pytest.mark.parametrize(("side", "size"), [(8, 64), (64, 32), (256, 16)])
+def test_tiles_have_fewer_images_the_more_an_image_costs(side, size):
+    network = Network([Conv2D(8, 3), Flatten()], (side, side, 3), np.float32)
+    assert tile_size(network) == size

@@ -13,7 +13,7 @@ import weakref
 import numpy as np
 import pytest
 
-from skcnn.engine.runtime.threads import Threads
+from skcnn.engine.runtime.threads import Threads, _Batch
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
@@ -301,3 +301,21 @@ def test_threads_end_if_ctrl_c_comes_before_the_exit(monkeypatch):
     for thread in waiting:
         thread.join(timeout=30)
     assert not engine_threads()
+
+
+def test_ctrl_c_while_waiting_is_raised_rather_than_the_error_of_a_task():
+    class CtrlC:
+        def acquire(self):
+            batch.finish(1)
+            raise KeyboardInterrupt
+
+        def release(self):
+            pass
+
+    batch = _Batch(lambda thread, index: 1 / 0, n_tasks=1, n_helpers=1)
+    batch.n_started = 1
+    batch._signals = [CtrlC()]
+    batch.work(1)
+    batch.wait()
+    with pytest.raises(KeyboardInterrupt):
+        batch.raise_error()

@@ -211,3 +211,10 @@ def test_one_number_as_sample_weight(three):
     """As in scikit-learn, a number is the weight of every image."""
     X, y = three
     assert outcome(small().fit(X, y, sample_weight=3)) == outcome(small().fit(X, y))
+
+
+def test_the_product_of_both_weights_must_not_be_zero_everywhere(images):
+    X, y = images
+    model = fast(class_weight={0: 0.0})
+    with pytest.raises(ValueError, match="class_weight times sample_weight is zero"):
+        model.fit(X, y, sample_weight=(y == 0).astype(float))

@@ -179,6 +179,7 @@ def test_names_pickles_and_feature_order(digits):
         ({"n_filters": 0}, "'n_filters' parameter"),
         ({"method": "pca"}, "'method' parameter"),
         ({"filter_size": 9}, "filter_size is 9, but the images have 8 x 8 pixels"),
+        ({"filter_size": 1}, "filter_size is 1, but the images have a single channel"),
         ({"n_patches": 5, "n_filters": 6}, "n_patches is 5, but n_filters is 6"),
         ({"contrast": 0}, "'contrast' parameter"),
         ({"threshold": -1}, "'threshold' parameter"),

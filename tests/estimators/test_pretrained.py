@@ -175,7 +175,11 @@ def test_pickling_and_searches(images, sources):
         (ConvAutoencoder(), {}, "no fitted network; expected .*FrozenEstimator"),
         (np.zeros((6, 3, 3)), {}, r"an array of shape \(6, 3, 3\); expected filters of shape"),
         (np.full((6, 3, 3, 1), np.nan), {}, "finite numbers"),
-        ([np.zeros((6, 3, 3, 1))] * 3, {}, "has 3 convolution layers, but n_filters defines 2"),
+        (
+            [np.zeros((6, 3, 3, 1))] * 3,
+            {},
+            r"has 3 convolution layers, but n_filters defines 2; .* Set n_filters=\(6, 6, 6\)\.",
+        ),
         (np.zeros((6, 5, 5, 1)), {}, "6 filters of 5 x 5 pixels and 1 channels in convolution"),
         (np.zeros((7, 3, 3, 1)), {}, "7 filters of 3 x 3 .* ask for 6 filters of 3 x 3 pixels"),
         (np.zeros((6, 3, 3, 3)), {}, "6 filters of 3 x 3 pixels and 3 channels"),

@@ -1,6 +1,7 @@
 """Functions that users pass: `augment`, `learning_rate`, `momentum`. Errors name the parameter."""
 
 import functools
+import inspect
 import pickle
 import threading
 import traceback
@@ -184,3 +185,12 @@ def test_an_error_in_another_thread_keeps_its_traceback(images):
     assert 'return {}["strength"]' in "".join(traceback.format_exception(caught.value))
     assert not hasattr(model, "network_")
     assert not [thread for thread in threading.enumerate() if "_loop" in thread.name]
+
+
+def test_a_built_in_function_without_a_signature(images):
+    """Its arguments are not checked before the call."""
+    with pytest.raises(ValueError, match="signature"):
+        inspect.signature(max)
+    with pytest.raises(TypeError, match="not iterable") as caught:
+        fast(solver="sgd", momentum=max).fit(*images)
+    assert "passed as momentum" in caught.value.__notes__[0]

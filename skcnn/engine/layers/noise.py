@@ -36,8 +36,6 @@ class GaussianNoise(Layer, Kernel):
         )
 
     def forward(self, p: Namespace, m: Namespace) -> Calls:
-        if not m.training:
-            return []
         return [
             partial(m.rng.standard_normal, None, m.noise.dtype, m.noise),
             partial(np.multiply, m.noise, m.noise.dtype.type(self.scale), m.noise),
