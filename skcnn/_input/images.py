@@ -228,7 +228,7 @@ def _check_array(
         except (TypeError, ValueError, OverflowError) as error:
             check_cells(X)
             # Missing values of pandas are objects for NumPy; other columns are told first.
-            if "NaN" not in str(error) and "feature" not in str(error):
+            if "Input X contains NaN" not in str(error) and "feature" not in str(error):
                 explain_objects(X)
             if fitted and _may_be_one_image(np.shape(X), fitted):
                 size = fitted if fitted[2] > 1 else fitted[:2]
