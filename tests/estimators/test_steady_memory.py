@@ -31,7 +31,7 @@ def open_files():
     return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
 
 
-@pytest.fixture(params=[0.1, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.fixture(params=[0.1, pytest.param(2, marks=pytest.mark.slow)])
 def check_steady(request):
     """A function that checks what many calls leave behind; how many depends on the parameter."""
     return lambda call, n_calls: _check_steady(call, int(request.param * n_calls))
