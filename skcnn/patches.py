@@ -114,9 +114,10 @@ class PatchFeatures(ImageFeaturesOutMixin, TransformerMixin, Estimator):
         "filter_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "method": [StrOptions({"kmeans", "random"})],
         "n_patches": [Interval(Integral, 1, MOST_PATCHES, closed="both")],
-        "contrast": [Interval(Real, 0, None, closed="neither")],
-        "whitening": [Interval(Real, 0, None, closed="neither")],
-        "threshold": [Interval(Real, 0, None, closed="left")],
+        # skcnn computes in float32.
+        "contrast": [Interval(Real, 0, LARGEST_PIXEL, closed="right")],
+        "whitening": [Interval(Real, SMALLEST_WHITENING, LARGEST_PIXEL, closed="both")],
+        "threshold": [Interval(Real, 0, LARGEST_PIXEL, closed="both")],
         "pool_regions": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
@@ -149,22 +150,6 @@ class PatchFeatures(ImageFeaturesOutMixin, TransformerMixin, Estimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def _validate_params(self) -> None:
-        super()._validate_params()
-        n_threads(self.n_jobs)  # raises if it is 0
-        for name in ("contrast", "whitening", "threshold"):
-            value = float(getattr(self, name))
-            if value > LARGEST_PIXEL:
-                raise ValueError(
-                    f"{name} is {value:g}; expected at most {LARGEST_PIXEL:g}, because skcnn "
-                    "computes in float32. Use a smaller number."
-                )
-        if self.whitening < SMALLEST_WHITENING:
-            raise ValueError(
-                f"whitening is {float(self.whitening):g}; expected at least "
-                f"{SMALLEST_WHITENING:g}, because skcnn computes in float32. Use a larger number."
-            )
-
     @_fit_context(prefer_skip_nested_validation=True)
     @ignore_underflow
     def fit(self, X: ArrayLike, y: object = None) -> PatchFeatures:
@@ -186,6 +171,7 @@ class PatchFeatures(ImageFeaturesOutMixin, TransformerMixin, Estimator):
             If X or a parameter is not as described. The estimator then remains as it was.
         """
         n_filters, n_patches = int(self.n_filters), int(self.n_patches)
+        n_threads(self.n_jobs)  # raises if it is 0
         work = copy.copy(self)
         images, work.image_shape_ = validate_images(
             work, X, image_shape=self.image_shape, reset=True

@@ -5,14 +5,13 @@ Pairs are (rows, columns) throughout.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn._input.images import ImageShape, is_positive_int
+from skcnn._input.images import ImageShape, in_order, is_positive_int
 from skcnn.engine.runtime.floating_point import ignore_underflow
 
 _MOST_HISTOGRAMS = 1250  # of an image with automatic cells: 10,000 features by default
@@ -158,8 +157,8 @@ def _count_blocks(n_cells: tuple[int, int], block: tuple[int, int]) -> tuple[int
 
 def check_pair(name: str, value: int | Sequence[int]) -> tuple[int, int]:
     """(rows, columns) from one positive int or two."""
-    one = not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0
-    pair: tuple[Any, ...] = (value, value) if one else tuple(cast(Iterable[Any], value))
+    items = in_order(value)
+    pair = (value, value) if items is None else items
     if len(pair) != 2 or not all(map(is_positive_int, pair)):
         raise ValueError(
             f"{name} is {value!r}; expected a positive int or two of them (rows, columns). Pass "

@@ -16,7 +16,7 @@ from skcnn._files.find_images import count, examples, find_images
 from skcnn._files.image_file import FORMATS, header_size, open_image, read_pixels
 from skcnn._files.paths import to_path
 from skcnn._files.progress import ProgressLine
-from skcnn._input.images import is_positive_int
+from skcnn._input.images import in_order, is_positive_int
 
 _MOST_LINES = 1000  # of a list in a message
 
@@ -37,10 +37,7 @@ def read_image_folder(path: Any, image_shape: Any, grayscale: Any) -> tuple[NDAr
 
 def _check_image_shape(image_shape: Any, grayscale: bool) -> tuple[int, int]:
     """Height and width from the setting, which may have a number of channels."""
-    try:
-        given = tuple(image_shape)
-    except TypeError:  # not iterable
-        given = ()
+    given = in_order(image_shape) or ()
     channels = 1 if grayscale else 3
     if len(given) not in (2, 3) or not all(map(is_positive_int, given)):
         raise ValueError(

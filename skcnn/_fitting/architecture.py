@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Set
-from numbers import Integral
 from typing import Any
 
+from skcnn._input.images import in_order, is_positive_int
 from skcnn.engine.initialization import InitName
 from skcnn.engine.layer import Layer
 from skcnn.engine.layers import (
@@ -30,11 +29,10 @@ FEW_INPUTS = 64
 
 def as_tuple(name: str, value: Any) -> tuple[int, ...]:
     """An int or several as a tuple of ints of at least 1; a ValueError otherwise."""
-    several = isinstance(value, Iterable) and not isinstance(value, str | Set | Mapping)
-    several = several and getattr(value, "ndim", 1) > 0  # arrays without axes seem iterable
-    values = tuple(value) if several else (value,)
+    items = in_order(value)
+    values = (value,) if items is None else items
     for one in values:
-        if not isinstance(one, Integral) or isinstance(one, bool) or one < 1:
+        if not is_positive_int(one):
             raise ValueError(
                 f"{name} is {value!r}; expected a positive int or a tuple of positive ints. "
                 f"Replace {one!r}."

@@ -8,7 +8,7 @@ may be an array, a DataFrame or a read-only memory map. The result is a *view* o
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from numbers import Integral
 from typing import Any, TypeAlias, TypeGuard
 
@@ -28,6 +28,13 @@ ImageShape: TypeAlias = tuple[int, int, int]
 def is_positive_int(value: object) -> TypeGuard[int]:
     """Whether `value` is an integer of any type, not a bool, and at least 1."""
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) > 0
+
+
+def in_order(value: Any) -> tuple[Any, ...] | None:
+    """The items of a sequence or an array; None for one value, text, and what has no order."""
+    if isinstance(value, str | bytes | Set | Mapping) or not isinstance(value, Iterable):
+        return None
+    return tuple(value) if getattr(value, "ndim", 1) else None  # arrays without axes seem iterable
 
 
 def resolve_image_shape(
@@ -98,10 +105,7 @@ def resolve_image_shape(
 
 def _check_image_shape(image_shape: Sequence[int]) -> tuple[int, ...]:
     """The setting as a tuple of two or three positive integers."""
-    try:
-        given = tuple(image_shape)
-    except TypeError:  # not iterable
-        given = ()
+    given = in_order(image_shape) or ()
     if len(given) not in (2, 3) or not all(map(is_positive_int, given)):
         raise ValueError(
             f"image_shape is {image_shape!r}; expected (height, width) or "

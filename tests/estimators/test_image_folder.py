@@ -346,7 +346,9 @@ def test_an_unreadable_folder(animals, monkeypatch):
         load_image_folder(animals)
 
 
-@pytest.mark.parametrize("bad", [28, (28,), (28, 0), (28.0, 28.0), "28", (1, 2, 3, 4), True])
+@pytest.mark.parametrize(
+    "bad", [28, {28, 30}, (28,), (28, 0), (28.0, 28.0), "28", (1, 2, 3, 4), True]
+)
 def test_bad_image_shape(animals, bad):
     with pytest.raises(ValueError, match=r"image_shape is .*; expected \(height, width\), two"):
         load_image_folder(animals, bad)
