@@ -14,13 +14,13 @@ From fit(X) to the matrix product
 
     ConvNetClassifier.fit                            skcnn/classifier.py
     1  fit_estimator                                 skcnn/_fitting/fit.py
-    2  _train                                        skcnn/_fitting/fit.py
+    2  Training.run                                  skcnn/_fitting/training.py
     3  run_epochs                                    training/loop.py
     4  Trainer.step                                  training/trainer.py
     5  Trainer._run_tile  (on a thread of `Threads`) training/trainer.py
     6  Workspace.forward, Workspace.backward         workspace.py
          numpy.matmul and others                     bound by the layers, layers/
-    After the tiles, OptimizerStep.run               training/optimizer_step.py
+    7  OptimizerStep.run  (after the tiles)          training/optimizer_step.py
 
     ConvNetClassifier.predict
     1  outputs                                       inference.py
@@ -32,7 +32,8 @@ The modules
 - `layer`, `initialization`, `memory`: the interface of layers, initial values, arrays in a buffer
 - `layers`: the layers, one file for each kind
 - `folding`, `plan_check`: layers that disappear in prediction; the checks of a layer's plan
-- `network`, `workspace`: layers in a row with one parameter vector; the memory of one tile
+- `network`, `boundaries`, `workspace`: layers in a row with one parameter vector; how the values
+  between them are stored; the memory of one tile
 - `layout`, `summary`: places in the parameter vector; a table of the layers
 - `reader`: images from any array, standardized one tile at a time
 - `standardization`: mean and scale of each channel, for all images or running

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from skcnn.engine.boundaries import find_boundaries
 from skcnn.engine.folding import find_folds, fold_into
 from skcnn.engine.layer import Kernel, Layer, Namespace, Parameter, Plan, Shape, State
 from skcnn.engine.layout import Layout, Slots, by_layer, parameters_of, states_of
@@ -17,7 +18,7 @@ from skcnn.engine.plan_check import check_plan
 from skcnn.engine.runtime.calls import Calls
 from skcnn.engine.runtime.pool import Pool
 from skcnn.engine.summary import n_parameters_of, table_of
-from skcnn.engine.workspace import Workspace, find_boundaries
+from skcnn.engine.workspace import Workspace
 
 KEPT_PREDICTORS = 4  # for calls with other numbers of images, and for several threads
 
@@ -268,7 +269,10 @@ class Network:
         self._variables[:] = snapshot
 
     def for_separate_images(self) -> Network:
-        """This network for `Workspace` with `separate_images`; the parameters share memory."""
+        """This network for `Workspace` with `separate_images`.
+
+        Its layers use the memory of this network; its own vector of parameters is not used.
+        """
         if not any(plan.separate_images_layer for plan in self.plans):
             return self
         if self._for_separate_images is None:
@@ -308,7 +312,10 @@ class Network:
         return network
 
     def part(self, start: int, stop: int) -> Network:
-        """Layers number `start` to `stop - 1` as a network for prediction, in the same memory."""
+        """Layers number `start` to `stop - 1` as a network for prediction.
+
+        Its layers use the memory of this network; its own vector of parameters is not used.
+        """
         if (start, stop) not in self._parts:
             network = Network(self.layers[start:stop], self.shapes[start], self.dtype)
             network.layer_parameters = self.layer_parameters[start:stop]

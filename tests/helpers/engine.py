@@ -1,9 +1,11 @@
-"""Shared by the engine's tests: trainers, convolutions by a given method, two simple layers."""
+"""Shared by the engine's tests: dtypes, trainers, methods of convolutions, two simple layers."""
 
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import pytest
+from hypothesis import strategies as st
 
 from skcnn.engine.initialization import Constant
 from skcnn.engine.layer import Kernel, Layer, Parameter, Plan, State
@@ -15,6 +17,14 @@ from skcnn.engine.training.optimizers import SGD
 from skcnn.engine.training.settings import StepSettings, TrainingData, TrainingState
 from skcnn.engine.training.targets import ClassTargets
 from skcnn.engine.training.trainer import Trainer
+
+DTYPES = st.sampled_from([np.float32, np.float64])
+TOLERANCE = {np.float32: 2e-4, np.float64: 1e-10}
+
+
+def rounded(rng, shape, dtype):
+    """Normally distributed float64 numbers that `dtype` represents exactly."""
+    return rng.standard_normal(shape).astype(dtype).astype(np.float64)
 
 
 def make_trainer(
@@ -120,3 +130,16 @@ class Scale(Layer, Kernel):
             partial(np.add.reduce, rows, 0, None, g.scale),
         ]
         return calls if m.dx is None else [*calls, partial(np.multiply, m.dy, p.scale, m.dx)]
+
+
+def registry_of_faults(faulty):
+    """A decorator that adds a faulty layer, and the message it must get, to the list `faulty`."""
+
+    def rejected(message):
+        def register(cls):
+            faulty.append(pytest.param(cls(), message, id=cls.__name__))
+            return cls
+
+        return register
+
+    return rejected

@@ -6,21 +6,22 @@ import dataclasses
 import math
 import pickle
 import tracemalloc
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skcnn.engine.layer import Layer, Namespace, Shape
 from skcnn.engine.runtime.calls import describe
-from skcnn.engine.testing.running import LayerRun, SurroundedLayer, run_layer
+from skcnn.engine.testing.numerics import (
+    Naive,
+    NaivePrediction,
+    check_dtypes,
+    check_gradients,
+    check_naive,
+    check_naive_prediction,
+    pairs,
+)
+from skcnn.engine.testing.running import SurroundedLayer, random_tile
 
-Arrays = Mapping[str, NDArray[Any]]
-Naive = Callable[[NDArray[Any], Arrays], NDArray[Any]]
-NaivePrediction = Callable[[NDArray[Any], Arrays, Arrays], NDArray[Any]]
-
-STEPS = (1e-4, 1e-5, 1e-6, 1e-7)  # of finite differences: only the larger ones cross a kink
 MEASURED_BYTES = 1 << 18  # of input, for the check of allocations
 
 
@@ -64,26 +65,19 @@ def check_layer(
     """
     _check_value(layer, in_shape)
     if naive is not None:
-        _check_naive(layer, in_shape, naive)
+        check_naive(layer, in_shape, naive)
     if naive_prediction is not None:
-        _check_naive_prediction(layer, in_shape, naive_prediction)
+        check_naive_prediction(layer, in_shape, naive_prediction)
     _check_state(layer, in_shape)
     _check_reads_and_writes(layer, in_shape)
-    _check_gradients(layer, in_shape)
+    check_gradients(layer, in_shape)
     _check_sharing(layer, in_shape)
     _check_first_layer(layer, in_shape)
     _check_surroundings(layer, in_shape)
-    _check_dtypes(layer, in_shape)
+    check_dtypes(layer, in_shape)
     _check_prediction(layer, in_shape)
     _check_separate_images(layer, in_shape)
     _check_memory(layer, in_shape)
-
-
-def _tile(layer: Layer, in_shape: Shape, n_images: int = 3) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Random x (n, *in_shape) and dy (n, *out_shape)."""
-    rng = np.random.default_rng(2)
-    out_shape = layer.plan(in_shape).out_shape
-    return rng.standard_normal((n_images, *in_shape)), rng.standard_normal((n_images, *out_shape))
 
 
 def _check_value(layer: Layer, in_shape: Shape) -> None:
@@ -104,53 +98,9 @@ def _check_value(layer: Layer, in_shape: Shape) -> None:
         )
 
 
-def _check_gradients(layer: Layer, in_shape: Shape) -> None:
-    """Along random directions of the input and of each parameter array, for tiles of any size."""
-    for n_images in (1, 3, 5):
-        _check_gradients_of_tile(layer, in_shape, n_images)
-
-
-def _check_gradients_of_tile(layer: Layer, in_shape: Shape, n_images: int) -> None:
-    x, dy = _tile(layer, in_shape, n_images)
-    surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
-    surrounded.perturb_parameters()
-    run = surrounded.run(x, dy)
-    rng = np.random.default_rng(4)
-
-    def output_along(array: NDArray[Any], direction: NDArray[Any], step: float) -> float:
-        """sum(y * dy) with `array` moved by a step."""
-        start = array.copy()
-        array += step * direction
-        y = surrounded.forward_and_backward(x, dy)
-        array[...] = start
-        return float(np.vdot(y, dy))
-
-    arrays = {"x": (x, run.dx)}
-    for name, values in surrounded.parameters.items():
-        arrays[name] = (values, run.gradients[name])
-    for name, (array, gradient) in arrays.items():
-        where = "m.dx" if name == "x" else f"g.{name}"
-        assert np.isfinite(gradient).all(), (
-            f"{layer}: backward leaves values in {where} that are not finite; expected the "
-            "gradient. Overwrite all of it (do not add to it), and do not read scratch memory "
-            "that forward wrote: what backward needs belongs in `kept`."
-        )
-        direction = rng.standard_normal(array.shape)
-        expected = float(np.vdot(gradient, direction))
-        errors = []
-        for step in STEPS:
-            ahead, behind = (output_along(array, direction, sign * step) for sign in (1, -1))
-            slope = (ahead - behind) / (2 * step)
-            errors.append(abs(slope - expected) / (np.linalg.norm(gradient) + 1e-6))
-        assert min(errors) < 1e-5, (
-            f"{layer}: the gradient of {name} differs from finite differences by {min(errors):.1e} "
-            "of its norm; expected less than 1e-5. Check `backward`."
-        )
-
-
 def _check_reads_and_writes(layer: Layer, in_shape: Shape) -> None:
     """Scratch memory is written before it is read, and the input is left as it is."""
-    x, dy = _tile(layer, in_shape)
+    x, dy = random_tile(layer, in_shape)
     surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
     stored = x.swapaxes(0, 1) if x.ndim == 4 else x
     fresh = surrounded.forward(x)
@@ -173,7 +123,7 @@ def _check_reads_and_writes(layer: Layer, in_shape: Shape) -> None:
 
 def _check_sharing(layer: Layer, in_shape: Shape) -> None:
     """Tiles that are computed at the same time do not affect each other."""
-    x, dy = _tile(layer, in_shape, 6)
+    x, dy = random_tile(layer, in_shape, 6)
     first = SurroundedLayer(layer, in_shape, 3, np.float64)
     second = first.second_tile()
     for call in first.derive:
@@ -184,7 +134,7 @@ def _check_sharing(layer: Layer, in_shape: Shape) -> None:
     first.backward(dy[:3])
     second.backward(dy[3:])
     for tile, y, run in zip((first, second), outputs, expected, strict=True):
-        same = all(np.array_equal(alone, found) for _, alone, found in _pairs(run, tile.results(y)))
+        same = all(np.array_equal(alone, found) for _, alone, found in pairs(run, tile.results(y)))
         assert same, (
             f"{layer}: two tiles that are computed at the same time change each other's results; "
             "expected the same bits as one after the other. Keep all memory in `m`."
@@ -198,7 +148,7 @@ def _check_sharing(layer: Layer, in_shape: Shape) -> None:
 
 def _check_first_layer(layer: Layer, in_shape: Shape) -> None:
     """The first layer of a network has no m.dx; the gradients of parameters stay the same."""
-    x, dy = _tile(layer, in_shape)
+    x, dy = random_tile(layer, in_shape)
     surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
     expected = surrounded.run(x, dy).gradients
     first = SurroundedLayer(layer, in_shape, len(x), np.float64, first=True)
@@ -220,7 +170,7 @@ def _check_first_layer(layer: Layer, in_shape: Shape) -> None:
 
 def _check_surroundings(layer: Layer, in_shape: Shape) -> None:
     """The same results after and before convolutions."""
-    x, dy = _tile(layer, in_shape)
+    x, dy = random_tile(layer, in_shape)
     plan = layer.plan(in_shape)
     surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
     surrounded.perturb_parameters()
@@ -246,39 +196,16 @@ def _check_surroundings(layer: Layer, in_shape: Shape) -> None:
             )
             place = f"{'after a convolution' if after_convolution else 'after a copying layer'}"
             place += f", followed by filters of size {followed_by}" if followed_by else ""
-            for name, expected, found in _pairs(plain, run):
+            for name, expected, found in pairs(plain, run):
                 assert np.allclose(found, expected, rtol=1e-9, atol=1e-9), (
                     f"{layer}: {name} is different {place}; expected the same values. Check how "
                     "the layer reads m.x and writes m.y when they are stored with padding."
                 )
 
 
-def _pairs(a: LayerRun, b: LayerRun) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
-    yield "the output", a.y, b.y
-    yield "the gradient of the input", a.dx, b.dx
-    for name, value in a.gradients.items():
-        yield f"the gradient of {name}", value, b.gradients[name]
-    for name, value in a.observed.items():
-        yield f"what is observed for {name}", value, b.observed[name]
-
-
-def _check_dtypes(layer: Layer, in_shape: Shape) -> None:
-    """float32 gives float32, close to float64."""
-    if layer.plan(in_shape).random:  # the random streams of the dtypes differ
-        return
-    x, dy = (array.astype(np.float32).astype(np.float64) for array in _tile(layer, in_shape))
-    double, single = (run_layer(layer, x, dy, dtype=kind) for kind in (np.float64, np.float32))
-    for name, exact, rounded in _pairs(double, single):
-        size = max(1.0, float(np.abs(exact).max(initial=0)))
-        assert np.allclose(rounded / size, exact / size, atol=1e-3), (
-            f"{layer}: {name} in float32 differs from float64 by more than 0.001 of its size; "
-            "expected less. Look for differences of large numbers."
-        )
-
-
 def _check_prediction(layer: Layer, in_shape: Shape) -> None:
     """An image alone gives the same as in a tile; so does training, for most layers."""
-    x, dy = _tile(layer, in_shape)
+    x, dy = random_tile(layer, in_shape)
     surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
     images = x.reshape(len(x), *surrounded.image_shape)
     together = surrounded.network.forward(images)
@@ -303,7 +230,7 @@ def _check_separate_images(layer: Layer, in_shape: Shape) -> None:
     surrounded = SurroundedLayer(layer, in_shape, n_images, np.float32)
     surrounded.perturb_parameters()
     network = surrounded.network.for_separate_images()
-    images, _ = _tile(layer, in_shape, n_images)
+    images, _ = random_tile(layer, in_shape, n_images)
     images = images.reshape(n_images, *surrounded.image_shape)
     together = network.forward(images, separate_images=True)
     order = np.random.default_rng(6).permutation(n_images)
@@ -323,7 +250,7 @@ def _check_separate_images(layer: Layer, in_shape: Shape) -> None:
 def _check_memory(layer: Layer, in_shape: Shape) -> None:
     """No call allocates memory that grows with the tile."""
     n_images = -(-MEASURED_BYTES // (4 * math.prod(in_shape)))
-    x, dy = (array.astype(np.float32) for array in _tile(layer, in_shape, n_images))
+    x, dy = (array.astype(np.float32) for array in random_tile(layer, in_shape, n_images))
     surrounded = SurroundedLayer(layer, in_shape, n_images, np.float32)
     surrounded.forward_and_backward(x, dy)
     space, at = surrounded.space, surrounded.at
@@ -354,7 +281,7 @@ def _check_state(layer: Layer, in_shape: Shape) -> None:
     plan = layer.plan(in_shape)
     if not plan.state:
         return
-    x, dy = _tile(layer, in_shape)
+    x, dy = random_tile(layer, in_shape)
     found = []
     for _ in range(2):
         surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
@@ -382,38 +309,4 @@ def _check_state(layer: Layer, in_shape: Shape) -> None:
     assert np.isfinite(found[0]).all(), (
         f"{layer}: update_state gives values that are not finite; expected finite ones. Check it "
         "for divisions by zero."
-    )
-
-
-def _check_naive(layer: Layer, in_shape: Shape, naive: Naive) -> None:
-    """Forward agrees with the naive implementation, also where inputs are zero."""
-    x, _ = _tile(layer, in_shape)
-    surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
-    surrounded.perturb_parameters()
-    with_zeros = np.where(np.random.default_rng(4).random(x.shape) < 0.3, 0.0, x)
-    for images in (x, with_zeros):
-        y = surrounded.forward(images)
-        _compare(layer, "", y, naive(images, surrounded.parameters))
-
-
-def _check_naive_prediction(layer: Layer, in_shape: Shape, naive: NaivePrediction) -> None:
-    """Prediction agrees with its naive implementation, for random state."""
-    x, _ = _tile(layer, in_shape)
-    surrounded = SurroundedLayer(layer, in_shape, len(x), np.float64)
-    surrounded.perturb_parameters()
-    surrounded.network.state[:] += np.random.default_rng(5).uniform(
-        0, 1, surrounded.network.n_state
-    )
-    y = surrounded.network.forward(x.reshape(len(x), *surrounded.image_shape))
-    _compare(layer, "in prediction, ", y, naive(x, surrounded.parameters, surrounded.state))
-
-
-def _compare(layer: Layer, when: str, y: NDArray[Any], expected: NDArray[Any]) -> None:
-    assert y.shape == expected.shape, (
-        f"{layer}: {when}the output has shape {y.shape}; expected {expected.shape}, as from the "
-        "naive implementation."
-    )
-    assert np.allclose(y, expected, rtol=1e-9, atol=1e-9), (
-        f"{layer}: {when}the output differs from the naive implementation by up to "
-        f"{np.abs(y - expected).max():g}; expected less than 1e-9."
     )

@@ -1,4 +1,4 @@
-"""Running one layer by itself, between layers that copy: the basis of `checks`."""
+"""Running one layer by itself, between layers that copy: the basis of `checks` and `numerics`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _Copy(Layer, Kernel):
         return [partial(np.copyto, m.y, m.x)]
 
     def backward(self, p: Namespace, m: Namespace, g: Namespace) -> Calls:
-        return [] if m.dx is None else [partial(np.copyto, m.dx, m.dy)]
+        return []  # as the first layer of the network, it has no m.dx
 
 
 class SurroundedLayer:
@@ -256,3 +256,12 @@ def run_layer(
     for name, value in (parameters or {}).items():
         surrounded.parameters[name][:] = value
     return surrounded.run(x, dy)
+
+
+def random_tile(
+    layer: Layer, in_shape: Shape, n_images: int = 3
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Random x (n, *in_shape) and dy (n, *out_shape)."""
+    rng = np.random.default_rng(2)
+    out_shape = layer.plan(in_shape).out_shape
+    return rng.standard_normal((n_images, *in_shape)), rng.standard_normal((n_images, *out_shape))
