@@ -7,6 +7,7 @@ C++, C#, Java, JavaScript and on phones.
 from __future__ import annotations
 
 import os
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from skcnn._files.paths import to_path, write_bytes
@@ -146,7 +147,7 @@ def register_converters() -> None:
 def _check_opset(target_opset: int | None, newest: int) -> int:
     if target_opset is None:
         return DEFAULT_OPSET
-    if not OLDEST_OPSET <= target_opset <= newest:
+    if not isinstance(target_opset, Integral) or not OLDEST_OPSET <= target_opset <= newest:
         raise ValueError(
             f"target_opset is {target_opset!r}; expected {OLDEST_OPSET} to {newest}, the newest "
             "that the installed onnx knows, or None. Pass one of these."

@@ -58,18 +58,22 @@ def write_bytes(path: Path, data: bytes) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """A path to write to. At the end of the context, that file replaces the one at `path`.
 
-    After an error, nothing is left of it; a message is added to that of an OSError.
+    If `path` is a link, the file that it leads to is replaced; a pipe, a socket or a device is
+    refused. After an error, nothing is left of it; a message is added to that of an OSError.
     """
+    target = Path(os.path.realpath(path))
     # Each process and each thread has a file of its own, in the same file system.
-    partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    partial = target.with_name(f"{target.name}.{os.getpid()}-{threading.get_ident()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and is_special(target):
+            raise OSError(errno.EINVAL, "Not a regular file")
         yield partial
-        os.replace(partial, path)
+        os.replace(partial, target)
     except BaseException as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        here = {str(path), str(partial), str(path.parent), "None"}
+        here = {str(target), str(partial), str(target.parent), "None"}
         if isinstance(error, OSError) and str(error.filename) in here:
             remedy = "Free some space, or pass" if error.errno in NO_SPACE else "Pass"
             raise _like(

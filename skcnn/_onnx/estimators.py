@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skcnn._copies import copies_of
 from skcnn._input.labels import kind_of
 from skcnn._onnx.graph import Graph
 from skcnn._onnx.images import FLOAT, add_average, add_copies, add_images
 from skcnn._onnx.layers import add_network
 from skcnn._onnx.patches import add_patch_features
+from skcnn._predict_augment import copies_of
 from skcnn.autoencoder import ConvAutoencoder
 from skcnn.classifier import ConvNetClassifier
 from skcnn.patches import PatchFeatures
@@ -151,19 +151,32 @@ def class_labels(estimator: Any) -> NDArray[Any]:
     Raises
     ------
     NotImplementedError
-        If they are dates, or too large for int64.
+        If they are dates, too large for int64, or text that is not Unicode.
     """
     classes = estimator.classes_
     kind = kind_of(classes)
-    if kind == "str":
+    if kind == "str" and all(map(_is_unicode, classes)):
         return classes.astype(TEXT)
-    if kind in ("bool", "int", "float") and (classes.astype(LABEL) == classes).all():
-        return classes.astype(LABEL)
+    if kind in ("bool", "int", "float"):
+        with np.errstate(invalid="ignore"):  # too large for int64
+            numbers = classes.astype(LABEL)
+        if (numbers == classes).all():
+            return numbers
+    wrong = [label for label in classes if kind != "str" or not _is_unicode(label)]
     raise NotImplementedError(
-        f"The classes are of type {classes.dtype}, with labels such as {classes[-1]!r}; ONNX has "
-        "labels that are str or whole numbers of 64 bits. Train with such labels, for example "
-        "[str(label) for label in y]."
+        f"The classes are of type {classes.dtype}, with labels such as {wrong[-1]!r}; ONNX has "
+        "labels that are str, of valid Unicode, or whole numbers of 64 bits. Train with such "
+        f"labels, for example [{'ascii' if kind == 'str' else 'str'}(label) for label in y]."
     )
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether UTF-8 has it; names of files may have parts of characters, which it does not have."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def add_probabilities(graph: Graph, z: str, estimator: Any) -> Output:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn._copies import Copy
 from skcnn._onnx.graph import Graph
 from skcnn._onnx.layers import channels_first
+from skcnn._predict_augment import Copy
 from skcnn.engine.reader import SMALLEST_SCALE
 
 FLOAT = np.dtype(np.float32)

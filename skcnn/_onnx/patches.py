@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from skcnn._features.patch_features import PatchEncoder
 from skcnn._onnx.graph import Graph
 from skcnn._onnx.layers import flatten
 from skcnn._onnx.pooling import pool
-from skcnn._patch_features import PatchEncoder
 from skcnn.engine.layers.windows import by_regions
 
 

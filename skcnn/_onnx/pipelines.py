@@ -13,7 +13,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
 
 from skcnn._base import BaseConvNet
-from skcnn._descriptors.transformer import DescriptorTransformer
+from skcnn._features.transformer import DescriptorTransformer
 from skcnn._onnx.estimators import Features
 from skcnn._onnx.images import FLOAT
 from skcnn.patches import PatchFeatures

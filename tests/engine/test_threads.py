@@ -222,15 +222,38 @@ def test_threads_start_when_they_are_needed_and_end_with_the_with_block():
     assert threading.active_count() == before
 
 
+@pytest.mark.parametrize("n_allowed", [0, 1])
+def test_other_threads_do_the_work_of_one_that_cannot_start(n_allowed, monkeypatch):
+    start, started = threading.Thread.start, []
+
+    def start_some(thread):
+        if len(started) == n_allowed:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    done, before = [], threading.active_count()
+    with Threads(4) as threads:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", start_some)
+            threads.run(lambda thread, index: done.append(index), 10)
+            assert sorted(done) == list(range(10))
+            assert threading.active_count() == before + n_allowed
+        threads.run(lambda thread, index: done.append(index), 10)
+        assert sorted(done) == sorted(2 * list(range(10)))
+        assert threading.active_count() == before + 3
+    assert threading.active_count() == before
+
+
 def test_a_thread_that_does_not_start_is_not_waited_for(monkeypatch):
     def fail(thread):
-        raise RuntimeError("can't start new thread")
+        raise MemoryError
 
     done, before = [], threading.active_count()
     with Threads(3) as threads:
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", fail)
-            with pytest.raises(RuntimeError, match="start new thread"):
+            with pytest.raises(MemoryError):
                 threads.run(lambda thread, index: done.append(index), 10)
         assert not done
         threads.run(lambda thread, index: done.append(index), 10)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from skcnn._files import cifar10
+from skcnn._files.paths import write_bytes
 from skcnn.datasets import load_cifar10, load_emnist, load_fashion_mnist, load_idx, load_kmnist
 
 MIB = 2**20
@@ -148,6 +149,32 @@ def test_changed_files_are_refused_or_have_the_stated_shape(
     if loaded is not None:
         content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
         assert loaded.shape == struct.unpack_from(f">{content[3]}I", content, 4)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders")
+def test_pipes_and_devices_are_not_replaced(tmp_path):
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(OSError, match=f"{path} cannot be written: Not a regular file; expect"):
+            write_bytes(path, b"new")
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert sorted(os.listdir(tmp_path)) == ["link", "pipe"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="links may need a permission")
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_file_is_written_through_a_link(exists, tmp_path):
+    link, file = tmp_path / "latest", tmp_path / "runs" / "model"
+    link.symlink_to(file)
+    if exists:
+        write_bytes(file, b"old")
+    write_bytes(link, b"new")
+    assert link.is_symlink()
+    assert file.read_bytes() == b"new"
+    assert os.listdir(file.parent) == ["model"]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders")

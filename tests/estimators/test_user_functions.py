@@ -33,6 +33,7 @@ BAD_AUGMENT = [
     (lambda images, rng: images * 1j, "augment returned an array of dtype complex"),
     (lambda images, rng: images.astype(object), "augment returned an array of dtype object"),
     (lambda images, rng: images.astype("M8[s]"), r"augment returned an array of dtype datetime64"),
+    (lambda images, rng: np.ma.masked_equal(images, images[0, 0, 0, 0]), "returned masked pixels"),
     (lambda images, rng: None, "augment returned None"),
     (lambda images, rng: 3.5, r"augment returned an array of shape \(\)"),
     (lambda images, rng: "images", r"augment returned an array of shape \(\)"),

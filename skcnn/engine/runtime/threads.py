@@ -12,7 +12,7 @@ from skcnn.engine.runtime.blas import single_threaded_blas
 
 Task = Callable[[int, int], None]
 
-PATIENCE = 1.0  # seconds after which a thread that waits looks whether it waits in vain
+PATIENCE = 1.0  # seconds after which a waiting thread checks that its owner still exists
 
 
 class Threads:
@@ -25,7 +25,8 @@ class Threads:
     ``np.errstate``.
 
     The other threads start when they are first needed and end with the ``with`` block; until then
-    they hold BLAS to one thread. Only one call of `run` may be active at a time.
+    they hold BLAS to one thread. If the system refuses to start them, those that there are do all
+    the work. Only one call of `run` may be active at a time.
 
     Examples
     --------
@@ -72,15 +73,17 @@ class Threads:
         while (n := len(self._helpers)) < n_helpers:
             helper = _Helper(n + 1, self)
             try:
-                helper.begin()
+                if not helper.begin():
+                    break
                 self._helpers.append(helper)
             except BaseException:  # Ctrl-C, perhaps after the thread has begun
                 del self._helpers[n:]
                 helper.end()
                 raise
-        batch = _Batch(task, n_tasks, n_helpers)
+        helpers = self._helpers[:n_helpers]
+        batch = _Batch(task, n_tasks, len(helpers))
         try:
-            for helper in self._helpers[:n_helpers]:
+            for helper in helpers:
                 helper.start(batch)
             batch.work(0)
             batch.wait()
@@ -159,13 +162,16 @@ class _Helper:
         self._has_begun, self._may_begin, self._must_end = threading.Event(), True, False
         self._thread = threading.Thread(target=self._loop, args=(thread,), daemon=True)
 
-    def begin(self) -> None:
-        """Start the thread."""
+    def begin(self) -> bool:
+        """Start the thread, if the system allows it."""
         try:
             self._thread.start()
-        except Exception:  # no more threads
+        except RuntimeError:  # no more threads, or Python is shutting down
+            self._may_begin = False
+        except Exception:
             self._may_begin = False
             raise
+        return self._may_begin
 
     def start(self, batch: _Batch) -> None:
         """Work on this batch, in a copy of the caller's context."""

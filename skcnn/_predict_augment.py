@@ -55,7 +55,7 @@ def copies_of(setting: str | Sequence[str] | None) -> list[Copy]:
 
     Examples
     --------
-    >>> from skcnn._copies import copies_of
+    >>> from skcnn._predict_augment import copies_of
     >>> [weight for weight, _ in copies_of(("flip", "shift"))]
     [0.25, 0.125, 0.125, 0.25, 0.125, 0.125]
     """
