@@ -22,7 +22,6 @@ from skcnn._files.paths import describe_contents, to_path, unreadable
 
 _IMAGES_PER_BATCH = 10_000
 _RECORD = 1 + 3 * 32 * 32  # bytes: the label, and the pixels of the three channels one by one
-_CLASSES = 10
 _BLOCK = 2**18  # bytes of an archive that are read at once
 _MOST_AT_ONCE = 2**25  # bytes that its headers may have: more than a batch has
 _TRAIN = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
@@ -34,19 +33,19 @@ _PYTHON_VERSION = {"data_batch_1", "cifar-10-batches-py", "cifar-10-python.tar.g
 _EXPECTED = f"CIFAR-10's binary version: {_ARCHIVE}, or a folder with {', '.join(_NAMES)}"
 
 
-def read_cifar10(data_home: Any) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """The arrays that `skcnn.datasets.load_cifar10` describes."""
+def read_cifar10(data_home: Any, n_classes: int) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """The arrays that `skcnn.datasets.load_cifar10` describes; labels must be below `n_classes`."""
     if data_home is None:
-        return _assemble(_read_archive(fetch(remote_data_sets.CIFAR10)[0]))
+        return _assemble(_read_archive(fetch(remote_data_sets.CIFAR10)[0]), n_classes)
     path = to_path(data_home, "data_home")
     try:
         if path.is_file():
-            return _assemble(_read_archive(path))
+            return _assemble(_read_archive(path), n_classes)
         for folder in (path, path / _FOLDER):
             if any(os.path.isfile(folder / name) for name in _NAMES):
-                return _assemble(_read_folder(folder))
+                return _assemble(_read_folder(folder), n_classes)
         if os.path.isfile(path / _ARCHIVE):
-            return _assemble(_read_archive(path / _ARCHIVE))
+            return _assemble(_read_archive(path / _ARCHIVE), n_classes)
     except PermissionError as error:
         raise unreadable(path, error) from error
     if not path.is_dir():
@@ -122,15 +121,17 @@ def _open_unpacked(path: Path) -> gzip.GzipFile | io.BufferedReader:
     return gzip.open(path) if is_gzip else path.open("rb")
 
 
-def _assemble(batches: Iterator[tuple[str, bytes]]) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+def _assemble(
+    batches: Iterator[tuple[str, bytes]], n_classes: int
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """The arrays of all batches, each of which is held in memory only until it is copied."""
     X_train, y_train = _allocate(_IMAGES_PER_BATCH * len(_TRAIN))
     X_test, y_test = _allocate(_IMAGES_PER_BATCH)
     for name, content in batches:
         records = np.frombuffer(content, np.uint8).reshape(-1, _RECORD)
-        if records[:, 0].max() >= _CLASSES:
+        if records[:, 0].max() >= n_classes:
             raise ValueError(
-                f"{name} has the label {records[:, 0].max()}; expected 0 to {_CLASSES - 1}, the "
+                f"{name} has the label {records[:, 0].max()}; expected 0 to {n_classes - 1}, the "
                 "first byte of each image. Check that it is a file of CIFAR-10's binary version, "
                 "or download it again."
             )

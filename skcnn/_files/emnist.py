@@ -18,10 +18,7 @@ from skcnn._files.find_idx import find_data_set
 from skcnn._files.idx import as_data_set, decode_idx, read_data_set
 from skcnn._files.paths import to_path, unreadable
 
-SPLITS = ("balanced", "byclass", "bymerge", "digits", "letters", "mnist")
 _ARCHIVES = ("gzip.zip", "emnist-gzip.zip")  # names on the two servers that have it
-# The labels of a split are below this number; those of "letters" begin with 1.
-_CLASSES = {"balanced": 47, "byclass": 62, "bymerge": 47, "digits": 10, "letters": 27, "mnist": 10}
 # What zipfile raises for damaged, encrypted and unknown archives
 _DAMAGED = (
     zipfile.BadZipFile,
@@ -36,23 +33,21 @@ _DAMAGED = (
 )
 
 
-def read_emnist(data_home: Any, split: Any) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """The arrays that `skcnn.datasets.load_emnist` describes."""
-    if not isinstance(split, str) or split not in SPLITS:
-        raise ValueError(
-            f"split is {split!r}; expected one of {', '.join(SPLITS)}. Pass one of these names."
-        )
+def read_emnist(
+    data_home: Any, split: str, n_classes: int
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """The arrays that `skcnn.datasets.load_emnist` describes; labels must be below `n_classes`."""
     if data_home is None:
-        return _read_archive(fetch(remote_data_sets.EMNIST)[0], split)
+        return _read_archive(fetch(remote_data_sets.EMNIST)[0], split, n_classes)
     path = to_path(data_home, "data_home")
     if path.suffix.lower() == ".zip" and path.is_file():
-        return _read_archive(path, split)
+        return _read_archive(path, split, n_classes)
     for name in _ARCHIVES:
         if os.path.isfile(path / name):
-            return _read_archive(path / name, split)
+            return _read_archive(path / name, split, n_classes)
     expected = f"a folder with the files {', '.join(_names(split))}, or EMNIST's archive gzip.zip"
     found = find_data_set(path, "data_home", expected, prefix=f"emnist-{split}")
-    return read_data_set(found.files, _CLASSES[split], transposed=True)
+    return read_data_set(found.files, n_classes, transposed=True)
 
 
 def _names(split: str) -> list[str]:
@@ -64,14 +59,16 @@ def _names(split: str) -> list[str]:
     ]
 
 
-def _read_archive(path: Path, split: str) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+def _read_archive(
+    path: Path, split: str, n_classes: int
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """The four arrays of a split; nothing is unpacked to the disk."""
     names = _names(split)
     try:
         with zipfile.ZipFile(path) as archive:
             arrays = _read_members(archive, path, names)
             described = [f"{name} in {path}" for name in names]
-            return as_data_set(arrays, described, _CLASSES[split])
+            return as_data_set(arrays, described, n_classes)
     except PermissionError as error:
         raise unreadable(path, error) from error
     except _DAMAGED as error:

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from skcnn._files.image_file import ENDINGS
 from skcnn._files.paths import describe_contents, unreadable
+from skcnn._text import count
 from skcnn._warn import warn_caller
 
 _SYSTEM_FILES = {"__macosx", "desktop.ini", "ehthumbs.db", "thumbs.db"}  # in lower case
@@ -119,7 +120,3 @@ def examples(folder: Path, paths: Sequence[Path]) -> str:
     """The first paths, relative to the folder."""
     names = [str(path.relative_to(folder)) for path in paths[:_EXAMPLES]]
     return ", ".join(names) + (", ..." if len(paths) > _EXAMPLES else "")
-
-
-def count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from skcnn._files.find_images import count, examples, find_images
+from skcnn._files.find_images import examples, find_images
 from skcnn._files.image_file import FORMATS, header_size, open_image, read_pixels
 from skcnn._files.paths import to_path
 from skcnn._files.progress import ProgressLine
-from skcnn._input.images import in_order, is_positive_int
+from skcnn._input.settings import in_order, is_positive_int
+from skcnn._text import count
 
 _MOST_LINES = 1000  # of a list in a message
 

@@ -275,7 +275,12 @@ def load_emnist(
     >>> np.array(list(EMNIST_CHARACTERS["letters"]))[labels].tolist()
     ['H', 'I']
     """
-    return read_emnist(data_home, split)
+    if not isinstance(split, str) or split not in EMNIST_CHARACTERS:
+        raise ValueError(
+            f"split is {split!r}; expected one of {', '.join(EMNIST_CHARACTERS)}. Pass one of "
+            "these names."
+        )
+    return read_emnist(data_home, split, len(EMNIST_CHARACTERS[split]))
 
 
 def load_cifar10(
@@ -325,7 +330,7 @@ def load_cifar10(
     >>> CIFAR10_CLASSES[3]
     'cat'
     """
-    return read_cifar10(data_home)
+    return read_cifar10(data_home, len(CIFAR10_CLASSES))
 
 
 def _load_four_files(

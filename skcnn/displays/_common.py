@@ -1,21 +1,23 @@
-"""Shared by the displays: importing matplotlib, preparing axes and images, finding the network."""
+"""Shared by the displays: colours, importing matplotlib, preparing axes, checks, images."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from skcnn._input.image_lists import as_array
-from skcnn._input.images import is_positive_int, resolve_image_shape
+from skcnn._input.images import resolve_image_shape
+from skcnn._input.settings import is_positive_int
 from skcnn._input.shape_guess import warn_if_unlikely
+from skcnn.displays._estimators import find_fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,9 +32,6 @@ PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"
 DIVERGING = "RdBu_r"
 
 _MOST_CHARACTERS = 40  # of a label in a figure
-
-# Attributes with the estimator that another one wraps; fitted ones first.
-_WRAPPED = ("best_estimator_", "estimator_", "regressor_", "estimator")
 
 
 def pyplot(display: str) -> ModuleType:
@@ -114,54 +113,6 @@ def grid_axes(
     )
 
 
-def find_fitted(
-    estimator: BaseEstimator, attribute: str, display: str, accepted: str = ""
-) -> BaseEstimator:
-    """Find the estimator that has `attribute`: `estimator` itself, a step, or the best one.
-
-    `accepted` are the estimators that have it, for the message.
-
-    Raises
-    ------
-    AttributeError
-        If none has it, because it is not fitted or is another estimator.
-    """
-    waiting = [estimator]
-    while waiting:
-        part = waiting.pop(0)
-        if getattr(part, attribute, None) is not None:
-            return part
-        waiting.extend(getattr(part, name) for name in _WRAPPED if hasattr(part, name))
-        for name in ("steps", "transformer_list"):  # of a Pipeline, a FeatureUnion
-            waiting.extend(step for _, step in getattr(part, name, ()))
-    raise AttributeError(
-        f"{type(estimator).__name__} has no attribute {attribute!r}; {display} expected a fitted "
-        f"{accepted}, or a fitted pipeline or search that contains one. Call fit first, or pass "
-        "another estimator."
-    )
-
-
-def find_transformer(estimator: BaseEstimator, display: str) -> BaseEstimator:
-    """Find what computes features: `estimator`, the best one, or the steps before a classifier.
-
-    Raises
-    ------
-    TypeError
-        If there is no `transform`.
-    """
-    part = estimator
-    while hasattr(part, "best_estimator_") or isinstance(part, FrozenEstimator):
-        part = part.best_estimator_ if hasattr(part, "best_estimator_") else part.estimator
-    if hasattr(part, "transform"):
-        return part
-    if len(getattr(part, "steps", ())) > 1 and hasattr(part[:-1], "transform"):
-        return part[:-1]
-    raise TypeError(
-        f"{type(estimator).__name__} has no transform; {display} expected a fitted transformer, or "
-        "a fitted pipeline or search that contains one. Call fit first, or pass another estimator."
-    )
-
-
 def first(X: Any, count: int) -> Any:
     """The first `count` images of X, an array or a table; all of them if there are no more."""
     return _safe_indexing(X, np.arange(min(count, _num_samples(X))))
@@ -172,6 +123,18 @@ def check_most(value: object, name: str) -> None:
     if not is_positive_int(value):
         raise ValueError(
             f"{name} is {value!r}; expected an integer of 1 or more. Pass such an integer."
+        )
+
+
+def check_total(n_images: int | None, drawn: int) -> None:
+    """Check the number of images from which those of a display were chosen, if it is known."""
+    if n_images is None:
+        return
+    is_integer = isinstance(n_images, Integral) and not isinstance(n_images, bool)
+    if not is_integer or n_images < drawn:
+        raise ValueError(
+            f"n_images is {n_images!r}; expected an integer of {drawn} or more, the number of "
+            "images given. Pass the number of images that they were chosen from, or None."
         )
 
 
@@ -246,21 +209,3 @@ def show_image(
         ax.imshow(pixels.mean(axis=-1), cmap="gray", vmin=low, vmax=high, **settings)
     ax.set_xticks([])
     ax.set_yticks([])
-
-
-def confidence_of(estimator: BaseEstimator, X: ArrayLike) -> NDArray | None:
-    """Confidence of a classifier in each of its predictions (n,), or None if it gives none.
-
-    This is the probability of the predicted class. Without `predict_proba` it is the difference
-    between the largest and the second largest decision value. (The largest value itself says
-    little for an SVC with several classes, since it mainly counts won pairwise decisions.)
-    """
-    if hasattr(estimator, "predict_proba"):
-        return np.asarray(estimator.predict_proba(X)).max(axis=1)
-    if not hasattr(estimator, "decision_function"):
-        return None
-    values = np.asarray(estimator.decision_function(X))
-    if values.ndim == 1:
-        return np.abs(values)
-    second, first = np.partition(values, -2, axis=1)[:, -2:].T
-    return first - second

@@ -16,11 +16,12 @@ from skcnn._input.labels import check_same_length
 from skcnn.displays._common import (
     GREY,
     check_most,
-    find_transformer,
+    check_total,
     show_image,
     single_axes,
     view_images,
 )
+from skcnn.displays._estimators import find_transformer
 from skcnn.displays._points import check_targets, draw_classes, is_scale, scatter
 from skcnn.displays._reduction import check_reducer, reduce_features
 from skcnn.engine.runtime.floating_point import ignore_underflow
@@ -64,8 +65,8 @@ class EmbeddingDisplay:
     Raises
     ------
     ValueError
-        If `embedding` does not have two columns of finite numbers, or if `y` or `images` does not
-        have one entry for each image.
+        If `embedding` does not have two columns of finite numbers, if `y` or `images` does not
+        have one entry for each image, or if `n_images` is not an integer or less than n.
 
     See Also
     --------
@@ -108,6 +109,7 @@ class EmbeddingDisplay:
                 f"embedding has {shape[0]} rows, but there are {len(images)} images; expected a "
                 "row for each image. Check how both were selected."
             )
+        check_total(n_images, len(self.embedding))
         self.n_images = n_images
 
     @classmethod

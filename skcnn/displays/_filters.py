@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from skcnn.displays._common import DIVERGING, check_most, columns_of, find_fitted, single_axes
+from skcnn.displays._common import DIVERGING, check_most, columns_of, single_axes
+from skcnn.displays._estimators import find_fitted
 from skcnn.engine.runtime.floating_point import ignore_underflow
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, is_classifier
 
-from skcnn.displays._common import BLUE, VERMILION, find_fitted, grid_axes, plain_log_axis
+from skcnn.displays._common import BLUE, VERMILION, grid_axes, plain_log_axis
+from skcnn.displays._estimators import find_fitted
 from skcnn.engine.runtime.floating_point import ignore_underflow
 
 if TYPE_CHECKING:

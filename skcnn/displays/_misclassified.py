@@ -14,12 +14,15 @@ from sklearn.utils.validation import check_consistent_length
 from skcnn._input.labels import check_labels, comparable, find, kind_of, show
 from skcnn._warn import warn_caller
 from skcnn.displays._common import (
-    confidence_of,
+    check_most,
+    check_total,
+    columns_of,
     grid_axes,
     label_text,
     show_image,
     view_images,
 )
+from skcnn.displays._estimators import confidence_of
 from skcnn.engine.runtime.floating_point import ignore_underflow
 
 if TYPE_CHECKING:
@@ -50,6 +53,11 @@ class MisclassifiedDisplay:
     figure_ : matplotlib Figure
         Figure of the axes.
 
+    Raises
+    ------
+    ValueError
+        If `n_images` is not an integer, or less than the number of `images`.
+
     Examples
     --------
     >>> from skcnn.datasets import load_digits_images
@@ -75,6 +83,7 @@ class MisclassifiedDisplay:
         self.y_true = check_labels(y_true, "y_true")
         self.y_pred = check_labels(y_pred, "y_pred")
         self.confidence = confidence if confidence is None else np.asarray(confidence)
+        check_total(n_images, len(images))
         self.n_images = n_images
 
     @classmethod
@@ -119,7 +128,8 @@ class MisclassifiedDisplay:
         ------
         ValueError
             If X and `y` differ in length, if `image_shape` does not fit X, if `y` does not have one
-            label for each image, or if none of its labels is a class of the estimator.
+            label for each image, if none of its labels is a class of the estimator, or if
+            `max_images` or `columns` is not positive.
         ImportError
             If matplotlib is not installed.
 
@@ -140,6 +150,7 @@ class MisclassifiedDisplay:
         >>> len(display.images) == (svc.predict(rows[500:]) != y[500:]).sum()
         np.True_
         """
+        check_most(max_images, "max_images")
         y = check_labels(y)
         classes = getattr(estimator, "classes_", None)
         if classes is not None:
@@ -195,7 +206,8 @@ class MisclassifiedDisplay:
         ------
         ValueError
             If the lengths differ, if `image_shape` does not fit X, if `y_true` or `y_pred` does
-            not have one label for each image, or if only one of the two has numbers.
+            not have one label for each image, if only one of the two has numbers, or if
+            `max_images` or `columns` is not positive.
         ImportError
             If matplotlib is not installed.
 
@@ -240,11 +252,14 @@ class MisclassifiedDisplay:
 
         Raises
         ------
+        ValueError
+            If `max_images` or `columns` is not positive.
         ImportError
             If matplotlib is not installed.
         """
+        check_most(max_images, "max_images")
         shown = min(len(self.images), max_images)
-        columns = min(max(shown, 1), columns or (8 if shown > 10 else 5))
+        columns = columns_of(columns, 8 if shown > 10 else 5, max(shown, 1))
         rows = max(1, math.ceil(shown / columns))
         figsize = (max(1.35 * columns, 4.5), 1.75 * rows + 0.6)
         axes = grid_axes(type(self).__name__, ax, rows, columns, figsize)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from skcnn._input.image_lists import as_array
-from skcnn._input.images import is_positive_int
 from skcnn._input.labels import check_labels, encode
+from skcnn._input.settings import is_positive_int
 from skcnn.displays._common import DIVERGING, grid_axes, label_text, show_image, view_images
 from skcnn.engine.runtime.floating_point import ignore_underflow
 
@@ -117,7 +118,8 @@ class OcclusionDisplay:
         stride : int, default=None
             Distance between two positions of the patch, in pixels. None means half the patch.
         fill : float or "mean", default="mean"
-            Value of the hidden pixels. "mean" is the mean pixel of X.
+            Value of the hidden pixels. "mean" is the mean pixel of X. The type of X must be able to
+            hold it. For integers it is rounded.
         response_method : {"auto", "predict_proba", "predict_log_proba", "decision_function"}, \
                 default="auto"
             Method that gives the response. "auto" uses `predict_proba` if the classifier has it,
@@ -136,8 +138,8 @@ class OcclusionDisplay:
         Raises
         ------
         ValueError
-            If `patch_size`, `stride` or `response_method` is invalid, or if `y` does not have one
-            known class per image.
+            If `patch_size`, `stride`, `fill` or `response_method` is invalid, or if `y` does not
+            have one known class per image.
         TypeError
             If `estimator` does not have the method.
         ImportError
@@ -161,6 +163,7 @@ class OcclusionDisplay:
         if stride is None:
             stride = max(1, patch_size // 2)
         _check_patch(patch_size, stride, height, width)
+        value = _fill_value(fill, images)
         method = _choose_method(estimator, response_method)
 
         def respond(images: NDArray) -> NDArray:
@@ -170,9 +173,6 @@ class OcclusionDisplay:
         values = respond(images)
         classes = np.asarray(estimator.classes_)
         targets = values.argmax(axis=1) if y is None else _class_indices(y, classes, len(images))
-        value = images.mean() if fill == "mean" else float(fill)
-        if images.dtype.kind in "iub":
-            value = round(value)
         windows = _windows(height, width, patch_size, stride)
         maps = [
             _mean_drops(respond, image, target, before[target], windows, value)
@@ -236,6 +236,32 @@ def _check_patch(patch_size: int, stride: int, height: int, width: int) -> None:
             f"stride is {stride!r}; expected an integer from 1 to {patch_size}, the patch_size. "
             "Pass such an integer, or None for half of it."
         )
+
+
+def _fill_value(fill: float | str, images: NDArray) -> float:
+    """The value of the hidden pixels, an integer if the pixels are."""
+    kind = images.dtype.kind
+    if isinstance(fill, str) and fill == "mean":
+        value = images.mean()
+        return round(value) if kind in "iub" else value
+    low, high = _limits(images.dtype)
+    if not isinstance(fill, Real) or not low <= fill <= high:
+        accepted = f"a number from {low} to {high}" if kind in "iub" else "a finite number"
+        raise ValueError(
+            f"fill is {fill!r:.60}; expected 'mean' or {accepted}, since the pixels are "
+            f"{images.dtype}. Pass one of these."
+        )
+    return round(fill) if kind in "iub" else float(fill)
+
+
+def _limits(dtype: np.dtype) -> tuple[float, float]:
+    """The smallest and the largest finite number of a type."""
+    if dtype.kind == "b":
+        return 0, 1
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).min, np.iinfo(dtype).max
+    limits = np.finfo(dtype)
+    return float(limits.min), float(limits.max)
 
 
 def _choose_method(estimator: BaseEstimator, response_method: str) -> str:

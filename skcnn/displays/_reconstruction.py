@@ -14,12 +14,12 @@ from skcnn._input.image_lists import as_array
 from skcnn.displays._common import (
     check_most,
     columns_of,
-    find_transformer,
     first,
     grid_axes,
     show_image,
     view_images,
 )
+from skcnn.displays._estimators import find_transformer
 from skcnn.engine.runtime.floating_point import ignore_underflow
 
 if TYPE_CHECKING:

@@ -18,11 +18,12 @@ from skcnn import datasets
 from skcnn._files.find_idx import NAMES, find_data_set
 from skcnn._files.idx import read_data_set
 from skcnn._input.image_lists import as_array
-from skcnn._input.images import ImageShape, resolve_image_shape
+from skcnn._input.images import resolve_image_shape
 from skcnn._input.labels import check_labels, check_same_length, comparable, find, kind_of, show
 from skcnn._input.pixel_range import warn_if_other_range
+from skcnn._input.settings import ImageShape
 from skcnn._input.shape_guess import warn_if_unlikely
-from skcnn.study.formatting import count
+from skcnn._text import count
 
 TEST_SHARE = 1 / 3  # of scikit-learn's digits, which have no split of their own
 SPLIT_SEED = 0
@@ -98,6 +99,11 @@ def load_images(
     """
     images = _load_all(data)
     classes, counts = np.unique(images.y_train, return_counts=True)
+    for kind, y in (("training", images.y_train), ("test", images.y_test)):
+        if not len(y):
+            raise ValueError(
+                f"There are no {kind} images; expected at least one of each class. Check the files."
+            )
     if len(classes) < 2:
         raise ValueError(
             f"The training images are all of one class, {classes[0]}; expected at least two "

@@ -48,11 +48,6 @@ def p_statement(value: float) -> str:
     return f"p {'' if value < 0.001 else '= '}{p_value(value)}"
 
 
-def count(n: int, noun: str) -> str:
-    """1200, 'image' -> '1,200 images'"""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
-
-
 def setting(params: Mapping[str, Any]) -> str:
     """{'svc__C': 10.0, 'svc__gamma': 'scale'} -> 'C=10.0, gamma=scale'"""
     return ", ".join(f"{name.split('__')[-1]}={value}" for name, value in params.items())

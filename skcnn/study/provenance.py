@@ -11,8 +11,8 @@ from importlib import metadata
 from pathlib import Path
 
 import skcnn
-from skcnn.study.cli import StudySettings
-from skcnn.study.formatting import count
+from skcnn._text import count
+from skcnn.study.settings import StudySettings
 
 # How a report writes the names of those packages whose names are spelled otherwise.
 SPELLING = {"python": "Python", "numpy": "NumPy", "scipy": "SciPy"}
@@ -69,7 +69,7 @@ def code_checksum() -> str:
 
 def _only_presents(place: Path) -> bool:
     if place.parts[0] == "displays":
-        return place.stem != "_common"  # which has `confidence_of`
+        return place.stem != "_estimators"  # which has `confidence_of`
     return place.parts[0] == "study" and place.stem.startswith(PRESENTATION)
 
 

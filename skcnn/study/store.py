@@ -20,13 +20,13 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from skcnn._files.paths import write_bytes
+from skcnn._text import count
 from skcnn.displays._common import pyplot
-from skcnn.study.cli import StudySettings
 from skcnn.study.data import Images
 from skcnn.study.folder import CACHE, parts_of
-from skcnn.study.formatting import count
 from skcnn.study.progress import Reporter
 from skcnn.study.provenance import code_checksum, versions
+from skcnn.study.settings import StudySettings
 
 FORMAT = 3  # to be raised when the meaning of a stored result changes
 

@@ -16,6 +16,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 
 from skcnn import ConvNetClassifier  # noqa: E402
 from skcnn.displays import (  # noqa: E402
+    EmbeddingDisplay,
     FilterDisplay,
     LossCurveDisplay,
     MisclassifiedDisplay,
@@ -249,6 +250,9 @@ def test_occlusion_of_rows_and_decision_functions(digits):
         ({"patch_size": 6}, "from 1 to 5"),
         ({"patch_size": 2.0}, "patch_size is 2.0"),
         ({"patch_size": 2, "stride": 3}, "stride is 3"),
+        ({"fill": "median"}, "fill is 'median'; expected 'mean' or a finite number"),
+        ({"fill": np.nan}, "fill is nan"),
+        ({"fill": None}, "fill is None"),
         ({"response_method": "predict"}, "response_method is 'predict'"),
         ({"y": ["grey"]}, r"labels \['grey'\]; expected .* classes \['dark', 'bright'\]"),
         ({"y": ["dark", "dark"]}, "expected \\(1,\\)"),
@@ -257,6 +261,21 @@ def test_occlusion_of_rows_and_decision_functions(digits):
 def test_occlusion_with_invalid_settings(settings, message):
     with pytest.raises(ValueError, match=message):
         OcclusionDisplay.from_estimator(BrightPixel(0, 0), np.ones((1, 5, 5)), **settings)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fill", "accepted"),
+    [
+        (np.uint8, 256, "a number from 0 to 255, since the pixels are uint8"),
+        (np.uint8, -1, "a number from 0 to 255"),
+        (np.int16, 10**400, "a number from -32768 to 32767"),
+        (bool, 2, "a number from 0 to 1, since the pixels are bool"),
+        (np.float32, 1e300, "a finite number, since the pixels are float32"),
+    ],
+)
+def test_occlusion_with_a_fill_that_no_pixel_can_have(dtype, fill, accepted):
+    with pytest.raises(ValueError, match=rf"fill is .*; expected 'mean' or {accepted}"):
+        OcclusionDisplay.from_estimator(BrightPixel(0, 0), np.ones((1, 5, 5), dtype), fill=fill)
 
 
 def test_occlusion_needs_a_response_method():
@@ -280,6 +299,20 @@ def test_occlusion_of_log_probabilities(network, digits):
     hidden[0, 3, 2] = round(X[0].mean())
     before, after = (network.predict_log_proba(images)[0, y[0]] for images in (X[:1], hidden))
     assert display.maps[0, 3, 2] == pytest.approx(before - after, abs=1e-5)
+
+
+@pytest.mark.parametrize("value", [-1, 0, 2.5, True, "9"])
+@pytest.mark.parametrize(
+    "display",
+    [
+        lambda n: EmbeddingDisplay([[0, 0]], n_images=n),
+        lambda n: MisclassifiedDisplay(np.ones((1, 4, 4, 1)), [0], [1], n_images=n),
+    ],
+    ids=["embedding", "misclassified"],
+)
+def test_numbers_of_all_images_that_are_too_small(display, value):
+    with pytest.raises(ValueError, match=rf"n_images is {value!r}; expected an integer of 1 or"):
+        display(value)
 
 
 def test_missing_matplotlib_is_reported_with_the_extra_to_install(monkeypatch):

@@ -109,6 +109,18 @@ def test_columns_of_labels(rows, y):
     assert occluded.labels.tolist() == y[:2].tolist()
 
 
+@pytest.mark.parametrize("name", ["max_images", "columns"])
+@pytest.mark.parametrize("value", [0, -1, 2.0, True])
+@pytest.mark.parametrize("mistakes", [0, 2])
+def test_numbers_that_are_not_positive_integers(rows, y, name, value, mistakes):
+    y_pred = np.where(np.arange(9) < mistakes, 10, y[:9])
+    with pytest.raises(ValueError, match=rf"{name} is {value}; expected an integer of 1 or more"):
+        MisclassifiedDisplay.from_predictions(rows[:9], y[:9], y_pred, **{name: value})
+    with pytest.raises(ValueError, match=rf"{name} is {value}; expected"):
+        MisclassifiedDisplay.from_estimator(classifier(rows, y), rows[:9], y[:9], **{name: value})
+    assert not plt.get_fignums()
+
+
 def test_what_is_no_label(rows, y):
     one_hot = np.eye(10)
     model = classifier(rows, y)

@@ -9,11 +9,11 @@ from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
 
 from skcnn.__main__ import main
-from skcnn.study.cli import StudySettings
 from skcnn.study.comparison.settings import Settings
 from skcnn.study.data import load_images
 from skcnn.study.progress import Reporter
 from skcnn.study.provenance import reproducing_command
+from skcnn.study.settings import StudySettings
 from skcnn.study.store import open_session
 
 EMNIST_NAMES = [
@@ -66,6 +66,15 @@ def test_another_data_set_in_skcnn_data_is_not_called_mnist(home, arrays, monkey
     monkeypatch.setenv("SKCNN_DATA", "~/FashionMNIST/none")
     with pytest.raises(ValueError, match=r"the environment variable SKCNN_DATA is .*none"):
         load_images("mnist")
+
+
+@pytest.mark.parametrize("kind", ["training", "test"])
+def test_a_folder_without_images_of_a_kind(home, arrays, kind):
+    empty = slice(4) if kind == "training" else slice(2, 4)
+    arrays[empty] = [array[:0] for array in arrays[empty]]
+    write_data_set(home, arrays)
+    with pytest.raises(ValueError, match=f"There are no {kind} images; expected at least one"):
+        load_images(home)
 
 
 def test_test_labels_of_a_folder_are_checked(home, arrays):

@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 import signal
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,11 +15,11 @@ import numpy as np
 import pytest
 
 import skcnn
-from skcnn.study.cli import StudySettings, add_common_arguments, run_command
+from skcnn._text import count
+from skcnn.study.cli import add_common_arguments, run_command
 from skcnn.study.comparison.settings import Settings
 from skcnn.study.data import Images, load_images, nested_order, share_of, subset_sizes
 from skcnn.study.formatting import (
-    count,
     listing,
     p_statement,
     p_value,
@@ -31,6 +32,7 @@ from skcnn.study.formatting import (
 from skcnn.study.html import Page, escape
 from skcnn.study.progress import Reporter
 from skcnn.study.provenance import code_checksum, reproducing_command, versions
+from skcnn.study.settings import StudySettings
 from skcnn.study.statistics import (
     McNemar,
     crossings,
@@ -219,10 +221,16 @@ def test_results_of_other_code_are_not_reused(tmp_path, monkeypatch):
         with open(copy / name, "a") as file:
             file.write("# changed\n")
 
-    for name in ("study/comparison/report.py", "study/html.py", "displays/_filters.py"):
+    presenting = ("study/comparison/report.py", "study/html.py", "displays/_common.py")
+    for name in presenting:
         append(name)
         assert code_checksum() == expected
-    computing = ("hog.py", "engine/network.py", "study/comparison/contenders.py")
+    computing = (
+        "hog.py",
+        "displays/_estimators.py",
+        "engine/network.py",
+        "study/comparison/contenders.py",
+    )
     seen = {expected}
     for name in computing:
         append(name)
@@ -344,6 +352,21 @@ def test_exit_statuses(tmp_path, capsys):
         assert command([], failing(error)) == 2
         assert capsys.readouterr().err == f"study: {error}\n"
     assert command([], failing(KeyboardInterrupt())) == 130
+
+
+def test_a_summary_that_cannot_be_printed_is_no_failure(tmp_path, capsys, monkeypatch):
+    """The report is complete when the reader of the output, such as `head`, has ended."""
+
+    def run(**arguments):
+        return SimpleNamespace(summary="All is well.", report=tmp_path / "report.html")
+
+    def refuse(text):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(write=refuse, flush=lambda: None))
+    assert command([], run) == 0
+    expected = f"cannot be printed ([Errno 32] Broken pipe). Report: {tmp_path / 'report.html'}\n"
+    assert capsys.readouterr().err == f"study: the summary {expected}"
 
 
 def test_figures_are_embedded(tmp_path):

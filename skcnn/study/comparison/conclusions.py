@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from skcnn._text import count
 from skcnn.study import published
 from skcnn.study.comparison.contenders import CONTENDERS
 from skcnn.study.comparison.results import Crossing, FinalFit, Lead, Pair, Results
-from skcnn.study.formatting import count, listing, p_statement, percent, seconds, size
+from skcnn.study.formatting import listing, p_statement, percent, seconds, size
 
 ALIKE = 1.1  # training times that differ by less than this factor count as equal
 SCOPE_OF_SEEDS = (

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from skcnn._descriptors.daisy_features import automatic_spacing
+from skcnn._features.daisy_features import automatic_spacing
 from skcnn.classifier import ConvNetClassifier
 from skcnn.hog import HOGTransformer
 from skcnn.patches import automatic_size

@@ -27,7 +27,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
 from skcnn._files.paths import replacing
-from skcnn.displays._common import confidence_of
+from skcnn.displays._estimators import confidence_of
 from skcnn.study.comparison.contenders import CONTENDERS, Params, build
 from skcnn.study.comparison.results import FinalFit, Fit, FitKey
 from skcnn.study.comparison.settings import TRAIN_ERROR_IMAGES, Budget, Settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from skcnn._text import count
 from skcnn.study.comparison import report_sections as sections
 from skcnn.study.comparison.conclusions import (
     brief,
@@ -14,7 +15,7 @@ from skcnn.study.comparison.figures import (
 )
 from skcnn.study.comparison.report_sections import Figures, seeds_text
 from skcnn.study.comparison.results import Results
-from skcnn.study.formatting import count, listing, plus_minus, seconds, setting
+from skcnn.study.formatting import listing, plus_minus, seconds, setting
 from skcnn.study.html import Page, escape
 from skcnn.study.provenance import reproducing_command
 

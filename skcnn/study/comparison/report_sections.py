@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from skcnn._text import count
 from skcnn.study.comparison.conclusions import (
     SCOPE_OF_SEEDS,
     crossing_text,
@@ -17,7 +18,7 @@ from skcnn.study.comparison.conclusions import (
 from skcnn.study.comparison.figures import MISTAKES_PER_ROW, mistakes_per_row
 from skcnn.study.comparison.figures_learned import MAX_MAPPED
 from skcnn.study.comparison.results import MeanErrors, Results, ShareErrors
-from skcnn.study.formatting import count, listing, p_value, plus_minus, seconds, size
+from skcnn.study.formatting import listing, p_value, plus_minus, seconds, size
 from skcnn.study.html import Page, escape
 
 GROUPS_SHOWN = 12  # of contenders that misclassify the same images

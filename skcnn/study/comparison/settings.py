@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from numbers import Real
@@ -11,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn.study.cli import StudySettings, check_count
 from skcnn.study.comparison.contenders import ALWAYS, CONTENDERS
+from skcnn.study.settings import StudySettings, check_count
 
 SHARES = (1, 2, 5, 10, 20, 50, 100)  # percent of the training images
 QUICK_SHARES = (10, 30, 100)
@@ -48,11 +49,11 @@ class Settings(StudySettings):
         if self.search not in SEARCHES:
             raise ValueError(f"search is {self.search!r}; expected one of {SEARCHES}. Pass one.")
         if isinstance(self.time_budget, bool) or not (
-            isinstance(self.time_budget, Real) and self.time_budget > 0
+            isinstance(self.time_budget, Real) and 0 < self.time_budget < math.inf
         ):
             raise ValueError(
-                f"time_budget is {self.time_budget!r}; expected a positive number of seconds. "
-                "Pass such a number."
+                f"time_budget is {self.time_budget!r}; expected a positive, finite number of "
+                "seconds. Pass such a number."
             )
 
     @property

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from skcnn._text import count
 from skcnn.displays._common import BLUE, GREY, VERMILION
 from skcnn.study.data import Images
-from skcnn.study.formatting import count, percent, plus_minus, seconds
+from skcnn.study.formatting import percent, plus_minus, seconds
 from skcnn.study.html import Page, escape
 from skcnn.study.paper2014.experiments import COMPARED, EXPERIMENTS, QUICK
 from skcnn.study.paper2014.figures import LOOKS

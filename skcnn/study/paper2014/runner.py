@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from skcnn._files.paths import to_path
+from skcnn._text import count
 from skcnn.engine.runtime.floating_point import ignore_underflow
 from skcnn.study.cli import add_common_arguments, run_command
 from skcnn.study.data import Images, load_images, nested_order
 from skcnn.study.figures import save_figures
-from skcnn.study.formatting import count, seconds
+from skcnn.study.formatting import seconds
 from skcnn.study.paper2014.experiments import ALIASES, EXPERIMENTS, list_points, resolve
 from skcnn.study.paper2014.figures import figure_makers
 from skcnn.study.paper2014.report import write_report

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skcnn.classifier import ConvNetClassifier
-from skcnn.study.cli import StudySettings
 from skcnn.study.published import TABLE2_SECONDS
+from skcnn.study.settings import StudySettings
 
 BATCH = 256  # images per iteration
 TEN_HOURS = round(36_000 / TABLE2_SECONDS["none"])  # iterations: 1,181

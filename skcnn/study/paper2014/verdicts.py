@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
+from skcnn._text import count
 from skcnn.study import published
-from skcnn.study.formatting import count, listing
+from skcnn.study.formatting import listing
 from skcnn.study.paper2014.experiments import COMPARED, EXPERIMENTS
 from skcnn.study.paper2014.runs import HOG_2014, HOG_TUNED, n_watched
 from skcnn.study.paper2014.tables import Tables, curve
