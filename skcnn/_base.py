@@ -5,28 +5,25 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import TransformerMixin, _fit_context
-from sklearn.utils import Tags
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
 
-from skcnn._copies import COPIES, average_outputs, copies_of
 from skcnn._estimator import Estimator
 from skcnn._feature_names import ImageFeaturesOutMixin
-from skcnn._fitting.architecture import layers_of
+from skcnn._fitting.architecture import build_layers
 from skcnn._fitting.callbacks import CallbackSupportMixin
 from skcnn._fitting.fit import fit_estimator
 from skcnn._fitting.pretrained import Pretraining
 from skcnn._fitting.problem import ValidationInput
-from skcnn._input.images import ImageShape, validate_images
+from skcnn._input.images import validate_images
+from skcnn._input.settings import ImageShape
 from skcnn._parallel import n_threads
+from skcnn._predict_augment import average_outputs, copies_of
 from skcnn._tasks.task import Task
-from skcnn.augment import AUGMENTATIONS
 from skcnn.engine.inference import features, useful_threads
 from skcnn.engine.layer import Layer
 from skcnn.engine.network import Network
@@ -34,56 +31,11 @@ from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.floating_point import ignore_underflow
 from skcnn.engine.runtime.threads import Threads
-from skcnn.engine.training.schedules import SCHEDULES
 
 Compute = Callable[[Network, ImageReader, Threads], NDArray[Any]]
-Constraints = dict[str, list[Any]]
-_AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
-
-# Constraints of the parameters of all networks.
-TRAINING_CONSTRAINTS: Constraints = {
-    "image_shape": ["array-like", None],
-    "solver": [StrOptions({"adam", "muon", "sgd", "gd"})],
-    "learning_rate": [StrOptions({"auto", *SCHEDULES}), callable],
-    "learning_rate_init": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
-    "momentum": [Interval(Real, 0, 1, closed="both"), callable],
-    "nesterovs_momentum": ["boolean"],
-    "alpha": [Interval(Real, 0, None, closed="left")],
-    "batch_size": [StrOptions({"auto"}), _AT_LEAST_ONE],
-    "max_iter": [StrOptions({"auto"}), _AT_LEAST_ONE],
-    "max_time": [Interval(Real, 0, None, closed="neither"), None],
-    "shuffle": ["boolean", StrOptions({"replacement"})],
-    "augment": [StrOptions(set(AUGMENTATIONS)), callable, tuple, list, None],
-    "standardize": ["boolean"],
-    "tol": [Interval(Real, 0, None, closed="left")],
-    "n_iter_no_change": [_AT_LEAST_ONE, Options(Real, {np.inf})],
-    "early_stopping": ["boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "warm_start": ["boolean"],
-    "random_state": ["random_state"],
-    "verbose": ["verbose"],
-    "n_jobs": [Integral, None],
-}
-# Those of a classifier and a regressor besides.
-SUPERVISED_CONSTRAINTS: Constraints = {
-    "n_filters": [_AT_LEAST_ONE, "array-like"],
-    "filter_size": [_AT_LEAST_ONE, "array-like"],
-    "padding": [StrOptions({"same", "valid"})],
-    "pool_size": [_AT_LEAST_ONE, "array-like"],
-    "pool_regions": [_AT_LEAST_ONE, "array-like", None],
-    "pooling": [StrOptions({"max", "mean"})],
-    "hidden_layer_sizes": [_AT_LEAST_ONE, "array-like"],
-    "activation": [StrOptions({"relu", "sigmoid", "tanh"})],
-    "normalization": [StrOptions({"batch"}), None],
-    "dropout": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
-    "weight_init": [StrOptions({"auto", "uniform"})],
-    "pretrained": ["array-like", HasMethods("fit"), None],
-    "freeze": ["boolean"],
-    "predict_augment": [StrOptions(set(COPIES)), tuple, list, None],
-}
 
 
-class BaseConvNet(CallbackSupportMixin, ImageFeaturesOutMixin, TransformerMixin, Estimator, ABC):
+class BaseConvNet(CallbackSupportMixin, ImageFeaturesOutMixin, Estimator, ABC):
     """A convolutional network as an estimator.
 
     A subclass has the parameters of `TRAINING_CONSTRAINTS` and those that its layers need. It says
@@ -129,7 +81,7 @@ class BaseConvNet(CallbackSupportMixin, ImageFeaturesOutMixin, TransformerMixin,
         y_val: ArrayLike | None,
         sample_weight_val: ArrayLike | None,
         *,
-        unfinished: bool = False,
+        finish: bool = False,
     ) -> None:
         if self._needs_y and (X_val is None) != (y_val is None):
             given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
@@ -146,7 +98,7 @@ class BaseConvNet(CallbackSupportMixin, ImageFeaturesOutMixin, TransformerMixin,
             self,
             X,
             y,
-            unfinished=unfinished,
+            finish=finish,
             sample_weight=sample_weight,
             validation=validation,
         )
@@ -162,7 +114,7 @@ class BaseConvNet(CallbackSupportMixin, ImageFeaturesOutMixin, TransformerMixin,
         sample_weight_val: ArrayLike | None,
     ) -> None:
         """Continue an unfinished fit."""
-        self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val, unfinished=True)
+        self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val, finish=True)
 
     def _partial_fit(
         self,
@@ -214,18 +166,16 @@ class BaseConvNet(CallbackSupportMixin, ImageFeaturesOutMixin, TransformerMixin,
         features : ndarray of shape (n, n_features_out), float32
             In the order (row, column, filter).
         """
-        return self._run(X, features)
+        return self._copy_fitted()._run(X, features)
 
     def _reader(self, X: ArrayLike) -> ImageReader:
         """The images of X, checked."""
-        check_is_fitted(self)
         images, _ = validate_images(self, X, image_shape=self.image_shape_, reset=False)
         return ImageReader(images, self.mean_, self.scale_)
 
     def _run(self, X: ArrayLike, compute: Compute) -> NDArray[Any]:
         """Run the network on X."""
-        reader = self._reader(X)
-        return self._compute(self.network_, reader, compute)
+        return self._compute(self.network_, self._reader(X), compute)
 
     @ignore_underflow  # also if np.seterr makes it an error
     def _compute(self, network: Network, reader: ImageReader, compute: Compute) -> NDArray[Any]:
@@ -252,18 +202,26 @@ class BaseConvNet(CallbackSupportMixin, ImageFeaturesOutMixin, TransformerMixin,
     def _n_features_out(self) -> int:
         return self.network_.plans[self.network_.feature_layer].out_shape[0]
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags
-
 
 class SupervisedConvNet(BaseConvNet):
     """A convolutional network with the layers of a classifier."""
 
     def _layers(self, image_shape: ImageShape, n_outputs: int) -> list[Layer]:
-        return layers_of(self, image_shape, n_outputs)
+        return build_layers(
+            image_shape,
+            n_outputs,
+            n_filters=self.n_filters,
+            filter_size=self.filter_size,
+            padding=self.padding,
+            pool_size=self.pool_size,
+            pool_regions=self.pool_regions,
+            pooling=self.pooling,
+            hidden_layer_sizes=self.hidden_layer_sizes,
+            activation=self.activation,
+            dropout=self.dropout,
+            normalization=self.normalization,
+            weight_init=self.weight_init,
+        )
 
     def _check_settings(self, incremental: bool) -> None:
         super()._check_settings(incremental)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 import warnings
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn import get_config
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.validation import check_is_fitted
 
 from skcnn._repr import short_repr
 from skcnn._version import __version__
@@ -21,17 +24,21 @@ MANUAL = "https://skcnn.github.io/skcnn"
 PAGE = MANUAL + "/generated/skcnn.{estimator_name}.html"
 
 
-class Estimator(BaseEstimator):
-    """A scikit-learn estimator whose files name the version of skcnn that wrote them.
+class Estimator(TransformerMixin, BaseEstimator):
+    """An estimator that computes features of images, in float32.
 
-    Its HTML representation links to its page in the manual.
+    Its files name the version of skcnn that wrote them, and its HTML representation links to its
+    page in the manual.
     """
 
     _doc_link_module = "skcnn"
     _doc_link_template = PAGE
 
     def _validate_params(self) -> None:
-        """Check the parameters; scikit-learn's constraints compare plain numbers only."""
+        """Check the parameters, unless `sklearn.set_config` says otherwise."""
+        if get_config()["skip_parameter_validation"]:
+            return
+        # scikit-learn's constraints compare plain numbers only.
         for name, value in self.get_params(deep=False).items():
             if isinstance(value, Real) and not _is_plain(value):
                 raise InvalidParameterError(
@@ -40,6 +47,19 @@ class Estimator(BaseEstimator):
                     "that float64 can hold. Convert it."
                 )
         super()._validate_params()
+
+    def _copy_fitted(self) -> Self:
+        """A copy to compute with: another thread may fit the estimator meanwhile."""
+        fitted = type(self).__new__(type(self))
+        fitted.__dict__.update(vars(self))  # in a tenth of the time of copy.copy
+        check_is_fitted(fitted)
+        return fitted
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_skcnn_version": __version__}

@@ -6,7 +6,10 @@ LONGEST = 60  # characters
 
 
 def short_repr(value: object) -> str:
-    """``repr(value)``, cut; the size of an int that has more digits, which Python may not print."""
+    """``repr(value)``, cut; what it is if it has more digits than Python prints."""
     if isinstance(value, int) and value.bit_length() > 3 * LONGEST:
         return f"an int of {value.bit_length():,} bits"
-    return repr(value)[:LONGEST]
+    try:
+        return repr(value)[:LONGEST]
+    except ValueError:  # of an int in a container
+        return f"of type {type(value).__name__}"

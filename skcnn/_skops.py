@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from skcnn import augment
+from skcnn._features.patch_features import PatchFilters
 from skcnn._fitting.split import Split
-from skcnn._fitting.unfinished import Unfinished
-from skcnn._patch_features import PatchFilters
+from skcnn._fitting.unfinished import UnfinishedFit
 from skcnn.autoencoder import ConvAutoencoder
 from skcnn.classifier import ConvNetClassifier
 from skcnn.daisy import DaisyTransformer
 from skcnn.engine import layers
 from skcnn.engine.network import Network
 from skcnn.engine.standardization import ChannelStatistics
-from skcnn.engine.training.early_stopping import Progress
-from skcnn.engine.training.loop import Begin
+from skcnn.engine.training.early_stopping import StoppingState
+from skcnn.engine.training.loop import Position
 from skcnn.engine.training.settings import TrainingState
 from skcnn.hog import HOGTransformer
 from skcnn.patches import PatchFeatures
@@ -31,9 +31,9 @@ _TYPES: tuple[type, ...] = (
     TrainingState,
     ChannelStatistics,
     Split,
-    Unfinished,
-    Begin,
-    Progress,
+    UnfinishedFit,
+    Position,
+    StoppingState,
     PatchFilters,
     augment.Affine,
     augment.Compose,

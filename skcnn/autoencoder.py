@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_array
 
-from skcnn._base import TRAINING_CONSTRAINTS, BaseConvNet
+from skcnn._base import BaseConvNet
+from skcnn._constraints import AT_LEAST_ONE, CONVOLUTION_CONSTRAINTS, TRAINING_CONSTRAINTS
 from skcnn._fitting.architecture import build_autoencoder
-from skcnn._input.images import ImageShape
+from skcnn._input.settings import ImageShape
+from skcnn._input.weights import check_weights, scaled
 from skcnn._tasks.reconstruction import Reconstruction, squared_errors
 from skcnn._tasks.task import Task
 from skcnn.engine.inference import features
@@ -90,9 +91,10 @@ default="auto"
         deviation.
     tol : float, default=1e-4
         The least change of the loss that counts as an improvement.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int or np.inf, default=10
         Stop after this many epochs without improvement: of the validation loss with
         `early_stopping`; otherwise of the training loss, with "constant" and "invscaling" only.
+        ``np.inf`` means never.
     early_stopping : bool, default=False
         Monitor the reconstruction of validation images, stop when it no longer improves, and
         restore the best weights. The images are `X_val` or, without it, set aside from X.
@@ -135,9 +137,10 @@ default="auto"
     filters_ : ndarray of shape (n_filters, filter_size, filter_size, channels)
         Filters of the first layer.
     mean_ : ndarray of shape (channels,)
-        Mean of each channel of the images.
+        Mean of each channel, which is subtracted from the pixels. Zeros without `standardize`.
     scale_ : ndarray of shape (channels,)
-        Standard deviation of each channel of the images.
+        Standard deviation of each channel, by which the pixels are divided: one for a constant
+        channel. Ones without `standardize`.
 
     See Also
     --------
@@ -168,13 +171,8 @@ default="auto"
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 (scikit-learn's convention)
         **TRAINING_CONSTRAINTS,
-        "n_filters": [Interval(Integral, 1, None, closed="left"), "array-like"],
-        "filter_size": [Interval(Integral, 1, None, closed="left"), "array-like"],
-        "pool_size": [Interval(Integral, 1, None, closed="left"), "array-like"],
-        "pooling": [StrOptions({"max", "mean"})],
-        "code_size": [Interval(Integral, 1, None, closed="left"), None],
-        "activation": [StrOptions({"relu", "sigmoid", "tanh"})],
-        "normalization": [StrOptions({"batch"}), None],
+        **CONVOLUTION_CONSTRAINTS,
+        "code_size": [AT_LEAST_ONE, None],
         "noise": [Interval(Real, 0, None, closed="left")],
         "sparsity": [Interval(Real, 0, 1, closed="left")],
     }
@@ -288,7 +286,7 @@ default="auto"
         self._fit(X, None, sample_weight, X_val, None, sample_weight_val)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(
         self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> ConvAutoencoder:
@@ -327,7 +325,7 @@ default="auto"
         -------
         codes : ndarray of shape (n, n_features_out), float32
         """
-        fitted = copy.copy(self)  # another thread may fit it meanwhile
+        fitted = self._copy_fitted()
         reader = fitted._reader(X)
         stop = fitted._code_layer + 1
         encoder = fitted.network_.part(0, stop)
@@ -352,8 +350,7 @@ default="auto"
         ValueError
             If the codes do not have the right length or are not finite.
         """
-        check_is_fitted(self)
-        fitted = copy.copy(self)
+        fitted = self._copy_fitted()
         codes = check_array(X, dtype=np.float32, order="C", estimator=self, input_name="X")
         if codes.shape[1] != fitted._n_features_out:
             raise ValueError(
@@ -370,21 +367,28 @@ default="auto"
         return images.reshape(len(codes), *fitted._form)
 
     @ignore_underflow
-    def score(self, X: ArrayLike, y: object = None) -> float:
+    def score(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> float:
         """The negative mean squared difference of the pixels of X and of their reconstruction.
 
         Parameters
         ----------
         X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
         y : ignored
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the images in the mean.
 
         Returns
         -------
         score : float
         """
-        fitted = copy.copy(self)
-        errors = fitted._compute(fitted.network_, fitted._reader(X), squared_errors)
-        return -float((errors * fitted.scale_**2).mean())
+        fitted = self._copy_fitted()
+        reader = fitted._reader(X)
+        weights = scaled(check_weights("sample_weight", sample_weight, len(reader)))
+        errors = fitted._compute(fitted.network_, reader, squared_errors)
+        by_channel = np.average(errors, axis=0, weights=weights)
+        return -float(np.mean(by_channel * fitted.scale_**2))
 
     def _layers(self, image_shape: ImageShape, n_outputs: int) -> list[Layer]:
         return build_autoencoder(

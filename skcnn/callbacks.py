@@ -6,7 +6,6 @@ import copy
 import io
 import os
 from collections.abc import Sequence
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from skcnn._base import BaseConvNet
 from skcnn._files.paths import make_folder, to_path, write_bytes
 from skcnn._fitting.callbacks import OF_CALLBACKS
+from skcnn._input.settings import is_positive_int
 
 __all__ = ["Checkpoint", "resume_fit"]
 
@@ -81,7 +81,7 @@ class Checkpoint:
 
     def __init__(self, path: str | os.PathLike[str], *, every: int = 1) -> None:
         self.path: Path = to_path(path, "path")
-        if not isinstance(every, Integral) or isinstance(every, bool) or every < 1:
+        if not is_positive_int(every):
             raise ValueError(
                 f"every is {every!r}; expected a positive number of epochs. Pass an int."
             )

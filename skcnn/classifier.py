@@ -12,7 +12,8 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skcnn._base import SUPERVISED_CONSTRAINTS, TRAINING_CONSTRAINTS, SupervisedConvNet
+from skcnn._base import SupervisedConvNet
+from skcnn._constraints import SUPERVISED_CONSTRAINTS
 from skcnn._tasks.classification import Classification, read_labels, read_validation_labels
 from skcnn._tasks.multilabel import (
     Multilabel,
@@ -53,9 +54,9 @@ class ConvNetClassifier(ClassifierMixin, SupervisedConvNet):
         ("2 by 2" in [1]_). Replaces `pool_size`.
     pooling : {"max", "mean"}, default="max"
         Whether a window is replaced by its maximum or by its mean.
-    hidden_layer_sizes : tuple of int, default=(128,)
-        Units of the fully connected layers between the convolutions and the output; ``()`` means
-        none.
+    hidden_layer_sizes : int or tuple of int, default=(128,)
+        Units of the fully connected layers between the convolutions and the output; an int means
+        one layer, ``()`` none.
     activation : {"relu", "sigmoid", "tanh"}, default="relu"
         Activation of the convolution layers and the hidden layers.
     output_activation : {"softmax", "sigmoid"}, default="softmax"
@@ -161,11 +162,12 @@ default="auto"
         indicator matrices.
     tol : float, default=1e-4
         The least change that counts as an improvement; see `n_iter_no_change`.
-    n_iter_no_change : int, default=10
-        Stop after this many epochs without improvement. With `early_stopping`, this refers to the
-        validation accuracy, under any schedule ("one_cycle" and "linear" may then end before
-        their low rates, which improve most). Otherwise it refers to the training loss, and applies
-        to "constant" and "invscaling" only; other schedules run to their end.
+    n_iter_no_change : int or np.inf, default=10
+        Stop after this many epochs without improvement; ``np.inf`` means never. With
+        `early_stopping`, this refers to the validation accuracy, under any schedule ("one_cycle"
+        and "linear" may then end before their low rates, which improve most). Otherwise it refers
+        to the training loss, and applies to "constant" and "invscaling" only; other schedules run
+        to their end.
     early_stopping : bool, default=False
         Monitor the accuracy on validation images (their loss if y is an indicator matrix), stop
         when it no longer improves, and restore the best weights. The images are `X_val` or, without
@@ -266,7 +268,6 @@ default="auto"
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 (scikit-learn's convention)
-        **TRAINING_CONSTRAINTS,
         **SUPERVISED_CONSTRAINTS,
         "output_activation": [StrOptions(set(LOSSES))],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
@@ -429,7 +430,7 @@ default="auto"
         self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(
         self,
         X: ArrayLike,
@@ -483,10 +484,11 @@ default="auto"
             An indicator matrix if y was one in `fit`: 1 where the probability of a label is above
             one half.
         """
-        z = self._outputs(X)
-        if self._is_multilabel:
+        fitted = self._copy_fitted()
+        z = fitted._outputs(X)
+        if fitted._is_multilabel:
             return (z > 0).astype(np.intp)
-        return self.classes_[z.argmax(axis=1)]
+        return fitted.classes_[z.argmax(axis=1)]
 
     @ignore_underflow
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -518,11 +520,12 @@ default="auto"
         -------
         log_probabilities : ndarray of shape (n, n_classes)
         """
-        z = self._outputs(X)
-        if self._is_multilabel:
+        fitted = self._copy_fitted()
+        z = fitted._outputs(X)
+        if fitted._is_multilabel:
             np.logaddexp(0, np.negative(z, out=z), out=z)
             return np.negative(z, out=z)
-        LOSSES[self.output_activation].log_probabilities(z, out=z)
+        LOSSES[fitted.output_activation].log_probabilities(z, out=z)
         return z
 
     def _check_settings(self, incremental: bool) -> None:
@@ -565,7 +568,7 @@ default="auto"
 
     def _validation_task(self, y: Any, images: NDArray[Any], task: Task) -> Task:
         if isinstance(task, Multilabel):
-            check_same_kind(n_labels_of(y), task.n_outputs, "y_val", "in y")
+            check_same_kind(n_labels_of(y), task.n_outputs, of_validation=True)
             indicator = read_indicator(y, images, "X_val", "y_val")
             return Multilabel(indicator, label_smoothing=self.label_smoothing)
         classes = task.attributes["classes_"]

@@ -7,18 +7,17 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 from sklearn.pipeline import Pipeline
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
-from skcnn._descriptors.daisy_features import DaisySettings, resolve_settings
-from skcnn._descriptors.transformer import DescriptorTransformer, make_descriptor_svc
-from skcnn._input.images import ImageShape
+from skcnn._constraints import AT_LEAST_ONE
+from skcnn._features.daisy_features import DaisySettings, resolve_settings
+from skcnn._features.transformer import DescriptorTransformer, make_descriptor_svc
+from skcnn._input.settings import ImageShape
 
 if TYPE_CHECKING:
     from joblib import Memory
 
 __all__ = ["DaisyTransformer", "make_daisy_svc"]
-
-_AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
 
 
 class DaisyTransformer(DescriptorTransformer):
@@ -77,6 +76,11 @@ class DaisyTransformer(DescriptorTransformer):
     largest absolute value and enlarged so that the points cover it evenly: its border pixels are
     repeated, as by ``numpy.pad(image, ..., mode="edge")``.
 
+    `get_feature_names_out` names the point, the histogram and the direction. In
+    ``point0_1_ring0_2_45deg``, the point is in row 0 and column 1 of the grid, and the histogram is
+    number 2 of the innermost ring: number 0 is to the right of the point, and the next ones follow
+    clockwise. At 0 degrees the brightness increases to the right, at 90 degrees downwards.
+
     References
     ----------
     .. [1] E. Tola, V. Lepetit, P. Fua, "DAISY: An Efficient Dense Descriptor Applied to
@@ -92,16 +96,16 @@ class DaisyTransformer(DescriptorTransformer):
     >>> daisy.transform(X[:5]).shape
     (5, 1152)
     >>> daisy.get_feature_names_out()[:2].tolist()
-    ['point0_0_centre_0deg', 'point0_0_centre_45deg']
+    ['point0_0_centre_180deg', 'point0_0_centre_225deg']
     """
 
     _parameter_constraints: dict = {  # noqa: RUF012 (scikit-learn's own form)
         "image_shape": ["array-like", None],
-        "step": [_AT_LEAST_ONE, StrOptions({"auto"})],
-        "radius": [_AT_LEAST_ONE, StrOptions({"auto"})],
-        "rings": [_AT_LEAST_ONE],
-        "histograms": [_AT_LEAST_ONE],
-        "orientations": [_AT_LEAST_ONE],
+        "step": [AT_LEAST_ONE, StrOptions({"auto"})],
+        "radius": [AT_LEAST_ONE, StrOptions({"auto"})],
+        "rings": [AT_LEAST_ONE],
+        "histograms": [AT_LEAST_ONE],
+        "orientations": [AT_LEAST_ONE],
         "normalization": [StrOptions({"l1", "l2", "daisy"})],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],

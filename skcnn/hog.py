@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
-from skcnn._descriptors.hog_features import HOGSettings, resolve_settings
-from skcnn._descriptors.transformer import DescriptorTransformer, make_descriptor_svc
-from skcnn._input.images import ImageShape
+from skcnn._constraints import AT_LEAST_ONE
+from skcnn._features.hog_features import HOGSettings, resolve_settings
+from skcnn._features.transformer import DescriptorTransformer, make_descriptor_svc
+from skcnn._input.settings import ImageShape
 
 if TYPE_CHECKING:
     from joblib import Memory
@@ -27,7 +27,7 @@ class HOGTransformer(DescriptorTransformer):
 
     The image is divided into cells. Each cell has a histogram of the gradient directions of its
     pixels, weighted by the gradient magnitudes. Blocks of cells overlap, each one cell from the
-    next. Each block is normalised separately, and the features are the concatenated blocks [1]_.
+    next. Each block is normalized separately, and the features are the concatenated blocks [1]_.
     In a colour image each pixel uses the channel with the largest gradient.
 
     The transformer is stateless: `fit` only checks its input and stores the shape of an image.
@@ -51,7 +51,7 @@ class HOGTransformer(DescriptorTransformer):
         Height and width of a block in cells; an int means a square. "auto" is 3 x 3, or as many
         cells as there are if the image has fewer.
     block_norm : {"L1", "L1-sqrt", "L2", "L2-Hys"}, default="L2-Hys"
-        Normalisation of a block. "L2-Hys" is L2, then clipping at 0.2, then L2 again.
+        Normalization of a block. "L2-Hys" is L2, then clipping at 0.2, then L2 again.
     transform_sqrt : bool, default=False
         Whether to take the square root of the pixels first, which reduces the effect of shadows.
         The pixels must not be negative.
@@ -90,6 +90,11 @@ class HOGTransformer(DescriptorTransformer):
     zero. An image of one or two rows therefore has no vertical gradients, and all features of a
     2 x 2 image are zero.
 
+    `get_feature_names_out` names the block, the cell within the block, and the direction. In
+    ``block1_2_cell0_1_22.5deg``, the block starts at cell row 1 and cell column 2 of the image, the
+    cell is in row 0 and column 1 of the block, and the bin starts at 22.5 degrees. At 0 degrees the
+    brightness changes along a row, at 90 degrees along a column.
+
     The defaults have the lowest validation error of an RBF SVC over cells of 1 to 7 pixels,
     blocks of 1 to 4 cells and 6 to 12 orientations. They were chosen with 5,000 MNIST training
     images at 28 x 28 and 14 x 14 pixels, and by cross-validation on scikit-learn's 8 x 8 digits
@@ -115,17 +120,9 @@ class HOGTransformer(DescriptorTransformer):
 
     _parameter_constraints: dict = {  # noqa: RUF012 (scikit-learn's own form)
         "image_shape": ["array-like", None],
-        "orientations": [Interval(Integral, 1, None, closed="left")],
-        "pixels_per_cell": [
-            Interval(Integral, 1, None, closed="left"),
-            "array-like",
-            StrOptions({"auto"}),
-        ],
-        "cells_per_block": [
-            Interval(Integral, 1, None, closed="left"),
-            "array-like",
-            StrOptions({"auto"}),
-        ],
+        "orientations": [AT_LEAST_ONE],
+        "pixels_per_cell": [AT_LEAST_ONE, "array-like", StrOptions({"auto"})],
+        "cells_per_block": [AT_LEAST_ONE, "array-like", StrOptions({"auto"})],
         "block_norm": [StrOptions({"L1", "L1-sqrt", "L2", "L2-Hys"})],
         "transform_sqrt": ["boolean"],
         "n_jobs": [Integral, None],
@@ -152,32 +149,6 @@ class HOGTransformer(DescriptorTransformer):
         self.transform_sqrt = transform_sqrt
         self.n_jobs = n_jobs
         self.verbose = verbose
-
-    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
-        """Name of each feature: its block, the cell within the block, and the direction.
-
-        In ``block1_2_cell0_1_22.5deg``, the block starts at cell row 1 and cell column 2 of the
-        image, the cell is in row 0 and column 1 of the block, and the bin starts at 22.5 degrees.
-        At 0 degrees the brightness changes along a row, at 90 degrees along a column.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            Only checked, if X was a table of pixels in `fit`: they must be the names seen there,
-            or as many as an image has pixels. The name of a column of images is not checked.
-
-        Returns
-        -------
-        names : ndarray of str objects of shape (n_features_out,)
-
-        Raises
-        ------
-        NotFittedError
-            If `fit` was not called, since the shape of an image is then not known.
-        ValueError
-            If `input_features` are not those of `fit`.
-        """
-        return super().get_feature_names_out(input_features)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

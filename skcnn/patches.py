@@ -8,29 +8,29 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn import get_config
-from sklearn.base import TransformerMixin, _fit_context
-from sklearn.utils import Tags, check_random_state
+from sklearn.base import _fit_context
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
+from skcnn._constraints import AT_LEAST_ONE
 from skcnn._estimator import Estimator
 from skcnn._feature_names import ImageFeaturesOutMixin
-from skcnn._input.images import ImageShape, validate_images
+from skcnn._features.patch_features import PatchEncoder, draw_patches, learn_filters
+from skcnn._input.images import validate_images
+from skcnn._input.settings import ImageShape
 from skcnn._parallel import n_threads
-from skcnn._patch_features import PatchEncoder, draw_patches, learn_filters
 from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.floating_point import ignore_underflow
 from skcnn.engine.runtime.threads import Threads
-from skcnn.engine.standardization import LARGEST_PIXEL, ChannelStatistics, check_pixel_size
+from skcnn.engine.standardization import LARGEST_VALUE, ChannelStatistics, check_pixel_size
 
 MOST_PATCHES = 2**31 - 1
 SMALLEST_WHITENING = 1e-30
 LARGEST_AUTO = 10  # pixels: patches of many numbers need many patches
 
 
-class PatchFeatures(ImageFeaturesOutMixin, TransformerMixin, Estimator):
+class PatchFeatures(ImageFeaturesOutMixin, Estimator):
     """Features of images, learned without labels from small patches.
 
     Filters are the centres of clusters of patches of the training images, or patches themselves.
@@ -76,9 +76,10 @@ class PatchFeatures(ImageFeaturesOutMixin, TransformerMixin, Estimator):
     image_shape_ : (height, width, channels)
         Shape of the images.
     mean_ : ndarray of shape (channels,)
-        Mean of each channel of the training images.
+        Mean of each channel, which is subtracted from the pixels.
     scale_ : ndarray of shape (channels,)
-        Standard deviation of each channel of the training images.
+        Standard deviation of each channel, by which the pixels are divided: one for a constant
+        channel.
     n_features_in_ : int
         Pixels times channels of an image.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -110,15 +111,15 @@ class PatchFeatures(ImageFeaturesOutMixin, TransformerMixin, Estimator):
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 (scikit-learn's convention)
         "image_shape": ["array-like", None],
-        "n_filters": [Interval(Integral, 1, None, closed="left")],
-        "filter_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "n_filters": [AT_LEAST_ONE],
+        "filter_size": [AT_LEAST_ONE, StrOptions({"auto"})],
         "method": [StrOptions({"kmeans", "random"})],
         "n_patches": [Interval(Integral, 1, MOST_PATCHES, closed="both")],
         # skcnn computes in float32.
-        "contrast": [Interval(Real, 0, LARGEST_PIXEL, closed="right")],
-        "whitening": [Interval(Real, SMALLEST_WHITENING, LARGEST_PIXEL, closed="both")],
-        "threshold": [Interval(Real, 0, LARGEST_PIXEL, closed="both")],
-        "pool_regions": [Interval(Integral, 1, None, closed="left")],
+        "contrast": [Interval(Real, 0, LARGEST_VALUE, closed="right")],
+        "whitening": [Interval(Real, SMALLEST_WHITENING, LARGEST_VALUE, closed="both")],
+        "threshold": [Interval(Real, 0, LARGEST_VALUE, closed="both")],
+        "pool_regions": [AT_LEAST_ONE],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
     }
@@ -220,15 +221,14 @@ class PatchFeatures(ImageFeaturesOutMixin, TransformerMixin, Estimator):
             If the images are not of the shape seen in `fit`, or if pixels are larger than 1e30 or
             than 1e30 times `scale_`.
         """
-        check_is_fitted(self)
-        if not get_config()["skip_parameter_validation"]:
-            self._validate_params()  # some may have changed since the fit
-        images, _ = validate_images(self, X, image_shape=self.image_shape_, reset=False)
-        check_pixel_size(images, "X", unit=self.scale_.min())
-        encoder = self._encoder()
-        threads = n_threads(self.n_jobs, most=-(-len(images) // encoder.tile))
+        fitted = self._copy_fitted()
+        fitted._validate_params()  # some may have changed since the fit
+        images, _ = validate_images(fitted, X, image_shape=fitted.image_shape_, reset=False)
+        check_pixel_size(images, "X", unit=fitted.scale_.min())
+        encoder = fitted._encoder()
+        threads = n_threads(fitted.n_jobs, most=-(-len(images) // encoder.tile))
         with single_threaded_blas(), Threads(threads) as pool:
-            return encoder.encode(ImageReader(images, self.mean_, self.scale_), pool)
+            return encoder.encode(ImageReader(images, fitted.mean_, fitted.scale_), pool)
 
     def _encoder(self) -> PatchEncoder:
         size = self.filters_.shape[1:3]
@@ -239,12 +239,6 @@ class PatchFeatures(ImageFeaturesOutMixin, TransformerMixin, Estimator):
     @property
     def _n_features_out(self) -> int:
         return self._encoder().n_features
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        return tags
 
 
 def automatic_size(shorter: int) -> int:

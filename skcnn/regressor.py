@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import Tags
 
-from skcnn._base import SUPERVISED_CONSTRAINTS, TRAINING_CONSTRAINTS, SupervisedConvNet
+from skcnn._base import SupervisedConvNet
+from skcnn._constraints import SUPERVISED_CONSTRAINTS
 from skcnn._tasks.regression import Regression, check_same_form, read_values
 from skcnn._tasks.task import Task
 from skcnn.engine.runtime.floating_point import ignore_underflow
@@ -40,8 +40,9 @@ class ConvNetRegressor(RegressorMixin, SupervisedConvNet):
         Pool into this many regions per side, whatever the size of the image, instead.
     pooling : {"max", "mean"}, default="max"
         Whether a window is replaced by its maximum or by its mean.
-    hidden_layer_sizes : tuple of int, default=(128,)
-        Units of the fully connected layers between the convolutions and the output.
+    hidden_layer_sizes : int or tuple of int, default=(128,)
+        Units of the fully connected layers between the convolutions and the output; an int means
+        one layer, ``()`` none.
     activation : {"relu", "sigmoid", "tanh"}, default="relu"
         Activation of the convolution layers and the hidden layers.
     normalization : {"batch"} or None, default="batch"
@@ -86,9 +87,10 @@ default="auto"
         deviation. Targets are always standardized.
     tol : float, default=1e-4
         The least change of the loss that counts as an improvement.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int or np.inf, default=10
         Stop after this many epochs without improvement: of the validation loss with
         `early_stopping`; otherwise of the training loss, with "constant" and "invscaling" only.
+        ``np.inf`` means never.
     early_stopping : bool, default=False
         Monitor the loss on validation images, stop when it no longer improves, and restore the
         best weights. The images are `X_val` or, without it, set aside from X.
@@ -136,9 +138,10 @@ default="auto"
     filters_ : ndarray of shape (n_filters, filter_size, filter_size, channels)
         Filters of the first layer.
     mean_ : ndarray of shape (channels,)
-        Mean of each channel of the images.
+        Mean of each channel, which is subtracted from the pixels. Zeros without `standardize`.
     scale_ : ndarray of shape (channels,)
-        Standard deviation of each channel of the images.
+        Standard deviation of each channel, by which the pixels are divided: one for a constant
+        channel. Ones without `standardize`.
 
     See Also
     --------
@@ -158,10 +161,7 @@ default="auto"
     True
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012 (scikit-learn's convention)
-        **TRAINING_CONSTRAINTS,
-        **SUPERVISED_CONSTRAINTS,
-    }
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = SUPERVISED_CONSTRAINTS
 
     def __init__(
         self,
@@ -284,7 +284,7 @@ default="auto"
         self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> ConvNetRegressor:
@@ -326,7 +326,7 @@ default="auto"
         y : ndarray of shape (n,) or (n, n_targets)
             As y was in `fit`.
         """
-        fitted = copy.copy(self)  # another thread may fit it meanwhile
+        fitted = self._copy_fitted()
         z = fitted._outputs(X)
         z *= fitted.target_scale_
         z += fitted.target_mean_
@@ -344,13 +344,13 @@ default="auto"
         values = read_values(y, images)
         if resume:
             before = None if self._is_1d else len(self.target_mean_)
-            check_same_form(values, before, "y", "in the call before")
+            check_same_form(values, before)
         return Regression(values)
 
     def _validation_task(self, y: Any, images: NDArray[Any], task: Task) -> Task:
         values = read_values(y, images, "X_val", "y_val")
         before = None if task.attributes["_is_1d"] else task.n_outputs
-        check_same_form(values, before, "y_val", "in y")
+        check_same_form(values, before, of_validation=True)
         return Regression(values)
 
     def __sklearn_tags__(self) -> Tags:

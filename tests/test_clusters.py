@@ -13,8 +13,8 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_validate, train_test_split
 
 from skcnn import ConvNetClassifier, HOGTransformer, make_hog_svc
-from skcnn._descriptors import batches
-from skcnn._descriptors.hog_features import HOGSettings
+from skcnn._features import batches
+from skcnn._features.hog_features import HOGSettings
 from skcnn._parallel import n_threads
 
 REASON = "needs dask and zarr: pip install skcnn[distributed]"

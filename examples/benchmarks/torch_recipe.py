@@ -15,7 +15,6 @@ from torch_muon import TorchMuon
 from torch_networks import translate
 
 from skcnn import ConvNetClassifier
-from skcnn._fitting.architecture import layers_of
 from skcnn._fitting.settings import FitSettings, settings_of
 from skcnn._parallel import n_threads
 from skcnn._tasks.classification import Classification
@@ -77,7 +76,7 @@ class TorchClassifier:
         settings = settings_of(estimator, task, len(X), incremental=False, has_validation=False)
         statistics = ChannelStatistics.of(X, np.ones(len(X)))
         self.mean, self.scale = np.float32(statistics.mean), np.float32(statistics.scale)
-        network = Network(layers_of(estimator, shape, n_classes), shape)
+        network = Network(estimator._layers(shape, n_classes), shape)
         network.initialize(np.random.default_rng(self.seed))
         self.model = translate(network.layers, shape)
         copy_weights(network, self.model)

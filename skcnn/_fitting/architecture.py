@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from skcnn._input.images import in_order, is_positive_int
+from skcnn._input.settings import in_order, is_positive_int
 from skcnn.engine.initialization import InitName
 from skcnn.engine.layer import Layer
 from skcnn.engine.layers import (
@@ -51,6 +51,20 @@ def per_layer(name: str, value: Any, n_layers: int) -> tuple[int, ...]:
             f"convolution layers. Give one value, or {n_layers}."
         )
     return values
+
+
+def _convolutions(
+    n_filters: Any, filter_size: Any, pool_size: Any
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Number of filters, their size and the pooling window of each convolution layer."""
+    filters = as_tuple("n_filters", n_filters)
+    if not filters:
+        raise ValueError(
+            "n_filters is empty; expected at least one convolution layer. Pass a number of filters "
+            "for each."
+        )
+    sizes = per_layer("filter_size", filter_size, len(filters))
+    return filters, sizes, per_layer("pool_size", pool_size, len(filters))
 
 
 def build_layers(
@@ -100,11 +114,7 @@ def build_layers(
     Dense(n_units=10)
     BiasActivation(function='identity')
     """
-    filters = as_tuple("n_filters", n_filters)
-    if not filters:
-        raise ValueError("n_filters is empty; expected at least one convolution layer.")
-    sizes = per_layer("filter_size", filter_size, len(filters))
-    pool_sizes = per_layer("pool_size", pool_size, len(filters))
+    filters, sizes, pool_sizes = _convolutions(n_filters, filter_size, pool_size)
     regions: tuple[int | None, ...] = (None,) * len(filters)
     if pool_regions is not None:
         regions = per_layer("pool_regions", pool_regions, len(filters))
@@ -152,25 +162,6 @@ def build_layers(
     return [*layers, Dense(n_outputs, output_init), BiasActivation("identity", bias_init)]
 
 
-def layers_of(estimator: Any, image_shape: tuple[int, int, int], n_outputs: int) -> list[Layer]:
-    """The layers that a classifier's or regressor's parameters ask for."""
-    return build_layers(
-        image_shape,
-        n_outputs,
-        n_filters=estimator.n_filters,
-        filter_size=estimator.filter_size,
-        padding=estimator.padding,
-        pool_size=estimator.pool_size,
-        pool_regions=estimator.pool_regions,
-        pooling=estimator.pooling,
-        hidden_layer_sizes=estimator.hidden_layer_sizes,
-        activation=estimator.activation,
-        dropout=estimator.dropout,
-        normalization=estimator.normalization,
-        weight_init=estimator.weight_init,
-    )
-
-
 def build_autoencoder(
     image_shape: tuple[int, int, int],
     *,
@@ -213,11 +204,7 @@ def build_autoencoder(
     BiasActivation(function='identity')
     Flatten()
     """
-    filters = as_tuple("n_filters", n_filters)
-    if not filters:
-        raise ValueError("n_filters is empty; expected at least one convolution layer.")
-    sizes = per_layer("filter_size", filter_size, len(filters))
-    pool_sizes = per_layer("pool_size", pool_size, len(filters))
+    filters, sizes, pool_sizes = _convolutions(n_filters, filter_size, pool_size)
     init: InitName = "he" if activation == "relu" else "glorot"
     pool_class = MaxPool2D if pooling == "max" else MeanPool2D
     norm: list[Layer] = [BatchNorm()] if normalization == "batch" else []

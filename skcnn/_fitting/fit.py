@@ -27,7 +27,7 @@ from skcnn._fitting.settings import settings_of
 from skcnn._fitting.split import split
 from skcnn._fitting.standardization import set_mean_and_scale
 from skcnn._fitting.training import CHANGING, Training
-from skcnn._fitting.unfinished import Unfinished
+from skcnn._fitting.unfinished import UnfinishedFit
 from skcnn._input.pixel_range import warn_if_other_range
 from skcnn._warn import warn_caller
 from skcnn.engine.layer import Layer
@@ -46,26 +46,62 @@ def fit_estimator(
     y: ArrayLike | None,
     *,
     incremental: bool = False,
-    unfinished: bool = False,
+    finish: bool = False,
     classes: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     validation: ValidationInput | None = None,
 ) -> None:
-    """Fit a `BaseConvNet`; with `incremental`, as `partial_fit`; with `unfinished`, continue a fit.
+    """Fit a `BaseConvNet`; with `incremental`, as `partial_fit`.
 
-    An unfinished estimator is what a callback finds after an epoch.
+    With `finish`, do the rest of an unfinished fit: the estimator is then what a callback finds
+    after an epoch.
     """
-    resume = hasattr(estimator, "network_") and (
-        incremental or unfinished or bool(estimator.warm_start)
-    )
-    names_before = vars(estimator).keys() | set()
+    names_before = set(vars(estimator))
     work = copy.copy(estimator)
-    to_go_on: Unfinished | None = vars(work).pop("_unfinished", None)
-    if not unfinished:
-        to_go_on = None
+    training = _prepare(
+        work,
+        X,
+        y,
+        incremental=incremental,
+        finish=finish,
+        classes=classes,
+        sample_weight=sample_weight,
+        validation=validation,
+    )
+    callbacks = FitCallbacks(estimator, X, y, sample_weight, training.n_epochs)
+    with single_threaded_blas(), Threads(training.settings.n_threads) as threads:
+        notices = training.run(threads, callbacks)
+    # In this order, neither Ctrl-C nor another thread ever finds an estimator without weights.
+    vars(estimator).update(vars(work))
+    for name in names_before - vars(work).keys():
+        delattr(estimator, name)
+    callbacks.end(complete=not training.interrupted)
+    for notice in notices:  # if warnings are errors, the estimator has been fitted
+        warn_caller(notice.message, notice.category)
+
+
+def _prepare(
+    work: Any,
+    X: ArrayLike,
+    y: ArrayLike | None,
+    *,
+    incremental: bool,
+    finish: bool,
+    classes: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    validation: ValidationInput | None,
+) -> Training:
+    """Check everything, and set the fitted attributes as they are before the first step.
+
+    `work` is a shallow copy of the estimator.
+    """
+    resume = hasattr(work, "network_") and (incremental or finish or bool(work.warm_start))
+    unfinished: UnfinishedFit | None = vars(work).pop("_unfinished", None)
+    if not finish:
+        unfinished = None
     if resume:
         for name in CHANGING:
-            setattr(work, name, copy.deepcopy(getattr(estimator, name)))
+            setattr(work, name, copy.deepcopy(getattr(work, name)))
     problem = check_problem(
         work,
         X,
@@ -77,8 +113,8 @@ def fit_estimator(
         resume=resume,
     )
     task = problem.task
-    if to_go_on is not None:
-        to_go_on.check_same_data(problem)
+    if unfinished is not None:
+        unfinished.check_same_data(problem)
     layers = work._layers(problem.shape, task.n_outputs)
     pretraining = work._pretraining()
     blocks: list[Block] = []
@@ -103,22 +139,13 @@ def fit_estimator(
         warn_if_other_range(problem.images, problem.validation.images)
     set_mean_and_scale(work, problem, train, incremental=incremental, resume=resume)
     task.prepare(work, train, problem.weights, incremental=incremental, resume=resume)
-    optimizer = settings.step.optimizer
-    if to_go_on is None:
-        _prepare_state(work, optimizer, blocks, resume=resume, incremental=incremental)
-    training = Training(
-        work, problem, train, held_out, settings, incremental=incremental, unfinished=to_go_on
+    if unfinished is None:
+        _prepare_state(
+            work, settings.step.optimizer, blocks, resume=resume, incremental=incremental
+        )
+    return Training(
+        work, problem, train, held_out, settings, incremental=incremental, unfinished=unfinished
     )
-    callbacks = FitCallbacks(estimator, X, y, sample_weight, training.n_epochs)
-    with single_threaded_blas(), Threads(settings.n_threads) as threads:
-        notices = training.run(threads, callbacks)
-    # In this order, neither Ctrl-C nor another thread ever finds an estimator without weights.
-    vars(estimator).update(vars(work))
-    for name in names_before - vars(work).keys():
-        delattr(estimator, name)
-    callbacks.end(complete=training.complete)
-    for notice in notices:  # if warnings are errors, the estimator has been fitted
-        warn_caller(notice.message, notice.category)
 
 
 def _check_same_network(layers: Sequence[Layer], network: Network) -> None:

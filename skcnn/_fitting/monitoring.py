@@ -16,7 +16,7 @@ from skcnn._tasks.task import Measured, Validation
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader
 from skcnn.engine.training.early_stopping import EarlyStopping
-from skcnn.engine.training.loop import Begin
+from skcnn.engine.training.loop import Position
 
 
 def validation_of(
@@ -43,7 +43,7 @@ class EpochLog:
         score_name: str,
         measure: Callable[[], Measured] | None,
         stopping: EarlyStopping | None,
-        begin: Begin,
+        begin: Position,
     ) -> None:
         self.loss_curve: list[float] = work.loss_curve_
         self.scores: list[float] = []
@@ -67,7 +67,7 @@ class EpochLog:
     @property
     def best_score(self) -> float | None:
         """Validation score of the weights that early stopping keeps."""
-        return None if self.stopping is None else self.stopping.progress.score
+        return None if self.stopping is None else self.stopping.state.best_score
 
     @property
     def seconds(self) -> float:
@@ -121,6 +121,7 @@ class EpochLog:
 
 
 def early_stopping(settings: FitSettings, network: Network) -> EarlyStopping | None:
+    """What the settings ask for; None if nothing is watched."""
     stopping = settings.stopping
     if stopping.watch is None:
         return None

@@ -25,7 +25,7 @@ class Notice(NamedTuple):
     category: type[Warning]
 
 
-def interrupted(epoch: int, n_epochs: int) -> Notice:
+def of_interruption(epoch: int, n_epochs: int) -> Notice:
     """The warning about Ctrl-C in an epoch."""
     return Notice(
         f"Training was interrupted in epoch {epoch} of {n_epochs}; the weights learned so far are "
@@ -42,7 +42,7 @@ def not_converged(settings: FitSettings) -> list[Notice]:
     return [
         Notice(
             f"max_iter={n_epochs} epochs were done before the training loss stopped improving "
-            f"by tol={stopping.tol:g} for n_iter_no_change={stopping.n_iter_no_change} epochs. "
+            f"by tol={stopping.tol:g} for n_iter_no_change={stopping.n_iter_no_change:g} epochs. "
             "Increase max_iter, or use learning_rate='auto', which ends at max_iter.",
             ConvergenceWarning,
         )
@@ -74,7 +74,7 @@ def no_better_than_constant(
         Notice(
             f"The training loss is {loss:.4g} after {len(loss_curve)} epochs; expected less than "
             f"{constant:.4g}, the loss of predicting {task.constant} for every image. {rate}, "
-            f"lower {task.brakes}, increase max_iter, or check whether {task.check}.",
+            f"lower {task.regularizers}, increase max_iter, or check whether {task.check}.",
             ConvergenceWarning,
         )
     ]

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skcnn._input.images import ImageShape, as_image_shape, validate_images
+from skcnn._input.images import validate_images
+from skcnn._input.settings import ImageShape, as_image_shape
 from skcnn._input.weights import check_unscaled, check_weights, scaled
 from skcnn._tasks.task import Task
 from skcnn.augment import AUGMENTATIONS
@@ -43,7 +44,7 @@ class Problem:
 
 
 def check_problem(
-    probe: Any,
+    work: Any,
     X: ArrayLike,
     y: ArrayLike | None,
     *,
@@ -55,7 +56,7 @@ def check_problem(
 ) -> Problem:
     """Check what `fit` or, if `incremental`, `partial_fit` received.
 
-    `probe` is a copy of the estimator, which receives `n_features_in_` and `feature_names_in_`.
+    `work` is a copy of the estimator, which receives `n_features_in_` and `feature_names_in_`.
     With `resume`, the input must agree with what was fitted before.
 
     Raises
@@ -63,39 +64,39 @@ def check_problem(
     ValueError
         Saying what was found, what was expected and what to do.
     """
-    if y is None and probe._needs_y:
+    if y is None and work._needs_y:
         raise ValueError(
-            f"{type(probe).__name__} requires y to be passed, but the target y is None."
+            f"{type(work).__name__} requires y to be passed, but the target y is None."
         )
-    _check_settings(probe, incremental)
-    if resume and probe.image_shape is not None:
-        _check_same_shape(probe)
+    _check_settings(work, incremental)
+    if resume and work.image_shape is not None:
+        _check_same_shape(work)
     images, shape = validate_images(
-        probe,
+        work,
         X,
-        image_shape=probe.image_shape_ if resume else probe.image_shape,
+        image_shape=work.image_shape_ if resume else work.image_shape,
         reset=not resume,
     )
-    task = probe._task(y, images, classes=classes, incremental=incremental, resume=resume)
+    task = work._task(y, images, classes=classes, incremental=incremental, resume=resume)
     weights = check_weights("sample_weight", sample_weight, len(images))
     if incremental:
         weights = task.weights(weights)
         check_unscaled(weights)
     else:
         weights = scaled(task.weights(scaled(weights)))
-    checked = None if validation is None else _check_validation(probe, validation, shape, task)
+    checked = None if validation is None else _check_validation(work, validation, shape, task)
     return Problem(images, shape, task, weights, checked)
 
 
-def _check_settings(probe: Any, incremental: bool) -> None:
+def _check_settings(work: Any, incremental: bool) -> None:
     """Combinations of parameters that scikit-learn's constraints cannot express."""
-    if incremental and probe.early_stopping:
+    if incremental and work.early_stopping:
         raise ValueError(
             "early_stopping=True cannot be used with partial_fit, which makes one pass over the "
             "images that it receives. Set early_stopping=False."
         )
-    probe._check_settings(incremental)
-    _check_augment(probe.augment)
+    work._check_settings(incremental)
+    _check_augment(work.augment)
 
 
 def _check_augment(setting: Any) -> None:
@@ -119,24 +120,24 @@ def _check_augment(setting: Any) -> None:
             )
 
 
-def _check_same_shape(probe: Any) -> None:
+def _check_same_shape(work: Any) -> None:
     """The parameter must not differ from the shape of the images seen so far."""
-    if as_image_shape(probe.image_shape) != probe.image_shape_:
+    if as_image_shape(work.image_shape) != work.image_shape_:
         raise ValueError(
-            f"image_shape is {probe.image_shape}, but the network was fitted on images of shape "
-            f"{probe.image_shape_} (height, width, channels); expected this shape or None. Set "
+            f"image_shape is {work.image_shape}, but the network was fitted on images of shape "
+            f"{work.image_shape_} (height, width, channels); expected this shape or None. Set "
             "image_shape=None, or start over: set warm_start=False or make a new estimator."
         )
 
 
 def _check_validation(
-    probe: Any, validation: ValidationInput, shape: ImageShape, task: Task
+    work: Any, validation: ValidationInput, shape: ImageShape, task: Task
 ) -> ValidationImages:
     try:
-        images, _ = validate_images(probe, validation.X, image_shape=shape, reset=False)
+        images, _ = validate_images(work, validation.X, image_shape=shape, reset=False)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"X_val: {error}") from error
-    own_task = probe._validation_task(validation.y, images, task)
+    own_task = work._validation_task(validation.y, images, task)
     weights = check_weights("sample_weight_val", validation.sample_weight, len(images))
     return ValidationImages(images, own_task, scaled(weights))

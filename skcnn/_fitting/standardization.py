@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skcnn._fitting.problem import Problem
-from skcnn.engine.standardization import ChannelStatistics, check_pixel_size
+from skcnn._tasks.statistics import statistics_of
+from skcnn.engine.standardization import check_pixel_size
 
 
 def set_mean_and_scale(
@@ -24,14 +24,10 @@ def set_mean_and_scale(
         # In a warm start, the weights have been trained with this mean and scale.
         check_pixel_size(problem.images, "X")
         return
-    counts = np.zeros(len(problem.images))
-    counts[train] = 1 if problem.weights is None else problem.weights[train]
-    statistics = ChannelStatistics.of(problem.images, counts)
+    statistics = statistics_of(problem.images, train, problem.weights, incremental=incremental)
     if not resume:
         n_channels = problem.shape[2]
         work.mean_, work.scale_ = np.zeros(n_channels), np.ones(n_channels)
-    if not incremental:  # only the ratios of the weights matter in `fit`
-        statistics = dataclasses.replace(statistics, weight=float(len(train)))
     if resume:
         statistics = work._statistics.merged(statistics)
     work._statistics = statistics

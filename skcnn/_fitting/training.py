@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from skcnn._fitting.callbacks import FitCallbacks
 from skcnn._fitting.monitoring import EpochLog, early_stopping, validation_of
-from skcnn._fitting.notices import Notice, interrupted, no_better_than_constant, not_converged
+from skcnn._fitting.notices import Notice, no_better_than_constant, not_converged, of_interruption
 from skcnn._fitting.problem import Problem
 from skcnn._fitting.settings import FitSettings
-from skcnn._fitting.unfinished import Unfinished, checksums_of
+from skcnn._fitting.unfinished import UnfinishedFit, checksums_of
 from skcnn.engine.network import Network
 from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.threads import Threads
 from skcnn.engine.training.early_stopping import EarlyStopping
-from skcnn.engine.training.loop import AT_THE_START, Begin, DivergedError, run_epochs
+from skcnn.engine.training.loop import AT_THE_START, DivergedError, Position, run_epochs
 from skcnn.engine.training.settings import TrainingData
 from skcnn.engine.training.trainer import Trainer
 
@@ -43,13 +43,13 @@ class Training:
     settings : FitSettings
     incremental : bool
         Whether this is a call of `partial_fit`.
-    unfinished : Unfinished or None
-        The interrupted fit that is to go on.
+    unfinished : UnfinishedFit or None
+        The interrupted fit that is to be resumed.
 
     Attributes
     ----------
-    complete : bool
-        Whether the training was not interrupted by Ctrl-C.
+    interrupted : bool
+        Whether Ctrl-C ended the training.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Training:
         settings: FitSettings,
         *,
         incremental: bool,
-        unfinished: Unfinished | None,
+        unfinished: UnfinishedFit | None,
     ) -> None:
         self.work, self.problem, self.settings = work, problem, settings
         self._train, self._incremental = train, incremental
@@ -75,16 +75,15 @@ class Training:
         )
         self._validation = validation_of(work, problem, held_out, reader)
         self._stopping: EarlyStopping | None = early_stopping(settings, self._network)
-        self._begin, self._n_iter, self._t = AT_THE_START, work.n_iter_, work.t_
-        self._n_seen = work._state.n_seen
+        self._begin, self._n_iter = AT_THE_START, work.n_iter_
+        self._t, self._n_seen = work.t_, work._state.n_seen
         if unfinished is not None:
-            self._begin, self._n_iter, self._t = unfinished.begin, unfinished.n_iter, unfinished.t
-            self._n_seen -= work.t_ - unfinished.t
+            self._begin, self._n_iter = unfinished.begin, unfinished.n_iter
             self._network.restore(unfinished.variables)
             if self._stopping is not None and unfinished.stopping is not None:
-                self._stopping.progress = unfinished.stopping
+                self._stopping.state = unfinished.stopping
         self._unfinished = unfinished
-        self.complete = True
+        self.interrupted = False
 
     @np.errstate(all="ignore")  # a training that diverges is found by its loss and its weights
     def run(self, threads: Threads, callbacks: FitCallbacks) -> list[Notice]:
@@ -115,9 +114,9 @@ class Training:
             )
             self._check_outputs()
         except KeyboardInterrupt:
-            self.complete = False
+            self.interrupted = True
             log.drop_incomplete_epoch()
-            notices = [interrupted(min(log.epoch + 1, log.n_epochs), log.n_epochs)]
+            notices = [of_interruption(min(log.epoch + 1, log.n_epochs), log.n_epochs)]
         except DivergedError as error:
             raise ValueError(
                 f"Training diverged: {error}. Lower learning_rate_init (or what learning_rate "
@@ -141,14 +140,13 @@ class Training:
         variables = self._network.snapshot()
         if self._stopping is not None:
             self._stopping.restore_best(attributes["network_"])
-        attributes["_unfinished"] = Unfinished(
-            Begin(self._log.epoch, self._log.seconds),
+        attributes["_unfinished"] = UnfinishedFit(
+            Position(self._log.epoch, self._log.seconds),
             len(self.problem.images),
             checksums_of(self.problem),
             variables,
-            None if self._stopping is None else copy.deepcopy(self._stopping.progress),
+            None if self._stopping is None else copy.deepcopy(self._stopping.state),
             self._n_iter,
-            self._t,
         )
         return attributes
 

@@ -1,4 +1,4 @@
-"""`Unfinished`: what the file of a checkpoint has, so that an interrupted fit can go on."""
+"""`UnfinishedFit`: what the file of a checkpoint has, so that an interrupted fit can be resumed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skcnn._fitting.problem import Problem
-from skcnn.engine.training.early_stopping import Progress
-from skcnn.engine.training.loop import Begin
+from skcnn.engine.training.early_stopping import StoppingState
+from skcnn.engine.training.loop import Position
 
 COMPARED_IMAGES = 16  # of X; to read all would take long
 
@@ -20,30 +20,29 @@ Checksums = dict[str, tuple[int | None, ...]]
 
 
 @dataclass(eq=False)
-class Unfinished:
-    """What a fit needs to go on after its last epoch, beside the fitted attributes.
+class UnfinishedFit:
+    """What resuming a fit after its last epoch needs, beside the fitted attributes.
 
     Attributes
     ----------
-    begin : Begin
+    begin : Position
     n_images : int
     checksums : dict
         Of the arguments of `fit`.
     variables : ndarray
         Parameters and state of the network after the last epoch; `network_` may have the best.
-    stopping : Progress or None
+    stopping : StoppingState or None
         Of early stopping.
-    n_iter, t : int
-        `n_iter_` and `t_` before the fit.
+    n_iter : int
+        `n_iter_` before the fit.
     """
 
-    begin: Begin
+    begin: Position
     n_images: int
     checksums: Checksums
     variables: NDArray[Any]
-    stopping: Progress | None
+    stopping: StoppingState | None
     n_iter: int
-    t: int
 
     def check_same_data(self, problem: Problem) -> None:
         """ValueError unless `fit` seems to receive the same as before the interruption."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from skcnn._input.pixels import refuse_masked
+from skcnn._input.pixels import refuse_fields, refuse_masked
 from skcnn._warn import warn_caller
 
 _NUMBERS = "biufc"  # kinds of dtype
@@ -36,6 +36,8 @@ def as_array(X: Any) -> Any:
             raise ValueError(_EMPTY)
         refuse_masked([X])
         return X
+    if isinstance(X, np.ndarray):
+        refuse_fields(X)
     if isinstance(X, memoryview):
         return as_array(np.asarray(X))
     if _is_pillow(X):

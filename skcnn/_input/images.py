@@ -8,9 +8,8 @@ may be an array, a DataFrame or a read-only memory map. The result is a *view* o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
-from numbers import Integral
-from typing import Any, TypeAlias, TypeGuard
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,21 +19,8 @@ from sklearn.utils.validation import assert_all_finite, check_array, validate_da
 
 from skcnn._input.image_lists import as_array, check_cells
 from skcnn._input.pixels import explain_objects, refuse_other_than_numbers
+from skcnn._input.settings import ImageShape, check_image_shape, with_channels
 from skcnn._input.shape_guess import like_sides, warn_if_unlikely
-
-ImageShape: TypeAlias = tuple[int, int, int]
-
-
-def is_positive_int(value: object) -> TypeGuard[int]:
-    """Whether `value` is an integer of any type, not a bool, and at least 1."""
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) > 0
-
-
-def in_order(value: Any) -> tuple[Any, ...] | None:
-    """The items of a sequence or an array; None for one value, text, and what has no order."""
-    if isinstance(value, str | bytes | Set | Mapping) or not isinstance(value, Iterable):
-        return None
-    return tuple(value) if getattr(value, "ndim", 1) else None  # arrays without axes seem iterable
 
 
 def resolve_image_shape(
@@ -82,12 +68,12 @@ def resolve_image_shape(
         )
     if image_shape is None:
         if len(x_shape) > 2:
-            return _with_channels(x_shape[1:])
+            return with_channels(x_shape[1:])
         side = math.isqrt(x_shape[1])
         return (side, side, 1) if side * side == x_shape[1] else (1, x_shape[1], 1)
 
-    given = _check_image_shape(image_shape)
-    shape = _with_channels(given)
+    given = check_image_shape(image_shape)
+    shape = with_channels(given)
     if len(x_shape) == 2:
         if math.prod(shape) != x_shape[1]:
             raise ValueError(
@@ -95,7 +81,7 @@ def resolve_image_shape(
                 f"{x_shape[1]} features. Set image_shape to the (height, width) or "
                 "(height, width, channels) of the images."
             )
-    elif shape != _with_channels(x_shape[1:]):
+    elif shape != with_channels(x_shape[1:]):
         raise ValueError(
             f"image_shape={given} does not fit the images of X, which have shape {x_shape[1:]}. "
             + _remedy(x_shape, shape, "Set image_shape=None to take the shape from X.")
@@ -103,34 +89,11 @@ def resolve_image_shape(
     return shape
 
 
-def _check_image_shape(image_shape: Sequence[int]) -> tuple[int, ...]:
-    """The setting as a tuple of two or three positive integers."""
-    given = in_order(image_shape) or ()
-    if len(given) not in (2, 3) or not all(map(is_positive_int, given)):
-        raise ValueError(
-            f"image_shape is {image_shape!r}; expected (height, width) or "
-            "(height, width, channels), all positive integers. Pass such a tuple, or None to "
-            "infer the shape from X."
-        )
-    return tuple(map(int, given))
-
-
-def as_image_shape(image_shape: Sequence[int]) -> ImageShape:
-    """The user's setting as (height, width, channels)."""
-    return _with_channels(_check_image_shape(image_shape))
-
-
 def _remedy(x_shape: tuple[int, ...], expected: tuple[int, ...], otherwise: str) -> str:
     """What to do about an X whose images do not have the `expected` shape."""
     if len(x_shape) == 4 and (*x_shape[2:], x_shape[1]) == expected:
         return "Its channels come first: pass X.transpose(0, 2, 3, 1)."
     return otherwise
-
-
-def _with_channels(shape: tuple[int, ...]) -> ImageShape:
-    """(h, w) or (h, w, channels) as (h, w, channels)."""
-    height, width, channels = (*shape, 1)[:3]
-    return height, width, channels
 
 
 def validate_images(
@@ -263,7 +226,7 @@ def _check_several(X: ArrayLike, x_shape: tuple[int, ...], fitted: tuple[int, ..
     one_image = {
         1: x_shape == (math.prod(fitted),),
         2: x_shape == (height, width) and width != math.prod(fitted),
-        3: x_shape == fitted and _with_channels(x_shape[1:]) != fitted,
+        3: x_shape == fitted and with_channels(x_shape[1:]) != fitted,
     }
     if one_image.get(len(x_shape)):
         raise ValueError(

@@ -135,8 +135,6 @@ def _as_array(y: Any, name: str) -> NDArray[Any]:
         )
     if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
         refuse_missing(name, "masked values", int(np.ma.getmaskarray(y).sum()), y.size)
-    if hasattr(y, "iloc") and np.shape(y)[1:] == (1,):
-        return np.asarray(y.iloc[:, 0])[:, None]  # the frame itself might become an object array
     try:
         return np.asarray(y)
     except ValueError as error:
@@ -232,7 +230,7 @@ def _group(found: type) -> str:
     if issubclass(found, bool | np.bool_):
         return "bool"
     if issubclass(found, _INTEGERS + _FLOATS):
-        return "int"
+        return "number"
     return "str" if issubclass(found, str) else found.__name__
 
 
@@ -267,13 +265,13 @@ def _check_dtype(array: NDArray[Any], name: str) -> None:
         group = _group(type(first))
         if kind == "O" and group == "str":
             return
-        if group == "int" and any(abs(label) >= 2**63 for label in array.tolist()):
-            group = "large int"  # which NumPy cannot convert
+        if group == "number" and any(abs(label) >= 2**63 for label in array.tolist()):
+            group = "large number"  # which NumPy cannot convert
         convert = {
             "str": f"{name}.astype(object)",
             "bytes": f"[label.decode() for label in {name}]",
             "bool": f"np.asarray({name}, dtype=bool)",
-            "int": f"np.asarray({name}, dtype=int)",
+            "number": f"np.asarray({name}, dtype=int)",
         }.get(group, f"[str(label) for label in {name}]")
         raise ValueError(
             f"Unknown label type: {array.dtype}. {name} has labels such as {first!r:.80} "

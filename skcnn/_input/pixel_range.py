@@ -13,7 +13,7 @@ from skcnn.engine.standardization import check_pixel_size
 
 SAMPLE_IMAGES, SAMPLE_VALUES = 200, 2**13  # images, and about the values of each
 TOLERANCE = 4.0  # ratio of contrasts; images may be darker or brighter
-LEAST_RATIO = 2.0  # of the standard deviations of all pixels, besides
+LEAST_RATIO = 2.0  # of the standard deviations of all pixels, too
 MANY_NEGATIVE, FEW_NEGATIVE = 0.2, 0.05  # shares of the pixels
 MOST_CHANCE = 0.01  # of a difference by accident
 

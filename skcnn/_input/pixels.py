@@ -22,6 +22,15 @@ def refuse_masked(images: Iterable[Any]) -> None:
         )
 
 
+def refuse_fields(array: NDArray[Any]) -> None:
+    """Raise ValueError if the array has a structured dtype."""
+    if array.dtype.names:
+        raise ValueError(
+            f"X has the fields {', '.join(array.dtype.names)} of a structured dtype; expected real "
+            "numbers. Pass numpy.lib.recfunctions.structured_to_unstructured(X)."
+        )
+
+
 def refuse_other_than_numbers(array: NDArray[Any]) -> None:
     """Raise ValueError if checked images have a dtype that is not one of real numbers."""
     if array.dtype.kind in "mM":

@@ -35,7 +35,7 @@ def warn_if_unlikely(
     elif X.ndim == 3:
         message, reshaping_helps = _describe_one_image(X.shape, name), True
     else:
-        message, reshaping_helps = _describe_channels_first(X.shape, shape, name), False
+        message, reshaping_helps = _describe_channels_first(shape, name), False
     if not message:
         return
     confirmed = shape if shape[2] > 1 else shape[:2]
@@ -128,9 +128,7 @@ def _describe_one_image(x_shape: tuple[int, ...], name: str) -> str:
     )
 
 
-def _describe_channels_first(
-    x_shape: tuple[int, ...], shape: tuple[int, int, int], name: str
-) -> str:
+def _describe_channels_first(shape: tuple[int, int, int], name: str) -> str:
     """The message for a 4-D X that looks like (n, channels, h, w), or ''."""
     first, second, last = shape
     few = first <= _MOST_CHANNELS

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
 from skcnn._input.labels import index_of, refuse_missing, show
+from skcnn._repr import short_repr
 
 LARGEST_WEIGHT = 1e6  # of an image in partial_fit
 
@@ -137,8 +138,8 @@ def _by_class(class_weight: dict[Any, Any], classes: NDArray[Any]) -> NDArray[np
     weights = np.array([*given.values(), 1.0])
     if not (np.isfinite(weights).all() and (weights >= 0).all() and by_class.any()):
         raise ValueError(
-            f"class_weight is {class_weight}; expected finite weights, none negative and at least "
-            "one positive. Correct the dict."
+            f"class_weight is {short_repr(class_weight)}; expected finite weights, none negative "
+            "and at least one positive. Correct the dict."
         )
     return by_class
 

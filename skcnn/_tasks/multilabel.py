@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
 from skcnn._input.labels import check_labels, check_same_length, show
-from skcnn._tasks.task import OutputsTask, Weights
+from skcnn._tasks.task import OutputsTask, Weights, other_form
 from skcnn._warn import warn_caller
 from skcnn.engine.training.losses import SigmoidCrossEntropy
 from skcnn.engine.training.targets import RowTargets, Targets
@@ -110,16 +110,12 @@ def check_indicator(
 
 
 def check_same_kind(
-    n_labels: int | None, before: int | None, name: str = "y", when: str = "in the call before"
+    n_labels: int | None, before: int | None, *, of_validation: bool = False
 ) -> None:
     """Check that the targets are of the same kind as others: both numbers from `n_labels_of`."""
-    if n_labels == before:
-        return
-    found, expected = (
-        "one label for each image" if n is None else f"an indicator matrix with {n} columns"
-        for n in (n_labels, before)
-    )
-    remedy = "Pass targets of the same kind"
-    if when != "in y":
-        remedy += ", or start over: set warm_start=False or make a new estimator"
-    raise ValueError(f"{name} is {found}; expected {expected}, as {when}. {remedy}.")
+    if n_labels != before:
+        found, expected = (
+            "one label for each image" if n is None else f"an indicator matrix with {n} columns"
+            for n in (n_labels, before)
+        )
+        raise other_form(f"is {found}", expected, of_validation=of_validation)

@@ -29,7 +29,7 @@ class Reconstruction(Task):
     key_name = "X"
     score_name = "negative MSE"
     constant = "the mean of each channel"
-    brakes = "alpha, noise or sparsity"
+    regularizers = "alpha, noise or sparsity"
     check = "the pixels of X differ (small ones need standardize=True)"
     least_gain = 0.0  # with standardize=False, the loss may be in any unit
 

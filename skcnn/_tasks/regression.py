@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import Any
 
@@ -12,9 +11,10 @@ from sklearn.metrics import r2_score
 
 from skcnn._input.labels import check_same_length
 from skcnn._input.values import check_values
-from skcnn._tasks.task import OutputsTask, Weights
+from skcnn._tasks.statistics import statistics_of
+from skcnn._tasks.task import OutputsTask, Weights, other_form
 from skcnn.engine.network import Network
-from skcnn.engine.standardization import LARGEST_PIXEL, ChannelStatistics
+from skcnn.engine.standardization import LARGEST_VALUE, ChannelStatistics
 from skcnn.engine.training.losses import SquaredError
 from skcnn.engine.training.targets import RowTargets, Targets
 
@@ -52,11 +52,8 @@ class Regression(OutputsTask):
         ("Pop-Art": van Hasselt et al., "Learning values across many orders of magnitude", NeurIPS
         2016).
         """
-        counts = np.zeros(len(self.key))
-        counts[train] = 1 if weights is None else weights[train]
-        statistics = ChannelStatistics.of(self.key[:, None, None, :], counts)
-        if not incremental:
-            statistics = dataclasses.replace(statistics, weight=float(len(train)))
+        targets = self.key[:, None, None, :]
+        statistics = statistics_of(targets, train, weights, incremental=incremental)
         if resume and incremental:
             before, statistics = work._target_statistics, work._target_statistics.merged(statistics)
             _keep_predictions(work.network_, before, statistics)
@@ -101,24 +98,18 @@ def read_values(
         )
     check_same_length(images, values, X_name, y_name, "target" if values.ndim == 1 else "row")
     largest = np.abs(values).max(initial=0)
-    if largest > LARGEST_PIXEL:
+    if largest > LARGEST_VALUE:
         raise ValueError(
-            f"{y_name} has values as large as {largest:g}; expected at most {LARGEST_PIXEL:g}. "
+            f"{y_name} has values as large as {largest:g}; expected at most {LARGEST_VALUE:g}. "
             f"Divide {y_name} by a suitable number."
         )
     return values
 
 
 def check_same_form(
-    values: NDArray[np.float64], n_targets: int | None, name: str, when: str
+    values: NDArray[np.float64], n_targets: int | None, *, of_validation: bool = False
 ) -> None:
     """Check that there are as many targets as before; `n_targets` is None for a y of shape (n,)."""
-    expected = () if n_targets is None else (n_targets,)
-    if values.shape[1:] != expected:
-        form = ", ".join(map(str, ("n", *expected))) + "," * (not expected)
-        remedy = "Pass targets of the same form"
-        if when != "in y":
-            remedy += ", or start over: set warm_start=False or make a new estimator"
-        raise ValueError(
-            f"{name} has shape {values.shape}; expected ({form}), as {when}. {remedy}."
-        )
+    if values.shape[1:] != (() if n_targets is None else (n_targets,)):
+        form = "(n,)" if n_targets is None else f"(n, {n_targets})"
+        raise other_form(f"has shape {values.shape}", form, of_validation=of_validation)

@@ -55,7 +55,7 @@ class Task(ABC):
     # parameters may be too high, and what else to check. If no more than `least_gain` of the loss
     # can be gained, nearly all targets are equal, and there is no warning.
     constant: ClassVar[str]
-    brakes: ClassVar[str] = "alpha or dropout"
+    regularizers: ClassVar[str] = "alpha or dropout"
     check: ClassVar[str] = "the images of X differ and y belongs to them"
     least_gain: ClassVar[float] = 1e-4
     watches_score: ClassVar[bool] = False  # early stopping watches the loss otherwise
@@ -133,3 +133,12 @@ class _OutputsValidation(NamedTuple):
         weights = np.ones(len(z)) if self.weights is None else self.weights
         shares = (weights / weights.sum())[:, None]
         return Measured(score, self.task.loss.loss(z, desired, shares, np.empty_like(z)))
+
+
+def other_form(found: str, expected: str, *, of_validation: bool) -> ValueError:
+    """The error of a y unlike that of the call before, or of a y_val unlike y."""
+    name, other = ("y_val", "in y") if of_validation else ("y", "in the call before")
+    remedy = "Pass targets of the same form"
+    if not of_validation:
+        remedy += ", or start over: set warm_start=False or make a new estimator"
+    return ValueError(f"{name} {found}; expected {expected}, as {other}. {remedy}.")

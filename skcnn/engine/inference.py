@@ -25,6 +25,7 @@ from skcnn.engine.workspace import Workspace
 FEW_IMAGES = 64  # up to this number, results do not depend on the other images in any bit
 FEW_NUMBERS = 2**18  # float32 numbers in the widest layer of a tile of few images: 1 MiB
 MOST_KEPT = 2**19  # numbers in the widest layer of a tile that is kept for the next call: 2 MiB
+CHEAP_NUMBERS = 2**19  # the same in a tile of images that cost little: 2 MiB
 LEAST_FLOPS = 3e7  # for each thread: about 0.4 ms; a second thread costs as much
 
 
@@ -34,11 +35,10 @@ def largest_tile(network: Network, *, few: bool) -> int:
         return min(max(1, FEW_NUMBERS // network.widest), 32)
     if network.flops >= 5e5:
         return 32
-    # If an image costs little, as many as fit into 2 MiB of float32 in the widest layer.
-    return min(max(32, 2**19 // network.widest), 256)
+    return min(max(32, CHEAP_NUMBERS // network.widest), 256)
 
 
-def tile_size(n_images: int, largest: int) -> int:
+def even_tile(n_images: int, largest: int) -> int:
     """Images in a tile: an even number of equal tiles, so that two threads end together.
 
     The size does not depend on the number of threads, so that no result does.
@@ -146,7 +146,7 @@ def predict(
     few = n <= FEW_IMAGES
     if few:
         network = network.for_separate_images()
-    tile = tile_size(n, largest_tile(network, few=few))
+    tile = even_tile(n, largest_tile(network, few=few))
     predictor = network.idle_predictors.take(tile) if few else None
     if predictor is None:
         predictor = Predictor(network, tile, separate_images=few)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 CHUNK_BYTES = 1 << 22
 # 1e30 as float32 has it; far below float32's 3e38: the network multiplies and adds.
-LARGEST_PIXEL = float(np.float32(1e30))
+LARGEST_VALUE = float(np.float32(1e30))
 SMALLEST_RANGE = 1e-100  # the squares of smaller differences between pixels may underflow
 
 
@@ -178,7 +178,7 @@ def check_pixel_size(images: NDArray[Any], name: str, unit: float = 1.0) -> None
 
 
 def _check_size(largest: float, name: str, unit: float = 1.0) -> None:
-    most = LARGEST_PIXEL * unit
+    most = LARGEST_VALUE * unit
     if largest > most:
         raise ValueError(
             f"{name} has pixels as large as {largest:g}; expected at most {most:g}, because skcnn "

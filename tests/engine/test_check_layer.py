@@ -143,8 +143,16 @@ class AddsTheMeanInPrediction(Centre):
         return [partial(np.add, m.x, p.mean, m.y)]
 
 
-def test_prediction_is_compared_with_its_naive_implementation():
-    layer = AddsTheMeanInPrediction()
+@dataclass(frozen=True)
+class SubtractsTheMeanOfAnotherChannel(Centre):
+    def forward(self, p, m):
+        if m.training:
+            return super().forward(p, m)
+        return [partial(np.subtract, m.x, p.mean[::-1], m.y)]
+
+
+@pytest.mark.parametrize("layer", [AddsTheMeanInPrediction(), SubtractsTheMeanOfAnotherChannel()])
+def test_prediction_is_compared_with_its_naive_implementation(layer):
     check_layer(layer, (4, 3, 2), naive=subtract_batch_mean)  # finds nothing
     message = "in prediction, the output differs from the naive implementation by up to"
     with pytest.raises(AssertionError, match=message):

@@ -57,7 +57,7 @@ def values_of(network, chosen):
     ]
 
 
-@pytest.mark.parametrize("n_frozen", [0, 4, 7])
+@pytest.mark.parametrize("n_frozen", [0, 3, 4, 7])
 @pytest.mark.parametrize("optimizer", [None, Muon()])
 def test_training_moves_the_other_layers_only(n_frozen, optimizer):
     network = network_of(n_frozen)

@@ -14,10 +14,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skcnn.engine.inference import (
     FEW_IMAGES,
+    even_tile,
     features,
     largest_tile,
     outputs,
-    tile_size,
     useful_threads,
 )
 from skcnn.engine.layers import (
@@ -95,7 +95,7 @@ def test_few_and_many_images_agree(name, compute, images):
 @given(st.integers(1, 5_000), st.integers(1, 256))
 @settings(max_examples=200)
 def test_tiles_are_equal_and_an_even_number_of_them_holds_all_images(n_images, largest):
-    tile = tile_size(n_images, largest)
+    tile = even_tile(n_images, largest)
     assert 1 <= tile <= largest
     n_pairs = -(-n_images // (2 * largest))
     assert (tile - 1) * 2 * n_pairs < n_images <= tile * 2 * n_pairs  # none is larger than needed

@@ -1,5 +1,6 @@
 """Plans: what `Network` rejects before it lays out memory, and how plans change what is done."""
 
+import math
 import re
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -10,7 +11,7 @@ from helpers import naive
 from helpers.engine import Centre, Scale
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skcnn.engine.initialization import Constant, initializer
+from skcnn.engine.initialization import Constant, Uniform, initializer
 from skcnn.engine.layer import Kernel, Layer, Parameter, Plan, State
 from skcnn.engine.layers import (
     BiasActivation,
@@ -187,6 +188,11 @@ def test_an_unknown_activation_is_an_error(function):
 def test_an_initialization_needs_the_numbers_of_inputs_and_outputs(name, fans):
     with pytest.raises(ValueError, match=f"init='{name}' has fan_in=.*; expected positive numbers"):
         initializer(name, **fans)
+
+
+def test_a_single_input_and_output_are_enough_for_an_initialization():
+    assert initializer("he", fan_in=1) == Uniform(math.sqrt(6))
+    assert initializer("glorot", fan_in=1, fan_out=1) == Uniform(math.sqrt(3))
 
 
 def test_an_unknown_initialization_is_an_error():

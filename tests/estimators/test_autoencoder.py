@@ -92,6 +92,13 @@ def test_results_do_not_depend_on_the_number_of_threads(images):
         assert one.score(X) == two.score(X)
 
 
+@pytest.mark.parametrize(("activation", "limit"), [("relu", 6 / 9), ("tanh", 6 / (9 + 9 * 30))])
+def test_initial_filters(images, activation, limit):
+    model = new(n_filters=30, activation=activation, max_iter=1, learning_rate_init=1e-9)
+    filters = model.fit(images[0][:50]).filters_
+    assert np.abs(filters).max() == pytest.approx(np.sqrt(limit), rel=0.05)
+
+
 def test_noise_is_added_in_training_only(images):
     X, _ = images
     noisy, plain = new(noise=1.0).fit(X), new().fit(X)
@@ -186,6 +193,17 @@ def test_scores_need_little_memory():
     model = new(max_iter=1, n_jobs=1).fit(X[:200])
     few, many = (peak_of(lambda n=n: model.score(X[:n])) for n in (5_000, 20_000))
     assert many - few < 0.1 * X.nbytes
+
+
+def test_score_weights_the_images(images):
+    X = images[0]
+    model = new(max_iter=2).fit(X, X_val=X[:3], sample_weight_val=[1, 0, 2])
+    repeated = model.score(X[[0, 2, 2]])
+    assert_allclose(model.score(X[:3], sample_weight=[1, 0, 2]), repeated, rtol=1e-6)
+    assert_allclose(model.validation_scores_[-1], repeated, rtol=1e-6)
+    assert model.score(X[:3], sample_weight=[1e300] * 3) == model.score(X[:3])
+    with pytest.raises(ValueError, match=r"sample_weight has shape \(2,\); expected \(3,\)"):
+        model.score(X[:3], sample_weight=[1, 2])
 
 
 @pytest.mark.parametrize("unit", [1e-6, 1e-3, 1.0])

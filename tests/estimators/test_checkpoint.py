@@ -160,6 +160,15 @@ class TestResume:
             killed.fit(X, y)
         same(resume_fit(path, X, y), expected)
 
+    def test_a_fit_that_is_interrupted_twice(self, digits, tmp_path):
+        path = tmp_path / "cnn.joblib"
+        with pytest.raises(RuntimeError, match="from the callback"):
+            fast().set_callbacks(Checkpoint(path), Recorder(error_at=0)).fit(*digits)
+        with pytest.raises(RuntimeError, match="from the callback"):
+            resume_fit(path, *digits, callbacks=[Checkpoint(path), Recorder(error_at=0)])
+        assert joblib.load(path).n_iter_ == 2
+        same(resume_fit(path, *digits), fast().fit(*digits))
+
     def test_with_weights_and_validation_images(self, digits, tmp_path):
         X, y = digits
         given = {"sample_weight": np.linspace(1, 2, N), "X_val": X[:50], "y_val": y[:50]}

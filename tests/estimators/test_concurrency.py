@@ -136,20 +136,29 @@ def test_streams(data, fitted, rounds):
 
 
 def test_an_estimator_is_always_fitted_while_it_is_fitted_again(data, rounds):
-    """Another thread finds the weights before or after the call, never none."""
+    """Another thread finds the estimator before or after the call, never none and never a mixture.
+
+    The two fits have other classes and pixels of another scale.
+    """
     X, y = data
-    model = clone(MODELS["random"]).set_params(max_iter=1).fit(X, y)
+    arguments = [(X[:20], y[:20]), (X[:20] * 1000.0, np.array(list("abcd") * 5))]
+    model = clone(MODELS["random"]).set_params(max_iter=1)
+    fits = [clone(model).fit(*own) for own in arguments]
+    methods = ("predict", "predict_proba", "transform")
+    expected = {name: {getattr(fit, name)(X[:1]).tobytes() for fit in fits} for name in methods}
+    model.fit(*arguments[0])
     for _ in rounds:
         done = threading.Event()
 
         def fit_again(done=done):
-            for _ in range(20):
-                model.fit(X[:20], y[:20])
+            for number in range(20):
+                model.fit(*arguments[number % 2])
             done.set()
 
         def predict_meanwhile(done=done):
             while not done.is_set():
-                assert np.isfinite(model.predict_proba(X[:1])).all()
+                for name, results in expected.items():
+                    assert getattr(model, name)(X[:1]).tobytes() in results, name
 
         at_once(fit_again, predict_meanwhile, predict_meanwhile)
 

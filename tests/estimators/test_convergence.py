@@ -17,7 +17,7 @@ def expected_loss(shares, smoothing):
     return -(mean * np.log(mean)).sum()
 
 
-@pytest.mark.parametrize("max_iter", [3, 25])
+@pytest.mark.parametrize("max_iter", [2, 25])
 @pytest.mark.parametrize(
     "settings",
     [

@@ -11,8 +11,8 @@ from skimage.feature import daisy
 from sklearn.exceptions import NotFittedError
 
 from skcnn import DaisyTransformer, make_daisy_svc
-from skcnn._descriptors import batches
-from skcnn._descriptors.daisy_features import resolve_settings
+from skcnn._features import batches
+from skcnn._features.daisy_features import resolve_settings
 
 CHEAP = {"rings": 1, "histograms": 2, "orientations": 3}
 
@@ -102,12 +102,25 @@ def test_names(digits):
     names = model.fit(digits[0]).get_feature_names_out()
     assert len(names) == model.transform(digits[0][:1]).shape[1] == 2 * 2 * 3 * 3
     assert list(names[:4]) == [
-        "point0_0_centre_0deg",
-        "point0_0_centre_120deg",
-        "point0_0_centre_240deg",
-        "point0_0_ring0_0_0deg",
+        "point0_0_centre_180deg",
+        "point0_0_centre_300deg",
+        "point0_0_centre_60deg",
+        "point0_0_ring0_0_180deg",
     ]
-    assert names[-1] == "point1_1_ring0_1_240deg"
+    assert names[-1] == "point1_1_ring0_1_60deg"
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_names_give_place_and_direction(turns):
+    """An edge on one side of the point: right, below, left, above."""
+    X = np.zeros((1, 17, 17))
+    X[0, :, 13:] = 1
+    X = np.rot90(X, -turns, axes=(1, 2)).copy()  # clockwise
+    settings = {"step": 17, "radius": 5, "rings": 1, "histograms": 4, "orientations": 4}
+    model = DaisyTransformer(normalization="l1", **settings)
+    features = model.fit_transform(X)
+    names = model.get_feature_names_out()
+    assert names[features.argmax()] == f"point0_0_ring0_{turns}_{90 * turns}deg"
 
 
 def test_workers_give_the_same_features(digits, monkeypatch):

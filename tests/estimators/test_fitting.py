@@ -261,6 +261,25 @@ def test_gd_equals_sgd_with_one_batch_of_all_images(digits):
     assert_array_equal(full.network_.parameters, as_batch.network_.parameters)
 
 
+@pytest.mark.parametrize(
+    ("shuffle", "n_different"), [(True, 300), (False, 300), ("replacement", 190)]
+)
+def test_shuffle(images, shuffle, n_different):
+    """Draws with replacement leave out about 37 % of the images."""
+    seen = []
+
+    def record(images, rng):
+        seen.extend(images[:, 0, 0, 0].astype(int).tolist())
+        return images
+
+    X = images[0].astype(float)
+    X[:, 0, 0] = np.arange(300)
+    fast(shuffle=shuffle, augment=record, max_iter=1).fit(X, images[1])
+    assert len(seen) == 300
+    assert len(set(seen)) == pytest.approx(n_different, abs=20 if shuffle == "replacement" else 0)
+    assert (seen == sorted(seen)) == (shuffle is False)
+
+
 def test_weight_init(images):
     """With a learning rate of 0, the initial weights do not change."""
     X, y = images

@@ -16,7 +16,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 
-from skcnn._descriptors import batches, hog_features
+from skcnn._features import batches, hog_features
 from skcnn.hog import HOGTransformer, make_hog_svc
 
 

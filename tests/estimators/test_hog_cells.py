@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 from skimage.feature import hog
 
 from skcnn import HOGTransformer
-from skcnn._descriptors.hog_features import resolve_settings
+from skcnn._features.hog_features import resolve_settings
 
 DEFAULTS = {
     "orientations": 8,

@@ -160,7 +160,12 @@ def test_one_classifier_for_each_column_of_labels(X):
 
 @pytest.mark.parametrize(
     "column",
-    [DIGITS[:, None], TEXT[:, None].tolist(), pd.DataFrame({"y": pd.array(DIGITS, "Int64")})],
+    [
+        DIGITS[:, None],
+        TEXT[:, None].tolist(),
+        pd.DataFrame({"y": pd.array(DIGITS, "Int64")}),
+        pd.DataFrame({"y": pd.Categorical(DIGITS)}),
+    ],
 )
 def test_a_column_of_labels_is_flattened_with_one_warning(X, column):
     """In the caller's line, also through a pipeline."""

@@ -113,7 +113,7 @@ def test_statistics_that_overflow_are_an_error(digits):
     rates = np.append(np.full(8, 0.001), [1e11, 0.001])
     settings = {"hidden_layer_sizes": (), "dropout": 0.0, "max_iter": 2, "solver": "adam"}
     model = new(learning_rate=lambda step: float(rates[step]), **settings)
-    with pytest.raises(ValueError, match="diverged: the running statistics of batch"):
+    with pytest.raises(ValueError, match="diverged: the running statistics of the network"):
         model.fit(digits[0][:320], digits[1][:320])
     assert not hasattr(model, "network_")
 

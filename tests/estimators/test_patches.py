@@ -13,7 +13,7 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
 
 from skcnn import PatchFeatures
-from skcnn import _patch_features as patch_features
+from skcnn._features import patch_features
 
 SMALL = {"n_filters": 12, "n_patches": 500, "random_state": 0}
 

@@ -9,7 +9,7 @@ from sklearn import config_context
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skcnn._input.pixel_range import warn_if_other_range
+from skcnn._input.pixel_range import SAMPLE_IMAGES, _sample, warn_if_other_range
 
 
 def photos():
@@ -117,6 +117,13 @@ def test_one_channel_of_another_range(digits):
         fast(max_iter=1).fit(X, digits[1][:300], X_val=X_val, y_val=digits[1][300:500])
 
 
+def test_one_channel_is_centred_beside_another_one_that_was_centred_before():
+    rng = np.random.default_rng(0)
+    X, X_val = rng.random((20, 6, 6, 2)) - [0, 0.5], rng.random((20, 6, 6, 2)) - 0.5
+    with pytest.warns(UserWarning, match=r"in channel 0 \(counted from 0\)"):
+        warn_if_other_range(X, X_val)
+
+
 @pytest.mark.parametrize("active", [0.005, 0.05, 0.5])
 @pytest.mark.parametrize("n_val", [1, 3, 10, 100])
 def test_no_warning_about_one_of_many_channels_by_chance(active, n_val):
@@ -135,6 +142,29 @@ def test_rounding_of_a_constant_channel_is_no_other_range():
     images[..., 1], validation[..., 1] = 0.3, 0.1 + 0.2
     warn_if_other_range(images, validation)
     warn_if_other_range(images.astype(np.float32), validation)
+
+
+@pytest.mark.parametrize("n", [1, 3, 3 * SAMPLE_IMAGES])
+def test_the_sample_reaches_from_the_first_to_the_last_image(n):
+    sample = _sample(np.arange(n).reshape(n, 1, 1, 1))
+    assert len(sample) == min(n, SAMPLE_IMAGES)
+    assert (sample[0], sample[-1]) == (0, n - 1)
+
+
+@pytest.mark.parametrize(("n_zeros", "warns"), [(0, True), (1, False)])
+def test_a_fifth_of_negative_pixels_are_many(n_zeros, warns):
+    X = np.tile([-0.5, 0.5, 1.0, 1.5, 2.0], 4).reshape(4, 5, 1, 1)
+    X[:n_zeros, 0] = 0
+    X_val = np.tile([0.1, 0.5, 1.0, 1.5, 2.0], 3).reshape(3, 5, 1, 1)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_if_other_range(X, X_val)
+    assert bool(caught) == warns
+
+
+def test_a_single_training_image_with_channels():
+    image = np.random.default_rng(0).random((1, 6, 6, 3))
+    warn_if_other_range(image, np.repeat(image, 20, axis=0))
 
 
 def test_images_of_any_size(digits):

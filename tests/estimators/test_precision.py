@@ -13,7 +13,6 @@ from helpers.engine import make_trainer
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skcnn import ConvAutoencoder, ConvNetClassifier, ConvNetRegressor, HOGTransformer
-from skcnn._fitting.architecture import layers_of
 from skcnn.engine.inference import FEW_IMAGES
 from skcnn.engine.network import Network
 from skcnn.engine.training.muon import Muon
@@ -144,7 +143,7 @@ def test_training_in_float32_follows_float64(images, threads, optimizer, normali
     """The same steps with both: the differences grow with the number of steps."""
     X, y = images
     model = ConvNetClassifier(n_filters=(8, 8), normalization=normalization, activation="tanh")
-    layers = layers_of(model.set_params(dropout=0.0), (8, 8, 1), 10)
+    layers = model.set_params(dropout=0.0)._layers((8, 8, 1), 10)
     start = Network(layers, (8, 8, 1), np.float64)
     start.initialize(np.random.default_rng(0))
     losses, moved = [], []

@@ -132,7 +132,9 @@ def test_one_array_of_filters_as_a_list(images, form):
         assert model.network_.n_frozen == 4 * n_layers
 
 
-@pytest.mark.parametrize(("before", "after"), [("batch", None), (None, "batch")])
+@pytest.mark.parametrize(
+    ("before", "after"), [("batch", None), (None, "batch"), ("batch", "batch")]
+)
 def test_with_and_without_batch_normalization(images, before, after):
     """What is normalized in the source is folded into the filters of a network without it."""
     X, y = images

@@ -70,6 +70,7 @@ REQUESTS = {
     ConvAutoencoder: {
         "fit": {"sample_weight", "X_val", "sample_weight_val"},
         "partial_fit": {"sample_weight"},
+        "score": {"sample_weight"},
     },
     PatchFeatures: {},
     HOGTransformer: {},

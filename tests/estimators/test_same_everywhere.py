@@ -13,7 +13,7 @@ import pytest
 from helpers import reference_fits
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skcnn._descriptors import batches
+from skcnn._features import batches
 
 EXPECTED = json.loads(reference_fits.STORED.read_text())
 # Rounding differs between kernels of BLAS, and training multiplies the differences. With the

@@ -36,6 +36,7 @@ UNLIKELY = [
     ((40, 1, 20, 200), r"X\.transpose"),
     ((40, 13, 64, 64), r"13 channels and images of 64 x 64"),
     ((480, 640, 3), r"grey images of 640 x 3 .*one image with 3 channels, pass X\[None\]"),
+    ((8, 32, 3), r"one image with 3 channels, pass X\[None\]"),
 ]
 LIKELY = [
     (40, 784),  # square
@@ -51,7 +52,10 @@ LIKELY = [
     (40, 8, 8, 100),
     (40, 4, 4, 64),  # outputs of a pooling layer
     (40, 7, 7, 64),
+    (40, 13, 13, 13),
     (4000, 20, 3),  # too many for the rows of one image
+    (7, 20, 3),  # too few
+    (8, 33, 3),  # too long
 ]
 
 

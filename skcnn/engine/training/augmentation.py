@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn.engine.standardization import LARGEST_PIXEL
+from skcnn.engine.standardization import LARGEST_VALUE
 
 
 def check_augmented(result: object, images: NDArray[Any]) -> NDArray[Any]:
@@ -31,12 +31,14 @@ def check_augmented(result: object, images: NDArray[Any]) -> NDArray[Any]:
             f"augment returned a {type(result).__name__}, which is not an array ({error}); "
             f"{expected}"
         ) from error
+    if np.ma.is_masked(result):
+        raise ValueError(f"augment returned masked pixels; {expected}")
     if augmented.shape != images.shape:
         raise ValueError(f"augment returned an array of shape {augmented.shape}; {expected}")
     if augmented.dtype.kind not in "biuf":
         raise ValueError(f"augment returned an array of dtype {augmented.dtype}; {expected}")
     low, high = float(augmented.min()), float(augmented.max())  # float16 cannot hold the limits
-    if not (low >= -LARGEST_PIXEL and high <= LARGEST_PIXEL):  # also if they are NaN
+    if not (low >= -LARGEST_VALUE and high <= LARGEST_VALUE):  # also if they are NaN
         found = "NaN" if np.isnan(low) else f"pixels from {low:g} to {high:g}"
         raise ValueError(f"augment returned {found}; {expected}")
     return augmented

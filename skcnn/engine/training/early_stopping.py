@@ -12,29 +12,29 @@ from skcnn.engine.network import Network
 
 
 @dataclass
-class Progress:
-    """The scores so far.
+class StoppingState:
+    """The values so far.
 
     Attributes
     ----------
-    best : float
-        The highest score.
+    best_value : float
+        The highest value.
     best_variables : ndarray or None
         Parameters and state of the network that has it, if they are kept.
-    score : float or None
-        What else was measured when the highest score was.
+    best_score : float or None
+        The validation score of that network.
     n_without_improvement : int
-        Scores in a row without an improvement.
+        Values in a row without an improvement.
     """
 
-    best: float = -np.inf
+    best_value: float = -np.inf
     best_variables: NDArray[Any] | None = None
-    score: float | None = None
+    best_score: float | None = None
     n_without_improvement: int = 0
 
 
 class EarlyStopping:
-    """Stop when a score no longer increases.
+    """Stop when a value no longer increases.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ class EarlyStopping:
     tol : float
         The least increase that counts as an improvement.
     n_iter_no_change : int or inf
-        Stop after this many scores in a row without an improvement.
+        Stop after this many values in a row without an improvement.
     keep_best : bool
-        Whether to store the parameters and the state with the best score.
+        Whether to store the parameters and the state of the network with the highest value.
     """
 
     def __init__(
@@ -52,30 +52,30 @@ class EarlyStopping:
     ) -> None:
         self.network = network
         self.tol, self.n_iter_no_change, self.keep_best = tol, n_iter_no_change, keep_best
-        self.progress = Progress()
+        self.state = StoppingState()
 
     @property
     def is_over(self) -> bool:
         """Whether training should stop."""
-        return self.progress.n_without_improvement >= self.n_iter_no_change
+        return self.state.n_without_improvement >= self.n_iter_no_change
 
     def update(self, value: float, score: float | None = None) -> bool:
-        """Add the score of an epoch, and what else was measured; True if training should stop."""
-        progress = self.progress
-        improved = value >= progress.best + self.tol
-        progress.n_without_improvement = 0 if improved else progress.n_without_improvement + 1
-        if value > progress.best:
+        """Add the value and the validation score of an epoch; True if training should stop."""
+        state = self.state
+        improved = value >= state.best_value + self.tol
+        state.n_without_improvement = 0 if improved else state.n_without_improvement + 1
+        if value > state.best_value:
             self.remember(value, score)
         return self.is_over
 
     def remember(self, value: float, score: float | None = None) -> None:
         """Store the current network as the best so far."""
-        progress = self.progress
+        state = self.state
         variables = self.network.snapshot() if self.keep_best else None
         # All at once: no call in between, so no Ctrl-C either.
-        progress.best, progress.best_variables, progress.score = value, variables, score
+        state.best_value, state.best_variables, state.best_score = value, variables, score
 
     def restore_best(self, network: Network | None = None) -> None:
         """Restore the best parameters and state, if any were stored, here or in this copy."""
-        if self.progress.best_variables is not None:
-            (network or self.network).restore(self.progress.best_variables)
+        if self.state.best_variables is not None:
+            (network or self.network).restore(self.state.best_variables)

@@ -18,14 +18,14 @@ class DivergedError(ArithmeticError):
     """The loss, a weight or a running average is no longer finite, or the weights are huge."""
 
 
-class Begin(NamedTuple):
-    """Where a training goes on that ended early: after this many epochs and seconds."""
+class Position(NamedTuple):
+    """How far a training has come: epochs and seconds."""
 
     epoch: int
     seconds: float
 
 
-AT_THE_START = Begin(0, 0.0)
+AT_THE_START = Position(0, 0.0)
 
 
 def run_epochs(
@@ -33,7 +33,7 @@ def run_epochs(
     settings: EpochSettings,
     indices: NDArray[np.intp],
     after_epoch: Callable[[float], bool],
-    begin: Begin = AT_THE_START,
+    begin: Position = AT_THE_START,
     before_epoch: Callable[[], None] = lambda: None,
 ) -> bool:
     """Train on the images of `indices` for up to ``n_epochs`` epochs.
@@ -47,8 +47,8 @@ def run_epochs(
         The images to train on, by their numbers in the trainer's reader.
     after_epoch : callable ``mean training loss -> stop?``
         Called after each epoch, also after one that `max_time` has cut short.
-    begin : Begin
-        The epochs that were done before.
+    begin : Position
+        Where a training that ended early is resumed.
     before_epoch : callable
         Called before each epoch, but not if `max_time` is over.
 
@@ -105,7 +105,7 @@ def _check_finite(trainer: Trainer, mean_loss: float) -> None:
         raise DivergedError(f"the weights reached {largest:.3g} in step {state.step}")
     # Adam never moves a weight again if the average of its squared gradients has overflowed.
     for name, values in (
-        ("running statistics of batch normalization", network.state),
+        ("running statistics of the network", network.state),
         ("running averages of the optimizer", state.moments[-1]),
     ):
         if not math.isfinite(np.vdot(values, values)) and not np.isfinite(values).all():
@@ -115,7 +115,7 @@ def _check_finite(trainer: Trainer, mean_loss: float) -> None:
 class _Clock:
     """How far the training is, by its steps and by its seconds."""
 
-    def __init__(self, settings: EpochSettings, steps_per_epoch: int, begin: Begin) -> None:
+    def __init__(self, settings: EpochSettings, steps_per_epoch: int, begin: Position) -> None:
         self.n_steps = settings.n_epochs * steps_per_epoch
         self.max_time = settings.max_time
         self.steps_done = begin.epoch * steps_per_epoch

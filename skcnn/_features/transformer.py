@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import TransformerMixin, clone
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skcnn._descriptors.batches import DescriptorSettings, iterate_features
 from skcnn._estimator import Estimator
 from skcnn._feature_names import pixel_names
-from skcnn._input.images import ImageShape, validate_images
+from skcnn._features.batches import DescriptorSettings, iterate_features
+from skcnn._input.images import validate_images
+from skcnn._input.settings import ImageShape
 from skcnn._parallel import n_threads
 from skcnn.engine.standardization import check_pixel_size
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 MOST_FEATURES = 2**31 - 1
 
 
-class DescriptorTransformer(TransformerMixin, Estimator, ABC):
+class DescriptorTransformer(Estimator, ABC):
     """A descriptor of images without anything to learn.
 
     A subclass has the parameters `image_shape`, `n_jobs` and `verbose` and those of its descriptor.
@@ -134,8 +135,6 @@ class DescriptorTransformer(TransformerMixin, Estimator, ABC):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
     def _check_images(
@@ -148,7 +147,7 @@ class DescriptorTransformer(TransformerMixin, Estimator, ABC):
         if n_features > MOST_FEATURES:
             raise ValueError(
                 f"The parameters ask for {n_features:,} features of an image; expected at most "
-                f"{MOST_FEATURES:,}. Reduce those that count something, for example orientations."
+                f"{MOST_FEATURES:,}. Lower those that are numbers of cells, rings or directions."
             )
         check_pixel_size(images, "X")  # squares of larger pixels overflow
         return images, shape

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn._input.images import ImageShape, in_order, is_positive_int
+from skcnn._input.settings import ImageShape, in_order, is_positive_int
 from skcnn.engine.runtime.floating_point import ignore_underflow
 
 _MOST_HISTOGRAMS = 1250  # of an image with automatic cells: 10,000 features by default

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn._input.images import ImageShape
+from skcnn._input.settings import ImageShape
 from skcnn.engine.runtime.floating_point import ignore_underflow
 
 
@@ -35,15 +35,17 @@ class DaisySettings:
         return rows * columns * (self.rings * self.histograms + 1) * self.orientations
 
     def feature_names(self) -> list[str]:
-        """Name of each feature, as `DaisyTransformer.get_feature_names_out` describes them."""
+        """Name of each feature, as the notes of `DaisyTransformer` describe them."""
         places = ["centre"] + [
             f"ring{ring}_{place}" for ring in range(self.rings) for place in range(self.histograms)
         ]
+        # scikit-image's first direction is to the left.
+        directions = [(180 + 360 * k / self.orientations) % 360 for k in range(self.orientations)]
         return [
-            f"point{row}_{column}_{place}_{360 * k / self.orientations:.4g}deg"
+            f"point{row}_{column}_{place}_{degrees:.4g}deg"
             for row, column in np.ndindex(self.n_centres)
             for place in places
-            for k in range(self.orientations)
+            for degrees in directions
         ]
 
     @ignore_underflow  # worker processes have settings of their own

@@ -1,1 +1,0 @@
-"""Descriptors of scikit-image as transformers: what HOG and DAISY share, and their settings."""
