@@ -14,7 +14,7 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
 
-from skcnn._repr import short_repr
+from skcnn._text import short_repr
 from skcnn._version import __version__
 from skcnn.exceptions import UNKNOWN, InconsistentVersionWarning
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skcnn._repr import short_repr
+from skcnn._text import short_repr
 
 
 class UserFunction:

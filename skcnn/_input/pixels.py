@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn._repr import short_repr
+from skcnn._text import short_repr
 
 
 def refuse_masked(images: Iterable[Any]) -> None:

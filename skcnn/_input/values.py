@@ -10,7 +10,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import check_array
 
 from skcnn._input.labels import is_missing, refuse_missing
-from skcnn._repr import short_repr
+from skcnn._text import short_repr
 
 
 def check_values(y: ArrayLike, name: str) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
 from skcnn._input.labels import index_of, refuse_missing, show
-from skcnn._repr import short_repr
+from skcnn._text import short_repr
 
 LARGEST_WEIGHT = 1e6  # of an image in partial_fit
 
