@@ -382,6 +382,12 @@ default="auto"
         Returns
         -------
         score : float
+
+        Raises
+        ------
+        ValueError
+            If the images do not have the shape seen in `fit`, or if a weight is negative or not
+            finite, or missing.
         """
         fitted = self._copy_fitted()
         reader = fitted._reader(X)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skcnn._base import BaseConvNet
-from skcnn._files.paths import make_folder, to_path, write_bytes
+from skcnn._files.paths import is_special, make_folder, to_path, write_bytes
 from skcnn._fitting.callbacks import OF_CALLBACKS
 from skcnn._input.settings import is_positive_int
 
@@ -41,8 +41,8 @@ class Checkpoint:
     TypeError, ValueError
         If `path` is not a path or `every` not a positive int.
     OSError
-        In `fit`, before the training, if `path` is a folder, or if its folder cannot be made or
-        written to; during the training, if the file cannot be written.
+        In `fit`, before the training, if `path` is a folder or a device, or if its folder cannot be
+        made or written to; during the training, if the file cannot be written.
     TypeError
         In `fit`, before the training, if a parameter of the estimator has no pickle, such as a
         lambda.
@@ -89,11 +89,17 @@ class Checkpoint:
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Called before the training: check that the estimator can be stored."""
-        make_folder(self.path.parent, "the folder of the checkpoint")
-        if self.path.is_dir():
+        target = Path(os.path.realpath(self.path))  # what a link leads to
+        make_folder(target.parent, "the folder of the checkpoint")
+        if target.is_dir():
             raise IsADirectoryError(
                 f"The path of the checkpoint is the folder {self.path}; expected a file. Add the "
                 "name of a file."
+            )
+        if target.exists() and is_special(target):
+            raise OSError(
+                f"The path of the checkpoint, {self.path}, is a pipe, a socket or a device; "
+                "expected a file. Pass another path."
             )
         try:
             _dumped(estimator)

@@ -36,7 +36,7 @@ class HOGSettings:
         return blocks[0] * blocks[1] * cells[0] * cells[1] * self.orientations
 
     def feature_names(self) -> list[str]:
-        """Name of each feature, as `HOGTransformer.get_feature_names_out` describes them."""
+        """Name of each feature, as the notes of `HOGTransformer` describe them."""
         angles = [f"{180 * k / self.orientations:.4g}deg" for k in range(self.orientations)]
         return [
             f"block{row}_{column}_cell{cell_row}_{cell_column}_{angle}"

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
@@ -90,11 +89,12 @@ class DescriptorTransformer(Estimator, ABC):
             As in `fit`, and if the images do not have the shape seen in `fit`.
         """
         self._validate_params()
-        if hasattr(self, "image_shape_"):
-            images, shape = self._check_images(self, X, self.image_shape_, reset=False)
-        else:  # stateless: check as in fit, but on a copy, since transform must not set attributes
-            images, shape = self._check_images(clone(self), X, self.image_shape, reset=True)
-        settings = self._settings(shape)
+        fitted = self._copy()
+        if hasattr(fitted, "image_shape_"):
+            images, shape = fitted._check_images(fitted, X, fitted.image_shape_, reset=False)
+        else:  # stateless: check as in fit
+            images, shape = fitted._check_images(fitted, X, fitted.image_shape, reset=True)
+        settings = fitted._settings(shape)
         features = np.empty((len(images), settings.n_features), dtype=np.float32)
         started = time.perf_counter()
         n_done = n_printed = 0

@@ -63,7 +63,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     target = Path(os.path.realpath(path))
     # Each process and each thread has a file of its own, in the same file system.
-    partial = target.with_name(f"{target.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    partial = target.parent / f"{target.name}.{os.getpid()}-{threading.get_ident()}.partial"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists() and is_special(target):
@@ -73,7 +73,7 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        here = {str(target), str(partial), str(target.parent), "None"}
+        here = {"None", *map(str, (target, partial, *target.parents))}
         if isinstance(error, OSError) and str(error.filename) in here:
             remedy = "Free some space, or pass" if error.errno in NO_SPACE else "Pass"
             raise _like(

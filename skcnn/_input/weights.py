@@ -135,11 +135,16 @@ def _by_class(class_weight: dict[Any, Any], classes: NDArray[Any]) -> NDArray[np
             f"{show(classes)}. {remedy}"
         )
     by_class = np.array([given.get(label, 1.0) for label in index])
-    weights = np.array([*given.values(), 1.0])
-    if not (np.isfinite(weights).all() and (weights >= 0).all() and by_class.any()):
+    wrong = [key for key, weight in given.items() if not (math.isfinite(weight) and weight >= 0)]
+    if wrong:
         raise ValueError(
-            f"class_weight is {short_repr(class_weight)}; expected finite weights, none negative "
-            "and at least one positive. Correct the dict."
+            f"class_weight has the weight {short_repr(class_weight[wrong[0]])} for the class "
+            f"{short_repr(wrong[0])}; expected finite numbers, none negative. Correct it."
+        )
+    if not by_class.any():
+        raise ValueError(
+            "class_weight is zero for every class; expected a positive weight for at least one. "
+            "Change the dict."
         )
     return by_class
 

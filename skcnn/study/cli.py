@@ -49,10 +49,20 @@ def run_command(
     except KeyboardInterrupt:
         return 130
     report = f"Report: {done.report.resolve()}"
+    # A full disk, or nobody reads any longer: the report is complete all the same.
     try:
-        print(done.summary)
-        print(report, flush=True)
-    except OSError as error:  # a full disk, or nobody reads any longer: the report is complete
+        print(_printable(f"{done.summary}\n{report}"), flush=True)
+    except OSError as error:
         sys.stdout = None  # so that Python does not try again at its end
-        print(f"{parser.prog}: the summary cannot be printed ({error}). {report}", file=sys.stderr)
+        try:
+            problem = f"the summary cannot be printed ({error})"
+            print(f"{parser.prog}: {problem}. {report}", file=sys.stderr, flush=True)
+        except OSError:
+            sys.stderr = None
     return 0
+
+
+def _printable(text: str) -> str:
+    """Text without the characters that the encoding of the output lacks, which are escaped."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

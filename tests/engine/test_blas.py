@@ -175,6 +175,23 @@ def test_every_thread_has_one_thread_of_blas(monkeypatch, per_thread):
     assert used == [1] * 6
 
 
+@pytest.mark.parametrize("per_thread", [False, True])
+def test_the_limit_is_set_where_no_thread_can_be_started(monkeypatch, per_thread):
+    library = FakeBLAS(per_thread=per_thread)
+    monkeypatch.setattr(blas, "_blas", lambda: types.SimpleNamespace(lib_controllers=[library]))
+    monkeypatch.setattr(blas, "_libraries", functools.cache(blas._libraries.__wrapped__))
+
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    used = []
+    with blas.single_threaded_blas(), Threads(3) as threads:
+        threads.run(lambda thread, index: used.append((thread, library.get_num_threads())), 3)
+    assert used == [(0, 1)] * 3
+    assert library.get_num_threads() == 4
+
+
 @needs_limit_of_process
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("call", range(4))

@@ -79,6 +79,17 @@ class TestCheckpoint:
             fast().set_callbacks(recorder, Checkpoint(tmp_path, every=2)).fit(*digits)
         assert recorder.names() == [("setup", "fit"), ("teardown", "fit")]
 
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders")
+    def test_a_pipe_or_a_link_to_one_is_an_error_before_the_training(self, digits, tmp_path):
+        pipe, link = tmp_path / "pipe", tmp_path / "link"
+        os.mkfifo(pipe)
+        link.symlink_to(pipe)
+        for path in (pipe, link):
+            recorder = Recorder()
+            with pytest.raises(OSError, match=f"{path}, is a pipe, a socket or a device; expected"):
+                fast().set_callbacks(recorder, Checkpoint(path)).fit(*digits)
+            assert recorder.names() == [("setup", "fit"), ("teardown", "fit")]
+
     def test_a_parameter_without_a_pickle_is_an_error_before_the_training(self, digits, tmp_path):
         recorder = Recorder()
         cnn = fast(learning_rate=lambda step: 0.002)

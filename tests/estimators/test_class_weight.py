@@ -112,12 +112,12 @@ def test_bool_labels(three):
         ([0, 1, 2], {3: 2.0}, "class_weight has the keys [3]; expected labels among"),
         ([0, 1, 2], {(0, 1): 2.0}, "class_weight has the keys [(0, 1)]; expected labels among"),
         ([0, 1, 2], {None: 2.0}, "class_weight has the keys [None]; expected labels among"),
-        ([0, 1, 2], {0: "2"}, "class_weight is {0: '2'}; expected finite weights"),
-        ([0, 1, 2], {0: None}, "class_weight is {0: None}; expected finite weights"),
-        ([0, 1, 2], {0: Decimal(2)}, "expected finite weights"),
-        ([0, 1, 2], {0: 10**400}, "expected finite weights"),
-        ([0, 1, 2], {0: 1, 1: 1, 2: 1, 3: -1}, "expected finite weights, none negative"),
-        ([0, 1, 2], {0: 0, 1: 0, 2: 0, 3: 1}, "at least one positive"),
+        ([0, 1, 2], {0: "2"}, "class_weight has the weight '2' for the class 0; expected finite"),
+        ([0, 1, 2], {0: None}, "class_weight has the weight None for the class 0; expected finite"),
+        ([0, 1, 2], {0: Decimal(2)}, "expected finite numbers"),
+        ([0, 1, 2], {0: 10**400}, "expected finite numbers"),
+        ([0, 1, 2], {0: 1, 1: 1, 2: 1, 3: -1}, "expected finite numbers, none negative"),
+        ([0, 1, 2], {0: 0, 1: 0, 2: 0, 3: 1}, "zero for every class"),
     ],
 )  # fmt: skip
 def test_refused_class_weights(three, labels, class_weight, message):

@@ -166,9 +166,12 @@ def test_pipes_and_devices_are_not_replaced(tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="links may need a permission")
 @pytest.mark.parametrize("exists", [True, False])
-def test_a_file_is_written_through_a_link(exists, tmp_path):
+@pytest.mark.parametrize("kind", ["absolute", "relative", "chain"])
+def test_a_file_is_written_through_a_link(kind, exists, tmp_path):
     link, file = tmp_path / "latest", tmp_path / "runs" / "model"
-    link.symlink_to(file)
+    link.symlink_to(file if kind == "absolute" else "last" if kind == "chain" else "runs/model")
+    if kind == "chain":
+        (tmp_path / "last").symlink_to(Path("runs") / "model")
     if exists:
         write_bytes(file, b"old")
     write_bytes(link, b"new")

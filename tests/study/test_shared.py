@@ -1,6 +1,7 @@
 """What the studies share: data, store, sessions, command lines, formatting, statistics, HTML."""
 
 import argparse
+import io
 import math
 import os
 import shutil
@@ -367,6 +368,20 @@ def test_a_summary_that_cannot_be_printed_is_no_failure(tmp_path, capsys, monkey
     assert command([], run) == 0
     expected = f"cannot be printed ([Errno 32] Broken pipe). Report: {tmp_path / 'report.html'}\n"
     assert capsys.readouterr().err == f"study: the summary {expected}"
+    assert sys.stdout is None  # Python writes nothing at its end
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, SimpleNamespace(write=refuse, flush=lambda: None))
+    assert command([], run) == 0
+
+
+def test_a_summary_with_characters_that_the_output_lacks(tmp_path, monkeypatch):
+    def run(**arguments):
+        return SimpleNamespace(summary="Café au lait", report=tmp_path / "report.html")
+
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii", newline="\n")
+    monkeypatch.setattr(sys, "stdout", output)
+    assert command([], run) == 0
+    assert output.buffer.getvalue().startswith(b"Caf\\xe9 au lait\nReport: ")
 
 
 def test_figures_are_embedded(tmp_path):

@@ -59,7 +59,10 @@ def _has_limit_for_each_thread(library: Any) -> bool:
         return False  # known; to try it might start threads of OpenBLAS
     before = _limits([library])
     other = threading.Thread(target=_set_limits, args=([library], [2 if before == [1] else 1]))
-    other.start()
+    try:
+        other.start()
+    except RuntimeError:  # the system starts no thread: then this one sets the limit for itself
+        return True
     other.join()
     if _limits([library]) == before:
         return True

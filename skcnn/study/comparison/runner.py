@@ -272,7 +272,8 @@ def _fit_final(
         session.save(part, fit)
     model = settings.out / "models" / f"{key}.joblib"
     model.parent.mkdir(exist_ok=True)
-    model.unlink(missing_ok=True)
+    if model.is_file() and not model.is_symlink():
+        model.unlink()
     try:
         os.link(stored_model, model)  # no second copy: the file of an SVC may be large
     except OSError:
