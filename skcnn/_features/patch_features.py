@@ -13,6 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.utils import gen_batches
+from threadpoolctl import threadpool_limits
 
 from skcnn.engine.layers.windows import by_regions
 from skcnn.engine.reader import ImageReader
@@ -87,7 +88,9 @@ def learn_filters(
             max_iter=20,
             random_state=int(rng.integers(2**31)),
         )
-        centres = kmeans.fit(whitened).cluster_centers_
+        # On busy cores, several threads of OpenMP take several times as long as one.
+        with threadpool_limits(1, user_api="openmp"):
+            centres = kmeans.fit(whitened).cluster_centers_
     lengths = np.linalg.norm(centres.astype(np.float64), axis=1, keepdims=True)
     weights = whiten @ (centres / np.where(lengths > 0, lengths, 1)).T
     return PatchFilters(weights.astype(FLOAT), (-mean @ weights).astype(FLOAT), contrast)

@@ -46,13 +46,22 @@ CHECKED = [
     ConvNetClassifier(output_activation="sigmoid", **CHEAP),
     ConvNetClassifier(n_filters=8, max_iter=50, dropout=0.3, **SGD),
     ConvNetClassifier(n_filters=8, max_iter=50, solver="adam"),
-    ConvNetClassifier(solver="adam", normalization=None),
     ConvNetClassifier(n_filters=8, max_iter=50, normalization=None),
 ]
 
 
 @parametrize_with_checks(CHECKED, expected_failed_checks=lambda estimator: EXPECTED_FAILURES)
 def test_estimator_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [ConvNetClassifier(solver="adam", normalization=None)],
+    expected_failed_checks=lambda estimator: EXPECTED_FAILURES,
+)
+def test_estimator_checks_with_adam(estimator, check):
+    """A network of the default size, whose solver does not adapt to the scale of a layer."""
     check(estimator)
 
 

@@ -1,5 +1,6 @@
 """Estimators in files: pickle, joblib and skops, other processes and other versions."""
 
+import itertools
 import pickle
 import subprocess
 import sys
@@ -48,24 +49,37 @@ def same_network(one, other):
     assert one.loss_curve_ == other.loss_curve_
 
 
-@pytest.mark.parametrize("solver", ["adam", "muon", "sgd"])
-@pytest.mark.parametrize("module", ["pickle", "joblib"])
-def test_another_process_goes_on_with_the_training_bit_for_bit(digits, tmp_path, module, solver):
+@pytest.fixture(scope="module")
+def continued(digits, tmp_path_factory):
+    """Networks by solver and module; the folder with their files and those of the other process."""
     X, y = digits
-    cnn = fast(solver=solver, dropout=0.2, normalization="batch", augment="shift")
-    cnn.partial_fit(X, y, classes=range(10))
-    path, result = tmp_path / "cnn", tmp_path / "result"
-    joblib.dump(cnn, path) if module == "joblib" else path.write_bytes(pickle.dumps(cnn))
+    folder, networks = tmp_path_factory.mktemp("continued"), {}
+    for module, solver in itertools.product((pickle, joblib), ("adam", "muon", "sgd")):
+        cnn = fast(solver=solver, dropout=0.2, normalization="batch", augment="shift")
+        cnn.partial_fit(X, y, classes=range(10))
+        with open(folder / f"{solver}.{module.__name__}", "wb") as file:
+            module.dump(cnn, file)
+        networks[module.__name__, solver] = cnn
     program = f"""
         import pickle, joblib
+        from pathlib import Path
         from skcnn.datasets import load_digits_images
         X, y = load_digits_images()
-        with open({str(path)!r}, "rb") as file:
-            cnn = {module}.load(file)
-        joblib.dump(cnn.partial_fit(X[:{N}], y[:{N}]), {str(result)!r})
+        for path in list(Path({str(folder)!r}).iterdir()):
+            with open(path, "rb") as file:
+                cnn = {{".pickle": pickle, ".joblib": joblib}}[path.suffix].load(file)
+            joblib.dump(cnn.partial_fit(X[:{N}], y[:{N}]), f"{{path}}.result")
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True)
-    same_network(joblib.load(result), cnn.partial_fit(X, y))
+    return networks, folder
+
+
+@pytest.mark.parametrize("solver", ["adam", "muon", "sgd"])
+@pytest.mark.parametrize("module", ["pickle", "joblib"])
+def test_another_process_goes_on_with_the_training_bit_for_bit(continued, digits, module, solver):
+    networks, folder = continued
+    expected = networks[module, solver].partial_fit(*digits)
+    same_network(joblib.load(folder / f"{solver}.{module}.result"), expected)
 
 
 class TestVersions:

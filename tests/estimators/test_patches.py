@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skcnn import PatchFeatures
 from skcnn._features import patch_features
@@ -214,3 +215,23 @@ def test_blank_images():
     X = np.zeros((20, 8, 8))
     features = PatchFeatures(**SMALL).fit_transform(X)
     assert np.isfinite(features).all()
+
+
+def test_k_means_uses_one_thread(digits, monkeypatch):
+    """Also while another fit in this process is at it; afterwards, the limit is what it was."""
+
+    def limits():
+        return {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "openmp"}
+
+    used = []
+    fit = patch_features.MiniBatchKMeans.fit
+
+    def recorded(self, X):
+        used.append(limits())
+        return fit(self, X)
+
+    monkeypatch.setattr(patch_features.MiniBatchKMeans, "fit", recorded)
+    with threadpool_limits(2, user_api="openmp"):
+        PatchFeatures(n_filters=4, n_patches=500).fit(digits[0][:100])
+        assert limits() <= {2}
+    assert used == [{1}] or used == [set()]  # without OpenMP
