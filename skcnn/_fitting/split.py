@@ -40,12 +40,12 @@ class Split:
     @classmethod
     def of(cls, seed: int, key: NDArray[Any], held_out: NDArray[np.bool_]) -> Split:
         """The split that sets aside the images where `held_out` is True."""
-        return cls(seed, len(key), zlib.crc32(key.tobytes()), np.packbits(held_out))
+        return cls(seed, len(key), zlib.crc32(np.ascontiguousarray(key).data), np.packbits(held_out))
 
     def matches(self, key: NDArray[Any]) -> bool:
         """Whether the images seem to be the same, perhaps followed by further ones."""
         n = self.n_images
-        return n <= len(key) and zlib.crc32(key[:n].tobytes()) == self.key
+        return n <= len(key) and zlib.crc32(np.ascontiguousarray(key[:n]).data) == self.key
 
     def mask(self) -> NDArray[np.bool_]:
         """Whether each image was set aside."""

@@ -15,7 +15,7 @@ from skcnn.engine.training.loop import Position
 
 COMPARED_IMAGES = 16  # of X; to read all would take long
 
-# Of each argument; an autoencoder has two of X, of the images and of a row of each.
+# Of each argument; an autoencoder has two of X: of some images, and of some pixels of each.
 Checksums = dict[str, tuple[int | None, ...]]
 
 
@@ -85,4 +85,4 @@ def _of_images(images: NDArray[Any]) -> int:
 
 
 def _of_values(values: NDArray[Any] | None) -> int | None:
-    return None if values is None else zlib.crc32(values.tobytes())
+    return None if values is None else zlib.crc32(np.ascontiguousarray(values).data)

@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skcnn import ConvAutoencoder
+from skcnn._tasks.reconstruction import Reconstruction
 from skcnn.engine.network import Network
 
 CHEAP = {"n_filters": 8, "max_iter": 10}
@@ -193,6 +194,14 @@ def test_scores_need_little_memory():
     model = new(max_iter=1, n_jobs=1).fit(X[:200])
     few, many = (peak_of(lambda n=n: model.score(X[:n])) for n in (5_000, 20_000))
     assert many - few < 0.1 * X.nbytes
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (1, 5, 1), (3, 1, 2), (8, 8, 20)])
+def test_what_tells_images_apart_needs_little_memory(shape):
+    X = np.random.default_rng(0).integers(0, 255, (10, *shape), dtype=np.uint8)
+    key = Reconstruction(X).key
+    assert key.nbytes <= 10 * max(32, 4 * shape[2])
+    assert len(np.unique(key, axis=0)) == 10
 
 
 def test_score_weights_the_images(images):
