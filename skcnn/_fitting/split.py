@@ -40,7 +40,9 @@ class Split:
     @classmethod
     def of(cls, seed: int, key: NDArray[Any], held_out: NDArray[np.bool_]) -> Split:
         """The split that sets aside the images where `held_out` is True."""
-        return cls(seed, len(key), zlib.crc32(np.ascontiguousarray(key).data), np.packbits(held_out))
+        return cls(
+            seed, len(key), zlib.crc32(np.ascontiguousarray(key).data), np.packbits(held_out)
+        )
 
     def matches(self, key: NDArray[Any]) -> bool:
         """Whether the images seem to be the same, perhaps followed by further ones."""
