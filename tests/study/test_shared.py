@@ -1,15 +1,11 @@
-"""What the studies share: data, store, sessions, command lines, formatting, statistics, HTML."""
+"""What the studies share: data, store, sessions, formatting, statistics."""
 
-import argparse
-import io
 import math
 import os
 import shutil
 import signal
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -17,7 +13,6 @@ import pytest
 
 import skcnn
 from skcnn._text import count
-from skcnn.study.cli import add_common_arguments, run_command
 from skcnn.study.comparison.settings import Settings
 from skcnn.study.data import Images, load_images, nested_order, share_of, subset_sizes
 from skcnn.study.formatting import (
@@ -30,7 +25,6 @@ from skcnn.study.formatting import (
     setting,
     size,
 )
-from skcnn.study.html import Page, escape
 from skcnn.study.progress import Reporter
 from skcnn.study.provenance import code_checksum, reproducing_command, versions
 from skcnn.study.settings import StudySettings
@@ -322,103 +316,3 @@ def test_progress_counts_steps(capsys):
     with Reporter(False).stage("Silent", total=1) as stage:
         stage.advance()
     assert capsys.readouterr().err.split("] ")[1:] == ["Fits: 3 of 3: c\n"]
-
-
-def command(argv, run):
-    parser = argparse.ArgumentParser(prog="study")
-    default = StudySettings(data="digits", out="report", seeds=2)
-    add_common_arguments(parser, default, data_help="", seeds_help="", quick_help="")
-    return run_command(parser, argv, run)
-
-
-def test_exit_statuses(tmp_path, capsys):
-    asked = {}
-
-    def run(**arguments):
-        asked.update(arguments)
-        return SimpleNamespace(summary="All is well.", report=tmp_path / "report.html")
-
-    assert command(["--seeds", "3", "--quiet"], run) == 0
-    expected = {"data": "digits", "out": "report", "seeds": 3, "n_jobs": None, "quick": False}
-    assert asked == {**expected, "verbose": False}
-    assert capsys.readouterr().out == f"All is well.\nReport: {tmp_path / 'report.html'}\n"
-
-    def failing(error):
-        def run(**arguments):
-            raise error
-
-        return run
-
-    for error in (ValueError("too few"), FileNotFoundError("no file"), ImportError("no library")):
-        assert command([], failing(error)) == 2
-        assert capsys.readouterr().err == f"study: {error}\n"
-    assert command([], failing(KeyboardInterrupt())) == 130
-
-
-def test_a_summary_that_cannot_be_printed_is_no_failure(tmp_path, capsys, monkeypatch):
-    """The report is complete when the reader of the output, such as `head`, has ended."""
-
-    def run(**arguments):
-        return SimpleNamespace(summary="All is well.", report=tmp_path / "report.html")
-
-    def refuse(text):
-        raise BrokenPipeError(32, "Broken pipe")
-
-    monkeypatch.setattr(sys, "stdout", SimpleNamespace(write=refuse, flush=lambda: None))
-    assert command([], run) == 0
-    expected = f"cannot be printed ([Errno 32] Broken pipe). Report: {tmp_path / 'report.html'}\n"
-    assert capsys.readouterr().err == f"study: the summary {expected}"
-    assert sys.stdout is None  # Python writes nothing at its end
-    for name in ("stdout", "stderr"):
-        monkeypatch.setattr(sys, name, SimpleNamespace(write=refuse, flush=lambda: None))
-    assert command([], run) == 0
-
-
-def test_a_summary_with_characters_that_the_output_lacks(tmp_path, monkeypatch):
-    def run(**arguments):
-        return SimpleNamespace(summary="Café au lait", report=tmp_path / "report.html")
-
-    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii", newline="\n")
-    monkeypatch.setattr(sys, "stdout", output)
-    assert command([], run) == 0
-    assert output.buffer.getvalue().startswith(b"Caf\\xe9 au lait\nReport: ")
-
-
-def test_figures_are_embedded(tmp_path):
-    (tmp_path / "a.png").write_bytes(b"pixels")
-    page = Page("A")
-    page.figure(tmp_path / "a.png", "Bob's <b>errors</b>, as in Fig. 9. Bars are &lt; 1.", width=50)
-    page.figure(tmp_path / "a.png", "More.", "A & B")
-    html = page.render()
-    assert (
-        "<figure><img style='width:50%' alt='Bob&#x27;s errors, as in Fig. 9' "
-        "src='data:image/png;base64,cGl4ZWxz'><figcaption><b>Figure 1.</b> Bob's <b>errors</b>"
-    ) in html
-    assert "<img style='width:100%' alt='A &amp; B'" in html
-    assert "<b>Figure 2.</b> More." in html
-
-
-def test_page_numbers_its_parts():
-    page = Page("A & B")
-    page.opening("today", "1 < 2")
-    page.section("First").text("All is <em>well</em>.").items(["one", "two"])
-    page.table("Errors.", ["who", "%"], [["A", "1 %"], ["B", "2"]], numbers={1}, best={(0, 1)})
-    page.section("Second").box("note", "Careful.")
-    page.table("More.", [], [])
-    html = page.render()
-    parts = [
-        "<h1>A &amp; B</h1>\n<p class='byline'>today · 1 &lt; 2</p>",
-        "<li><a href='#s2'>Second</a></li>",
-        "<h2 id='s1'>1 First</h2>",
-        "<p>All is <em>well</em>.</p>",
-        "<ul><li>one</li><li>two</li></ul>",
-        "<b>Table 1.</b> Errors.",
-        "<tr><td>A</td><td class='number best'>1 %</td></tr>",
-        "<tr><td>B</td><td class='number'>2</td></tr>",
-        "<h2 id='s2'>2 Second</h2>",
-        "<div class='note'><p>Careful.</p></div>",
-        "<b>Table 2.</b> More.",
-    ]
-    places = [html.index(part) for part in parts]
-    assert places == sorted(places)
-    assert escape("<'\">") == "&lt;&#x27;&quot;&gt;"
