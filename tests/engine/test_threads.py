@@ -261,6 +261,27 @@ def test_a_thread_that_does_not_start_is_not_waited_for(monkeypatch):
     assert threading.active_count() == before
 
 
+def test_ctrl_c_that_python_turns_into_another_error(monkeypatch):
+    """Within `Thread.start`, a condition may find its lock released: the thread has begun."""
+    start = threading.Thread.start
+
+    def interrupted(thread):
+        start(thread)
+        raise RuntimeError("release unlocked lock")
+
+    done, before = [], threading.active_count()
+    with Threads(3) as threads:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                threads.run(lambda thread, index: done.append(index), 10)
+        assert not done
+        assert threading.active_count() == before
+        threads.run(lambda thread, index: done.append(index), 10)
+    assert sorted(done) == list(range(10))
+    assert threading.active_count() == before
+
+
 def engine_threads():
     return [thread for thread in threading.enumerate() if "_loop" in thread.name]
 

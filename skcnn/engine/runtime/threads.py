@@ -159,15 +159,20 @@ class _Helper:
         self._go = threading.Lock()
         self._go.acquire()
         self._next: tuple[_Batch, contextvars.Context] | None = None
-        self._has_begun, self._may_begin, self._must_end = threading.Event(), True, False
+        # Locks, since Ctrl-C within the methods of an Event may be lost or become another error.
+        self._begun = threading.Lock()
+        self._begun.acquire()
+        self._has_begun, self._may_begin, self._must_end = False, True, False
         self._thread = threading.Thread(target=self._loop, args=(thread,), daemon=True)
 
     def begin(self) -> bool:
         """Start the thread, if the system allows it."""
         try:
             self._thread.start()
-        except RuntimeError:  # no more threads, or Python is shutting down
-            self._may_begin = False
+        except RuntimeError as error:
+            if "new thread" not in str(error):  # Ctrl-C while Python waited for the thread
+                raise KeyboardInterrupt from error
+            self._may_begin = False  # no more threads, or Python is shutting down
         except Exception:
             self._may_begin = False
             raise
@@ -185,12 +190,13 @@ class _Helper:
             self._next, self._must_end = None, True  # no call before the next line, as in `start`
             self._go.release()
         # Ctrl-C during `begin`: the thread begins soon, or it was not created.
-        if self._may_begin and self._has_begun.wait(PATIENCE):
+        if self._may_begin and (self._has_begun or self._begun.acquire(timeout=PATIENCE)):
             self._thread.join()
 
     @single_threaded_blas()
     def _loop(self, thread: int) -> None:
-        self._has_begun.set()
+        self._has_begun = True
+        self._begun.release()
         while True:
             while not self._go.acquire(timeout=PATIENCE):
                 if self._owner() is None:  # Ctrl-C came just before the first line of `__exit__`
