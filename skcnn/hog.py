@@ -156,9 +156,9 @@ class HOGTransformer(DescriptorTransformer):
         return tags
 
     def _check_images(
-        self, receiver: Any, X: ArrayLike, image_shape: Sequence[int] | None, *, reset: bool
+        self, X: ArrayLike, image_shape: Sequence[int] | None, *, reset: bool
     ) -> tuple[NDArray, ImageShape]:
-        images, shape = super()._check_images(receiver, X, image_shape, reset=reset)
+        images, shape = super()._check_images(X, image_shape, reset=reset)
         if self.transform_sqrt and images.min() < 0:
             raise ValueError(
                 f"Negative values in data passed to {type(self).__name__} with "

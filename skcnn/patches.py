@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from numbers import Integral, Real
 from typing import Any
 
@@ -173,7 +172,7 @@ class PatchFeatures(ImageFeaturesOutMixin, Estimator):
         """
         n_filters, n_patches = int(self.n_filters), int(self.n_patches)
         n_threads(self.n_jobs)  # raises if it is 0
-        work = copy.copy(self)
+        work = self._copy()
         images, work.image_shape_ = validate_images(
             work, X, image_shape=self.image_shape, reset=True
         )

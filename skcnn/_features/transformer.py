@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -65,8 +64,8 @@ class DescriptorTransformer(Estimator, ABC):
             If `image_shape` is None and the shape of the images is likely to be guessed wrong.
         """
         self._validate_params()
-        checked = copy.copy(self)
-        _, checked.image_shape_ = self._check_images(checked, X, self.image_shape, reset=True)
+        checked = self._copy()
+        _, checked.image_shape_ = checked._check_images(X, self.image_shape, reset=True)
         self.__dict__ = checked.__dict__
         return self
 
@@ -91,14 +90,14 @@ class DescriptorTransformer(Estimator, ABC):
         self._validate_params()
         fitted = self._copy()
         if hasattr(fitted, "image_shape_"):
-            images, shape = fitted._check_images(fitted, X, fitted.image_shape_, reset=False)
+            images, shape = fitted._check_images(X, fitted.image_shape_, reset=False)
         else:  # stateless: check as in fit
-            images, shape = fitted._check_images(fitted, X, fitted.image_shape, reset=True)
+            images, shape = fitted._check_images(X, fitted.image_shape, reset=True)
         settings = fitted._settings(shape)
         features = np.empty((len(images), settings.n_features), dtype=np.float32)
         started = time.perf_counter()
         n_done = n_printed = 0
-        for batch in iterate_features(images, settings, self.n_jobs):
+        for batch in iterate_features(images, settings, fitted.n_jobs):
             features[n_done : n_done + len(batch)] = batch
             n_done += len(batch)
             tenth_done = n_done - n_printed >= len(images) / 10 or n_done == len(images)
@@ -138,10 +137,10 @@ class DescriptorTransformer(Estimator, ABC):
         return tags
 
     def _check_images(
-        self, receiver: Any, X: ArrayLike, image_shape: Sequence[int] | None, *, reset: bool
+        self, X: ArrayLike, image_shape: Sequence[int] | None, *, reset: bool
     ) -> tuple[NDArray, ImageShape]:
-        """X as images and their shape, checked; `receiver` gets `n_features_in_`."""
-        images, shape = validate_images(receiver, X, image_shape=image_shape, reset=reset)
+        """X as images and their shape, checked; with `reset`, `n_features_in_` is set."""
+        images, shape = validate_images(self, X, image_shape=image_shape, reset=reset)
         n_threads(self.n_jobs)  # raises if it is 0
         n_features = self._settings(shape).n_features
         if n_features > MOST_FEATURES:

@@ -57,7 +57,7 @@ def fit_estimator(
     after an epoch.
     """
     names_before = set(vars(estimator))
-    work = copy.copy(estimator)
+    work = estimator._copy()
     training = _prepare(
         work,
         X,

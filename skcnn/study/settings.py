@@ -11,6 +11,7 @@ from typing import Any
 import joblib
 
 from skcnn._files.paths import to_path
+from skcnn._input.settings import is_positive_int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ class StudySettings:
 
 def check_count(name: str, value: Any, meaning: str) -> None:
     """Raise ValueError unless the setting `name` is a positive integer."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+    if not is_positive_int(value):
         raise ValueError(
             f"{name} is {value!r}; expected {meaning}, an integer of at least 1. "
             "Pass such an integer."

@@ -192,6 +192,19 @@ def test_the_limit_is_set_where_no_thread_can_be_started(monkeypatch, per_thread
     assert library.get_num_threads() == 4
 
 
+def test_ctrl_c_that_python_turns_into_another_error(monkeypatch):
+    library = FakeBLAS(per_thread=True)
+    real = threading.Thread.start
+
+    def interrupted(thread):
+        real(thread)
+        raise RuntimeError("release unlocked lock")
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        blas._has_limit_for_each_thread(library)
+
+
 @needs_limit_of_process
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("call", range(4))

@@ -13,6 +13,7 @@ from typing import Any
 import threadpoolctl
 
 from skcnn.engine.runtime.locks import new_lock
+from skcnn.engine.runtime.starting import start
 
 # OpenBLAS's kernels for AVX-512 read the operands of products with up to this many multiplications
 # in place. It copies larger ones into an order of its own first, which takes a notable part of the
@@ -59,10 +60,8 @@ def _has_limit_for_each_thread(library: Any) -> bool:
         return False  # known; to try it might start threads of OpenBLAS
     before = _limits([library])
     other = threading.Thread(target=_set_limits, args=([library], [2 if before == [1] else 1]))
-    try:
-        other.start()
-    except RuntimeError:  # the system starts no thread: then this one sets the limit for itself
-        return True
+    if not start(other):
+        return True  # then this thread sets the limit for itself
     other.join()
     if _limits([library]) == before:
         return True

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 from skcnn.engine.runtime.blas import single_threaded_blas
+from skcnn.engine.runtime.starting import start
 
 Task = Callable[[int, int], None]
 
@@ -25,8 +26,8 @@ class Threads:
     ``np.errstate``.
 
     The other threads start when they are first needed and end with the ``with`` block; until then
-    they hold BLAS to one thread. If the system refuses to start them, those that there are do all
-    the work. Only one call of `run` may be active at a time.
+    they hold BLAS to one thread. If the system refuses to start one, the others do its work. Only
+    one call of `run` may be active at a time.
 
     Examples
     --------
@@ -168,11 +169,7 @@ class _Helper:
     def begin(self) -> bool:
         """Start the thread, if the system allows it."""
         try:
-            self._thread.start()
-        except RuntimeError as error:
-            if "new thread" not in str(error):  # Ctrl-C while Python waited for the thread
-                raise KeyboardInterrupt from error
-            self._may_begin = False  # no more threads, or Python is shutting down
+            self._may_begin = start(self._thread)
         except Exception:
             self._may_begin = False
             raise
