@@ -1,8 +1,27 @@
-"""Data that several test files share. Heavy imports stay inside the fixtures."""
+"""Settings of Hypothesis, and data that several test files share.
+
+Heavy imports stay inside the fixtures.
+"""
 
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A run passes or fails because of the code alone: the examples are the same in every run, and no
+# test fails because the machine is slow. `--hypothesis-profile=new` tries new examples.
+settings.register_profile(
+    "same",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.filter_too_much,
+        HealthCheck.data_too_large,
+    ],
+)
+settings.register_profile("new", settings.get_profile("same"), derandomize=False)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def drawn(kind, n_channels, offset, n, seed):
     return (images * np.logspace(0, 3, n_channels) + offset * np.arange(n_channels)).astype(kind)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.integers(1, 40),
     st.integers(1, 4),
@@ -49,7 +49,7 @@ def test_statistics_agree_with_numpy(n, n_channels, kind, offset, weighted, seed
     assert_same(ChannelStatistics.of(images, weights), expected)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.integers(1, 20), min_size=2, max_size=5),
     st.sampled_from(["u1", "f8"]),

@@ -46,7 +46,7 @@ def convolutions(draw):
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     convolutions(),
     st.sampled_from([1, 2000, 10**9]),  # rows of the output at once: one, some, all

@@ -32,7 +32,7 @@ def poolings(draw):
     return shape, {"regions": n}, naive.windows_by_regions(h, n), naive.windows_by_regions(w, n)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     poolings(),
     st.sampled_from(["max", "mean"]),
@@ -63,7 +63,7 @@ def test_pooling(case, kind, dtype, after_convolution, followed_by, seed):
         assert_allclose(found.dx, dx, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(poolings(), st.booleans(), st.integers(0, 2**32))
 def test_only_one_of_equal_maxima_gets_the_gradient(case, after_convolution, seed):
     """The whole gradient of a window goes to one pixel, which has the maximum value."""
@@ -81,7 +81,7 @@ def test_only_one_of_equal_maxima_gets_the_gradient(case, after_convolution, see
         assert found.dx[at].ravel()[winner] == dy[image, i, j, channel]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.tuples(*[st.integers(1, 9)] * 3), DTYPES, st.integers(0, 2**32))
 def test_dense(sizes, dtype, seed):
     t, n_in, n_units = sizes
@@ -96,7 +96,7 @@ def test_dense(sizes, dtype, seed):
     assert_allclose(found.gradients["weights"], dweights, **tolerance)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.sampled_from(sorted(naive.ACTIVATIONS)),
     st.one_of(

@@ -31,7 +31,7 @@ LOSSES = [
 
 
 @pytest.mark.parametrize(("loss", "naive_loss"), LOSSES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(t=st.integers(1, 5), k=st.integers(2, 6), dtype=DTYPES, seed=st.integers(0, 2**32))
 def test_losses_and_their_gradients(loss, naive_loss, t, k, dtype, seed):
     rng = np.random.default_rng(seed)

@@ -24,7 +24,7 @@ def test_estimator_checks(estimator, check):
     check(estimator)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_equals_skimage(data):
     """On an enlarged or cropped image, for any geometry, dtype and normalization.

@@ -24,7 +24,7 @@ def test_digits_are_those_of_scikit_learn():
     assert_array_equal(y, load_digits().target)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     array=hnp.arrays(
         st.sampled_from(list(CODES)).map(np.dtype), hnp.array_shapes(max_dims=4, min_side=0)

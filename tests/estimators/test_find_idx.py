@@ -64,7 +64,7 @@ def test_published_names(tmp_path, names):
     assert_loads(tmp_path, arrays)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     prefix=st.sampled_from(["", "mnist", "emnist-byclass", "my_digits", "Train-Set.2"]),
     test=st.sampled_from(["t10k", "test"]),

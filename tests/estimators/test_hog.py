@@ -32,7 +32,7 @@ def test_estimator_checks(estimator, check):
     check(estimator)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_equals_skimage(data):
     """The features are skimage's, rounded to float32, for any geometry, dtype and norm."""

@@ -74,7 +74,7 @@ def test_every_pixel_counts(shape, n_channels):
     assert (features[1:] != features[0]).any(axis=1).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(height=st.integers(3, 40), width=st.integers(3, 40), n_channels=st.sampled_from([1, 3]))
 def test_features_are_those_of_the_padded_images(height, width, n_channels):
     X = np.random.default_rng(0).integers(0, 255, (3, height, width, n_channels), dtype=np.uint8)

@@ -127,7 +127,7 @@ def test_a_gzip_bomb_is_not_unpacked(tmp_path, claimed):
     assert attempt(load_idx, tmp_path / "file", bomb, most) is None
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(st.one_of(st.binary(max_size=200), st.binary(max_size=60).map(lambda b: b"\0\0\x08" + b)))
 @example(b"\0\0\x08\0x")
 def test_random_bytes_are_refused_or_have_the_stated_shape(tmp_path_factory, content):
@@ -138,7 +138,7 @@ def test_random_bytes_are_refused_or_have_the_stated_shape(tmp_path_factory, con
             assert loaded.shape == struct.unpack_from(f">{content[3]}I", content, 4)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(changes=CHANGES, cut=st.integers(0), compressed=st.booleans())
 def test_changed_files_are_refused_or_have_the_stated_shape(
     tmp_path_factory, changes, cut, compressed
@@ -253,7 +253,7 @@ def load_digits(path):
     return load_emnist(path, split="digits")
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(changes=CHANGES, cut=st.integers(0), in_directory=st.booleans())
 def test_changed_zip_archives(tmp_path_factory, changes, cut, in_directory):
     """Half of the changes are in the archive's directory, at its end."""
@@ -264,7 +264,7 @@ def test_changed_zip_archives(tmp_path_factory, changes, cut, in_directory):
     attempt(load_digits, path, content)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(
     fields=st.lists(
         st.tuples(

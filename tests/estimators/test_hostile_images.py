@@ -66,7 +66,7 @@ def test_pixels_beyond_the_stated_size_are_not_read(cats):
     assert load_image_folder(cats)[0].shape == (1, 4, 6, 3)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     format=st.sampled_from(["BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"]),
     changes=CHANGES,

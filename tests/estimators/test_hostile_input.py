@@ -22,7 +22,7 @@ from helpers.odd_values import (
     fitted,
     make,
 )
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from numpy.testing import assert_allclose, assert_array_equal
@@ -31,12 +31,7 @@ from sklearn.exceptions import NotFittedError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
-few = settings(
-    max_examples=20,
-    derandomize=True,  # the same in every run
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+few = settings(max_examples=20)
 SLOW_IF_LARGE = ("max_iter",)
 
 
@@ -301,4 +296,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(few, max_examples=15, stateful_step_count=12)
+TestLife.settings = settings(max_examples=15, stateful_step_count=12)

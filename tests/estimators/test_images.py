@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
@@ -60,7 +60,6 @@ def test_invalid_number_of_dimensions(x_shape):
         resolve_image_shape(x_shape)
 
 
-@settings(deadline=None)
 @given(
     shape=st.tuples(sides, sides, sides, sides),
     dtype=st.sampled_from(["u1", "i2", "i8", "f2", "f4", "f8", "?"]),

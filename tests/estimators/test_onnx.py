@@ -81,7 +81,7 @@ def test_classifier(name, images, thousand):
     assert not normalizations  # folded
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_random_networks(data):
     size = st.integers(1, 4)

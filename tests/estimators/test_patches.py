@@ -55,7 +55,7 @@ def naive_features(model, X):
     return np.array(features)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_equals_the_naive_implementation(data):
     height, width = data.draw(st.integers(2, 9)), data.draw(st.integers(2, 9))

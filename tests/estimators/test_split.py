@@ -156,7 +156,7 @@ def test_a_class_with_a_single_image_is_trained_on(images):
         fast(early_stopping=True).fit(X[one_each], y[one_each])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @example(counts=[2, 2, 100], fraction=0.9, seed=0)  # train_test_split trains on neither class
 @given(
     counts=st.lists(st.integers(0, 30), min_size=1, max_size=12).filter(any),

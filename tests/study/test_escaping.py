@@ -136,7 +136,7 @@ def test_names_in_both_reports(text, figures, monkeypatch):
     assert f"are for {text}, the paper's" in check_page(html, text).text
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(st.text(st.characters(exclude_characters="\r\0", exclude_categories=["Cs"]), max_size=40))
 def test_plain_text_of_a_page(text):
     page = Page(text)
@@ -165,7 +165,7 @@ def rows_of(path):
 CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(st.lists(st.lists(CELLS, min_size=2, max_size=2), min_size=1, max_size=3))
 def test_tables_give_back_every_cell(tmp_path_factory, rows):
     """Also a carriage return alone, with which a line might end."""
