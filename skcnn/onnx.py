@@ -33,7 +33,8 @@ def to_onnx(
     """Export a fitted estimator, or a pipeline with one, as an ONNX model.
 
     The model has one input, ``X``: images in the form and the dtype that X had in `fit`, any number
-    of them. In a pipeline whose first step is not from skcnn, X is a table of float32.
+    of them. It is float32 in ensembles; in a pipeline whose first step is not from skcnn, it is a
+    table of float32.
 
     ========================= ======================================================================
     last step                 outputs
@@ -55,10 +56,11 @@ def to_onnx(
     Parameters
     ----------
     estimator : fitted estimator or pipeline
-        One of skcnn's networks, `PatchFeatures`, or a `Pipeline` with one. A pipeline with other
-        steps needs skl2onnx, which converts these. In front of other steps, and in a `FeatureUnion`
-        or a `ColumnTransformer`, networks are transformers. A search is exported as its
-        `best_estimator_`.
+        One of skcnn's networks, `PatchFeatures`, or a `Pipeline` or an ensemble with one, such as
+        `VotingClassifier`, `StackingClassifier` and `CalibratedClassifierCV`. The other steps and
+        the ensembles need skl2onnx, which converts them. In front of other steps, and in a
+        `FeatureUnion` or a `ColumnTransformer`, networks are transformers. A search is exported as
+        its `best_estimator_`, a `FrozenEstimator` as what is in it.
     path : str or path-like, default=None
         Also write the model to this file, in a single step: the file is complete, or as it was
         before.
@@ -78,12 +80,13 @@ def to_onnx(
     Raises
     ------
     ImportError
-        If onnx or, for a pipeline with other steps, skl2onnx is not installed.
+        If onnx or, for other steps and ensembles, skl2onnx is not installed.
     NotFittedError
         If the estimator is not fitted.
     NotImplementedError
-        If it has a step without a translation: `HOGTransformer`, `DaisyTransformer`, a
-        `FunctionTransformer` with a function; or if the labels are dates.
+        If it has a part without a translation: `HOGTransformer`, `DaisyTransformer`, a
+        `FunctionTransformer` with a function, a classifier with a threshold, an isotonic
+        calibration, or a calibration of a pipeline's decision function; or if the labels are dates.
     TypeError
         If it is not an estimator, or `path` is not a path.
     ValueError
@@ -123,8 +126,8 @@ def to_onnx(
 def register_converters() -> None:
     """Register skcnn's estimators with skl2onnx, so that it converts pipelines that have them.
 
-    The classifier has the options of skl2onnx's own: ``zipmap``, ``nocl``, ``output_class_labels``
-    and ``raw_scores`` (the network's outputs, before the softmax or the sigmoid). skl2onnx takes a
+    The classifier has the options of skl2onnx's own, ``zipmap``, ``nocl`` and
+    ``output_class_labels``; not ``raw_scores``, since it has no decision function. skl2onnx takes a
     `ConvNetClassifier` or a `ConvNetRegressor` for a predictor wherever it stands in a pipeline: if
     another estimator uses its features, call `to_onnx` instead.
 

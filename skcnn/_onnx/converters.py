@@ -27,7 +27,6 @@ CLASSIFIER_OPTIONS: dict[str, list[Any]] = {
     "zipmap": [True, False, "columns"],
     "nocl": [True, False],
     "output_class_labels": [False, True],
-    "raw_scores": [True, False],
 }
 
 
@@ -108,14 +107,11 @@ def _first_output_shapes(operator: Any) -> None:
 def _convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     """Add the nodes of a classifier."""
     estimator, graph = operator.raw_operator, Graph(scope.get_unique_variable_name)
-    options = container.get_options(estimator, {"nocl": False, "raw_scores": False})
+    as_index = container.get_options(estimator, {"nocl": False})["nocl"]
     z = add_predictions(graph, *_input(operator), estimator)
-    label = add_label(graph, z, estimator, as_index=options["nocl"])
-    if options["raw_scores"]:
-        scores = graph.add("Identity", z)  # under another name
-    else:
-        scores = add_probabilities(graph, z, estimator).value
-    _finish(graph, [label.value, scores], operator, scope, container)
+    label = add_label(graph, z, estimator, as_index=as_index)
+    probabilities = add_probabilities(graph, z, estimator)
+    _finish(graph, [label.value, probabilities.value], operator, scope, container)
 
 
 def _convert_first_output(scope: Any, operator: Any, container: Any) -> None:

@@ -1,4 +1,4 @@
-"""Pipelines: how skl2onnx should see their steps, and what their input is."""
+"""Pipelines and ensembles: how skl2onnx should see their parts, and what their input is."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import copy
 from typing import Any
 
 import numpy as np
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import VotingClassifier
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
@@ -59,6 +63,8 @@ def prepared(estimator: Any, *, last: bool = True) -> Any:
         columns = copy.copy(estimator)
         columns.transformers_ = _prepared_parts(estimator.transformers_)
         return columns
+    if _members(estimator):
+        return _prepared_ensemble(estimator, last=last)
     if isinstance(estimator, BaseConvNet) and not last:
         return Features(estimator)
     return estimator
@@ -71,12 +77,33 @@ def _prepared_parts(parts: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     ]
 
 
+def _prepared_ensemble(estimator: Any, *, last: bool) -> Any:
+    ensemble = copy.copy(estimator)
+    members = [prepared(member) for member in _members(estimator)]
+    if isinstance(estimator, CalibratedClassifierCV):
+        for member in members:
+            _refuse_calibration_of(member)
+        calibrated = [copy.copy(classifier) for classifier in estimator.calibrated_classifiers_]
+        for classifier, member in zip(calibrated, members, strict=True):
+            classifier.estimator = member
+        ensemble.calibrated_classifiers_ = calibrated
+    else:
+        ensemble.estimators_ = members
+    if hasattr(estimator, "final_estimator_"):  # of stacking
+        ensemble.final_estimator_ = prepared(estimator.final_estimator_)
+    if isinstance(estimator, VotingClassifier) and last:
+        # What skl2onnx does not convert and the model does not need, or expects as an array.
+        ensemble.flatten_transform = False
+        ensemble.weights = None if estimator.weights is None else np.asarray(estimator.weights)
+    return ensemble
+
+
 def _is_empty(step: Any) -> bool:
     return step is None or isinstance(step, str)  # "passthrough"
 
 
 def _refuse(estimator: Any) -> None:
-    """NotImplementedError if there is no ONNX translation and never will be one."""
+    """NotImplementedError if there is no ONNX translation, or if skl2onnx's gives other results."""
     what = remedy = None
     if isinstance(estimator, DescriptorTransformer):
         what = "computes its features with scikit-image"
@@ -84,6 +111,12 @@ def _refuse(estimator: Any) -> None:
     elif isinstance(estimator, FunctionTransformer) and estimator.func is not None:
         what = "calls a Python function"
         remedy = "Call the function before the model, and export the other steps"
+    elif isinstance(estimator, FixedThresholdClassifier | TunedThresholdClassifierCV):
+        what = "compares probabilities with a threshold"
+        remedy = "Export its estimator_, and compare the probabilities after the model"
+    elif isinstance(estimator, CalibratedClassifierCV) and estimator.method != "sigmoid":
+        what = f"calibrates with method={estimator.method!r}"
+        remedy = "Calibrate with method='sigmoid'"
     if what is not None:
         raise NotImplementedError(
             f"{type(estimator).__name__} {what}, which has no translation to ONNX; expected "
@@ -91,14 +124,42 @@ def _refuse(estimator: Any) -> None:
         )
 
 
+def _refuse_calibration_of(classifier: Any) -> None:
+    """NotImplementedError if skl2onnx and scikit-learn do not calibrate the same scores.
+
+    scikit-learn calibrates the decision function if there is one. skl2onnx calibrates that of the
+    classifiers for which it has an option, which are others.
+    """
+    what = None
+    if isinstance(classifier, Pipeline) and hasattr(classifier, "decision_function"):
+        what = "the decision function of a Pipeline"
+        remedy = "Calibrate the last step instead, within the pipeline"
+    elif isinstance(classifier, OneVsRestClassifier) and not hasattr(
+        classifier, "decision_function"
+    ):
+        what = "the probabilities of a OneVsRestClassifier"
+        remedy = "Calibrate the classifier inside it instead"
+    if what is not None:
+        raise NotImplementedError(
+            f"CalibratedClassifierCV calibrates {what}, which skl2onnx does not convert; expected a "
+            f"network, another single classifier, or a pipeline that ends with a network. {remedy}."
+        )
+
+
 def input_of(estimator: Any) -> tuple[np.dtype[Any], tuple[int, ...]]:
     """The dtype of X and the shape of an image in X, as fitted.
 
-    scikit-learn's estimators do not keep the dtype: float32.
+    scikit-learn's estimators do not keep the dtype, and skl2onnx needs one type for all members of
+    an ensemble: float32.
     """
-    inner = _first(estimator)
-    if inner is not None:
-        return input_of(inner)
+    if isinstance(estimator, Pipeline):
+        return input_of(estimator.steps[0][1])
+    if isinstance(estimator, FeatureUnion):
+        return input_of(estimator.transformer_list[0][1])
+    if hasattr(estimator, "estimators_features_"):  # bagging: a member has some of the columns
+        return FLOAT, (estimator.n_features_in_,)
+    if members := _members(estimator):
+        return FLOAT, input_of(members[0])[1]
     fitted = estimator.estimator if isinstance(estimator, Features) else estimator
     if not is_ours(fitted):
         return FLOAT, (fitted.n_features_in_,)
@@ -108,11 +169,9 @@ def input_of(estimator: Any) -> tuple[np.dtype[Any], tuple[int, ...]]:
     return dtype, fitted._form
 
 
-def _first(estimator: Any) -> Any:
-    """The estimator inside another that receives its X, or None."""
-    if isinstance(estimator, Pipeline):
-        return estimator.steps[0][1]
-    if isinstance(estimator, FeatureUnion):
-        return estimator.transformer_list[0][1]
-    members = getattr(estimator, "estimators_", None)  # of a voting or stacking ensemble
-    return members[0] if isinstance(members, list) and members else None
+def _members(estimator: Any) -> list[Any]:
+    """The fitted estimators to which an ensemble gives its X; also the one that is calibrated."""
+    if isinstance(estimator, CalibratedClassifierCV):
+        return [classifier.estimator for classifier in estimator.calibrated_classifiers_]
+    members = getattr(estimator, "estimators_", None)
+    return members if isinstance(members, list) else []

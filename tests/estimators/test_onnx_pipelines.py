@@ -9,7 +9,6 @@ from helpers.quick import FAST, fast
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
@@ -103,7 +102,7 @@ def test_pipelines_that_do_not_classify(rows):
     check_features(features.fit(X, y), X, "features")
 
 
-def test_unions_columns_and_ensembles(rows):
+def test_unions_and_columns(rows):
     X, y = rows
     networks = [
         ("codes", ConvAutoencoder(n_filters=6, max_iter=1)),
@@ -117,9 +116,6 @@ def test_unions_columns_and_ensembles(rows):
         [("image", left, slice(32)), ("numbers", StandardScaler(), slice(32, 64))]
     )
     check_classifier(make_pipeline(columns, LogisticRegression()).fit(X, y), X)
-    members = [(str(seed), fast(random_state=seed)) for seed in (1, 2)]
-    voting = VotingClassifier(members, voting="soft", flatten_transform=False)
-    check_classifier(voting.fit(X.reshape(-1, 8, 8), y), X.reshape(-1, 8, 8))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -143,9 +139,6 @@ def test_options_of_skl2onnx(dtype, labels, rows):
     assert_allclose(np.stack(columns[1:], axis=1), expected, atol=1e-5)
     assert_array_equal(converted(zipmap=False, nocl=True)[0], expected.argmax(axis=1))
     assert_array_equal(converted(zipmap=False, output_class_labels=True)[2], cnn.classes_)
-    label_, scores = converted(zipmap=False, raw_scores=True)
-    assert_array_equal(label_, label)
-    assert_allclose(scores, cnn._outputs(X), atol=1e-4)
 
 
 @pytest.mark.parametrize(
