@@ -141,8 +141,9 @@ def _refuse_calibration_of(classifier: Any) -> None:
         remedy = "Calibrate the classifier inside it instead"
     if what is not None:
         raise NotImplementedError(
-            f"CalibratedClassifierCV calibrates {what}, which skl2onnx does not convert; expected a "
-            f"network, another single classifier, or a pipeline that ends with a network. {remedy}."
+            f"CalibratedClassifierCV calibrates {what}, which skl2onnx does not convert; expected "
+            "a network, another single classifier, or a pipeline that ends with a network. "
+            f"{remedy}."
         )
 
 
