@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sklearn.base import is_classifier
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import Pipeline
+from sklearn.svm import LinearSVC
 
+from skcnn._onnx.comparison import check_results
 from skcnn._onnx.estimators import Features, add_outputs, class_labels, features_name
 from skcnn._onnx.graph import Graph
 from skcnn._onnx.model import describe, make_model, tensor_info
@@ -35,19 +38,32 @@ TYPES = {
     "float64": "DoubleTensorType",
 }
 
+NO_ZIPMAP = (LinearSVC, MultiOutputClassifier)
+
 
 def export(estimator: Any, *, opset: int, zipmap: bool, version: str) -> ModelProto:
-    """The model, not checked."""
+    """The model, checked by onnx."""
     whole = prepared(estimator)
     last = _last(whole)
-    if zipmap and not is_classifier(last):
+    if zipmap and (not is_classifier(last) or isinstance(last, NO_ZIPMAP)):
         raise ValueError(
-            f"zipmap is True, but {type(last).__name__} predicts no probabilities; expected a "
-            "classifier. Set zipmap=False."
+            f"zipmap is True, but {type(last).__name__} predicts no probabilities of one set of "
+            "classes; expected a classifier that does. Set zipmap=False."
         )
-    model = (_export_ours if is_ours(whole) else _export_others)(whole, opset, zipmap)
+    if is_ours(whole):
+        model = _export_ours(whole, opset, zipmap)
+    else:
+        model = _export_others(whole, opset, zipmap, original=estimator)
     describe(model, estimator, last, version)
+    check_model(model)
     return model
+
+
+def check_model(model: ModelProto) -> None:
+    """Raise onnx's error if the model is not valid."""
+    from onnx import checker
+
+    checker.check_model(model, full_check=True)
 
 
 def _last(estimator: Any) -> Any:
@@ -62,25 +78,51 @@ def _export_ours(estimator: Any, opset: int, zipmap: bool) -> ModelProto:
     return make_model(graph, type(estimator).__name__, x, outputs, opset, classes)
 
 
-def _export_others(estimator: Any, opset: int, zipmap: bool) -> ModelProto:
-    what = f"A {type(estimator).__name__} with steps that are not from skcnn"
-    skl2onnx = required("skl2onnx", what)
+def _export_others(estimator: Any, opset: int, zipmap: bool, original: Any) -> ModelProto:
+    """A model that skl2onnx makes, with the results of the `original` estimator.
+
+    Raises
+    ------
+    NotImplementedError
+        If skl2onnx cannot make it.
+    """
+    name = type(estimator).__name__
+    skl2onnx = required("skl2onnx", f"A {name} with steps that are not from skcnn")
     from skcnn._onnx.converters import register
 
     register()
-    dtype, form = input_of(estimator)
-    types = skl2onnx.common.data_types
-    x = getattr(types, TYPES[dtype.name])([None, *form])
-    options = {id(_last(estimator)): {"zipmap": zipmap}} if is_classifier(estimator) else None
-    model = skl2onnx.to_onnx(
-        estimator,
-        name=type(estimator).__name__,
-        initial_types=[("X", x)],
-        target_opset=opset,
-        options=options,
-    )
+    try:
+        dtype, form = input_of(estimator)
+        types = skl2onnx.common.data_types
+        x = ("X", getattr(types, TYPES[dtype.name])([None, *form]))
+        model = _convert(estimator, name, x, opset, zipmap=False)
+        check_model(model)
+        check_results(model, original, dtype, form)
+        if zipmap:
+            model = _convert(estimator, name, x, opset, zipmap=True)
+    except (MemoryError, NotImplementedError):
+        raise
+    except Exception as error:
+        raise NotImplementedError(
+            f"skl2onnx {skl2onnx.__version__} does not convert this {name} correctly "
+            f"({type(error).__name__}: {error}); expected one that it converts. Export the "
+            "networks in it alone, and compute the rest after the model."
+        ) from error
     _rename_outputs(model, _output_names(estimator))
     return model
+
+
+def _convert(estimator: Any, name: str, x: tuple[str, Any], opset: int, zipmap: bool) -> ModelProto:
+    import skl2onnx
+
+    # Without the first, skl2onnx lets a pipeline set `zipmap` of a LinearSVC, which fails.
+    options: dict[Any, Any] = {LinearSVC: {}}
+    last = _last(estimator)
+    if is_classifier(last) and not isinstance(last, LinearSVC):
+        options[id(last)] = {"zipmap": zipmap}
+    return skl2onnx.to_onnx(
+        estimator, name=name, initial_types=[x], target_opset=opset, options=options
+    )
 
 
 def _output_names(estimator: Any) -> list[str]:

@@ -6,12 +6,12 @@ import copy
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
-from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
@@ -64,10 +64,11 @@ def prepared(estimator: Any, *, last: bool = True) -> Any:
         columns.transformers_ = _prepared_parts(estimator.transformers_)
         return columns
     if _members(estimator):
-        return _prepared_ensemble(estimator, last=last)
+        return _prepared_ensemble(estimator)
     if isinstance(estimator, BaseConvNet) and not last:
         return Features(estimator)
-    return estimator
+    # A copy, since it may have two places, and skl2onnx's options are those of an object.
+    return copy.copy(estimator) if is_ours(estimator) else _with_int64_classes(estimator)
 
 
 def _prepared_parts(parts: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -77,12 +78,10 @@ def _prepared_parts(parts: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     ]
 
 
-def _prepared_ensemble(estimator: Any, *, last: bool) -> Any:
-    ensemble = copy.copy(estimator)
+def _prepared_ensemble(estimator: Any) -> Any:
+    ensemble = _with_int64_classes(estimator)
     members = [prepared(member) for member in _members(estimator)]
     if isinstance(estimator, CalibratedClassifierCV):
-        for member in members:
-            _refuse_calibration_of(member)
         calibrated = [copy.copy(classifier) for classifier in estimator.calibrated_classifiers_]
         for classifier, member in zip(calibrated, members, strict=True):
             classifier.estimator = member
@@ -91,11 +90,30 @@ def _prepared_ensemble(estimator: Any, *, last: bool) -> Any:
         ensemble.estimators_ = members
     if hasattr(estimator, "final_estimator_"):  # of stacking
         ensemble.final_estimator_ = prepared(estimator.final_estimator_)
-    if isinstance(estimator, VotingClassifier) and last:
-        # What skl2onnx does not convert and the model does not need, or expects as an array.
-        ensemble.flatten_transform = False
-        ensemble.weights = None if estimator.weights is None else np.asarray(estimator.weights)
+    if isinstance(estimator, VotingClassifier):
+        ensemble.flatten_transform = False  # skl2onnx refuses True, which concerns `transform`
+    if isinstance(estimator, VotingClassifier | VotingRegressor):
+        ensemble.weights = _weights_of_members(estimator)
     return ensemble
+
+
+def _with_int64_classes(estimator: Any) -> Any:
+    """A copy, whose classes are int64 if they are integers or bool: skl2onnx knows no others."""
+    changed = copy.copy(estimator)
+    for name, value in vars(estimator).items():
+        if name == "classes_" and isinstance(value, np.ndarray) and value.dtype.kind in "biu":
+            changed.classes_ = value.astype(np.int64)
+        elif name == "label_binarizer_":  # which has the classes of a OneVsRestClassifier
+            changed.label_binarizer_ = _with_int64_classes(value)
+    return changed
+
+
+def _weights_of_members(voting: Any) -> NDArray[Any] | None:
+    """As an array, without the weights of those that are dropped."""
+    if voting.weights is None:
+        return None
+    pairs = zip(voting.estimators, voting.weights, strict=True)
+    return np.array([weight for (_, member), weight in pairs if not isinstance(member, str)])
 
 
 def _is_empty(step: Any) -> bool:
@@ -121,29 +139,6 @@ def _refuse(estimator: Any) -> None:
         raise NotImplementedError(
             f"{type(estimator).__name__} {what}, which has no translation to ONNX; expected "
             f"networks, PatchFeatures, and steps that skl2onnx converts. {remedy}."
-        )
-
-
-def _refuse_calibration_of(classifier: Any) -> None:
-    """NotImplementedError if skl2onnx and scikit-learn do not calibrate the same scores.
-
-    scikit-learn calibrates the decision function if there is one. skl2onnx calibrates that of the
-    classifiers for which it has an option, which are others.
-    """
-    what = None
-    if isinstance(classifier, Pipeline) and hasattr(classifier, "decision_function"):
-        what = "the decision function of a Pipeline"
-        remedy = "Calibrate the last step instead, within the pipeline"
-    elif isinstance(classifier, OneVsRestClassifier) and not hasattr(
-        classifier, "decision_function"
-    ):
-        what = "the probabilities of a OneVsRestClassifier"
-        remedy = "Calibrate the classifier inside it instead"
-    if what is not None:
-        raise NotImplementedError(
-            f"CalibratedClassifierCV calibrates {what}, which skl2onnx does not convert; expected "
-            "a network, another single classifier, or a pipeline that ends with a network. "
-            f"{remedy}."
         )
 
 

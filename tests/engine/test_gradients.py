@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import naive
 from helpers.engine import make_trainer, with_method
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -177,7 +177,7 @@ def network_settings(draw):
     return shape, [with_method(layer, draw(methods)) for layer in layers]
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(
     network_settings(),
     st.integers(1, 150),
@@ -196,7 +196,7 @@ def naive_forward(network, x):
     return x
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(network_settings(), st.integers(0, 2**32))
 def test_outputs_of_random_networks(case, seed):
     shape, layers = case

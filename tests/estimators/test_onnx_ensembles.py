@@ -1,11 +1,14 @@
 """ONNX models of scikit-learn's ensembles and of estimators that wrap a classifier."""
 
+import sys
+
 import numpy as np
 import pytest
 from helpers.onnx import QUICK, check_classifier, run
-from helpers.quick import fast
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     AdaBoostClassifier,
     BaggingClassifier,
@@ -16,16 +19,18 @@ from sklearn.ensemble import (
     VotingRegressor,
 )
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
     TunedThresholdClassifierCV,
 )
-from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import LinearSVC
 
 from skcnn import ConvNetClassifier, ConvNetRegressor, to_onnx
 from skcnn.onnx import register_converters
@@ -113,29 +118,123 @@ def test_two_classes(rows):
     check_classifier(calibrated(CNN).fit(X, y < 5), X)
 
 
-@pytest.mark.parametrize(
-    ("estimator", "message"),
-    [
-        (calibrated(CNN, method="isotonic"), "method='isotonic'.*Calibrate with method='sigmoid'"),
-        (make_pipeline(CNN, calibrated(LINEAR, method="isotonic")), "method='isotonic'"),
-        (calibrated(make_pipeline(CNN, LINEAR)), "Pipeline.*Calibrate the last step"),
-        (calibrated(OneVsRestClassifier(CNN)), "OneVsRestClassifier.*classifier inside it"),
-        (FixedThresholdClassifier(CNN, threshold=0.1), "threshold.*Export its estimator_"),
-        (TunedThresholdClassifierCV(CNN, cv=2), "threshold.*Export its estimator_"),
-    ],
-    ids=["isotonic", "step", "pipeline", "rest", "fixed threshold", "tuned threshold"],
-)
-def test_what_skl2onnx_converts_to_something_else(estimator, message, rows):
+WRONG = {
+    "isotonic": calibrated(CNN, method="isotonic"),
+    "isotonic step": make_pipeline(CNN, calibrated(LINEAR, method="isotonic")),
+    "calibrated decision function": calibrated(make_pipeline(CNN, LINEAR)),
+    "of a member": calibrated(BaggingClassifier(make_pipeline(CNN, LINEAR), 2, random_state=0)),
+    "calibrated one against the rest": calibrated(OneVsRestClassifier(CNN)),
+    "predictions of members": StackingClassifier(
+        [("a", CNN), ("b", LINEAR)], cv=2, stack_method="predict"
+    ),
+    "scores of members": StackingClassifier(
+        [("a", LINEAR), ("b", make_pipeline(CNN, LINEAR))], cv=2, stack_method="decision_function"
+    ),
+    "bagging of votes": BaggingClassifier(VotingClassifier([("a", CNN), ("b", LINEAR)]), 2),
+    "one against one": OneVsOneClassifier(CNN),
+    "ensemble as transformer": make_pipeline(
+        VotingRegressor([("a", REGRESSOR), ("b", REGRESSOR)]), LINEAR
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_no_other_results(name, rows):
+    """skl2onnx fails, or makes models with other results."""
     X, y = rows
-    classes = y < 5 if "threshold" in message else y % 3
-    with pytest.raises(NotImplementedError, match=message):
-        to_onnx(estimator.fit(X, classes))
+    with pytest.raises(NotImplementedError, match=r"does not convert|Calibrate with method="):
+        to_onnx(WRONG[name].fit(X, y % 3))
 
 
-def test_hard_votes(rows):
-    voting = VotingClassifier([(str(seed), fast(random_state=seed)) for seed in (1, 2, 3)])
-    X, y = rows[0].reshape(-1, 8, 8), rows[1]
-    assert_array_equal(run(to_onnx(voting.fit(X, y)), X)["label"], voting.predict(X))
+@pytest.mark.parametrize(
+    "estimator",
+    [FixedThresholdClassifier(CNN, threshold=0.1), TunedThresholdClassifierCV(CNN, cv=2)],
+    ids=["fixed", "tuned"],
+)
+def test_thresholds(estimator, rows):
+    with pytest.raises(NotImplementedError, match=r"threshold.*Export its estimator_"):
+        to_onnx(estimator.fit(rows[0], rows[1] < 5))
+
+
+def test_hard_votes_of_two_scores(rows):
+    """skl2onnx takes a decision function for the probabilities of two classes."""
+    X, y = rows
+    members = [("cnn", CNN), ("ridge", RidgeClassifier()), ("svc", LinearSVC())]
+    check_labels(VotingClassifier(members).fit(X, y % 3), X)
+    with pytest.raises(NotImplementedError, match="random images have other results"):
+        to_onnx(VotingClassifier(members).fit(X, y % 2))
+
+
+def check_labels(estimator, X):
+    assert_array_equal(run(to_onnx(estimator), X)["label"], estimator.predict(X))
+
+
+def test_weights_of_members_that_are_dropped(rows):
+    X, y = rows
+    members = [("cnn", CNN), ("dropped", "drop"), ("bayes", GaussianNB())]
+    check_classifier(VotingClassifier(members, voting="soft", weights=[1, 9, 2]).fit(X, y), X)
+    check_labels(VotingClassifier(members, weights=[1, 9, 2]).fit(X, y), X)
+    members = [("cnn", REGRESSOR), ("dropped", "drop"), ("ridge", Ridge())]
+    regressor = VotingRegressor(members, weights=[1, 9, 2]).fit(X, y)
+    assert_allclose(run(to_onnx(regressor), X)["variable"][:, 0], regressor.predict(X), atol=1e-4)
+
+
+def test_one_object_in_two_places(rows):
+    """skl2onnx keeps options, such as that of a calibration, by the identity of an object."""
+    linear = FrozenEstimator(LINEAR.fit(*rows))
+    members = [("a", CalibratedClassifierCV(linear)), ("b", linear), ("c", CNN)]
+    check_classifier(VotingClassifier(members, voting="soft").fit(*rows), rows[0])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "bool"])
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        calibrated(CNN),
+        VotingClassifier([("cnn", CNN), ("bayes", GaussianNB())], voting="soft"),
+        AdaBoostClassifier(CNN, n_estimators=2, random_state=0),
+        OneVsRestClassifier(CNN),
+        make_pipeline(CNN, GaussianNB()),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_labels_of_other_types(estimator, dtype, rows):
+    X, y = rows
+    check_classifier(estimator.fit(X, (y % 3).astype(dtype)), X)
+
+
+def test_linear_svc_as_the_last_step(rows):
+    X, y = rows
+    pipeline = make_pipeline(CNN, StandardScaler(), LinearSVC(random_state=0)).fit(X, y % 3)
+    check_labels(pipeline, X)
+    with pytest.raises(ValueError, match="LinearSVC predicts no probabilities"):
+        to_onnx(pipeline, zipmap=True)
+
+
+def test_dictionaries_of_an_ensemble(rows):
+    X, y = rows
+    ensemble = calibrated(CNN).fit(X, np.array(["a", "b", "c"])[y % 3])
+    found = run(to_onnx(ensemble, zipmap=True), X)["probabilities"]
+    table = [[row[label] for label in ensemble.classes_] for row in found]
+    assert_allclose(table, ensemble.predict_proba(X), atol=1e-5)
+
+
+def test_without_onnx_runtime(rows, monkeypatch):
+    X, y = rows
+    good, bad = (clone(CLASSIFIERS["calibrated"]), clone(WRONG["calibrated decision function"]))
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    model = to_onnx(good.fit(X, y))
+    with pytest.raises(NotImplementedError, match="32 of 32 random images have other results"):
+        to_onnx(bad.fit(X, y))
+    monkeypatch.undo()
+    assert_array_equal(run(model, X)["label"], good.predict(X))
+
+
+def test_estimators_that_refuse_random_images(rows):
+    """They are exported, and not compared."""
+    X, y = rows[0].astype(bool).astype(np.float32), rows[1]
+    steps = OneHotEncoder(sparse_output=False), PCA(49), ConvNetClassifier(**QUICK)
+    check_classifier(make_pipeline(*steps).fit(X, y), X)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float64"])
@@ -154,10 +253,12 @@ def test_images_of_other_forms(ensemble, dtype, images):
 
 def test_multioutput(rows):
     X, y = rows
-    several = np.stack([y % 2, y % 3], axis=1)
-    classifier = MultiOutputClassifier(CNN).fit(X, several)
-    label, *_ = run(to_onnx(classifier), X).values()
-    assert_array_equal(label, classifier.predict(X))
+    classifier = MultiOutputClassifier(CNN).fit(X, np.stack([y % 2, y % 3], axis=1))
+    check_labels(classifier, X)
+    with pytest.raises(
+        ValueError, match=r"MultiOutputClassifier predicts no .* one set of classes"
+    ):
+        to_onnx(classifier, zipmap=True)
 
 
 @pytest.mark.parametrize(
