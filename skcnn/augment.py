@@ -166,7 +166,8 @@ class Affine:
     shear : float, default=8.0
         Largest angle of shear, in degrees.
     scale : float, default=0.1
-        Largest relative change of the height and of the width, which are drawn independently.
+        Height and width are divided by numbers from ``1 - scale`` to ``1 + scale``, which are drawn
+        independently.
     reach : float, default=1/14
         Largest shift as a fraction of the height and of the width.
 

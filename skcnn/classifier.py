@@ -486,7 +486,7 @@ default="auto"
         """
         fitted = self._copy_fitted()
         z = fitted._outputs(X)
-        if fitted._is_multilabel:
+        if fitted._head == "multilabel":
             return (z > 0).astype(np.intp)
         return fitted.classes_[z.argmax(axis=1)]
 
@@ -522,10 +522,10 @@ default="auto"
         """
         fitted = self._copy_fitted()
         z = fitted._outputs(X)
-        if fitted._is_multilabel:
+        if fitted._head == "multilabel":
             np.logaddexp(0, np.negative(z, out=z), out=z)
             return np.negative(z, out=z)
-        LOSSES[fitted.output_activation].log_probabilities(z, out=z)
+        LOSSES[fitted._head].log_probabilities(z, out=z)
         return z
 
     def _check_settings(self, incremental: bool) -> None:
@@ -549,7 +549,7 @@ default="auto"
     ) -> Task:
         fitted, n_labels = self.classes_ if resume else None, n_labels_of(y)
         if fitted is not None:
-            check_same_kind(n_labels, len(fitted) if self._is_multilabel else None)
+            check_same_kind(n_labels, len(fitted) if self._head == "multilabel" else None)
         if n_labels is not None:
             indicator = read_indicator(y, images)
             check_indicator(
@@ -578,7 +578,7 @@ default="auto"
         return Classification(
             classes,
             labels,
-            loss=LOSSES[self.output_activation],
+            output_activation=self.output_activation,
             label_smoothing=self.label_smoothing,
             class_weight=self.class_weight,
         )

@@ -62,6 +62,7 @@ class PatchFeatures(ImageFeaturesOutMixin, Estimator):
         Responses of filters that are smaller are set to zero; it is subtracted from the others.
     pool_regions : int, default=3
         Responses are averaged over this many regions per side of the image, as equal as possible.
+        It and `threshold` have no part in `fit`: a change of them acts at once.
     random_state : int, RandomState instance or None, default=None
         Seed of the patches and of the clusters.
     n_jobs : int or None, default=None

@@ -17,8 +17,9 @@ _form : tuple of int
     Shape of an image in X: (pixels,), (h, w) or (h, w, channels).
 _dtype_name : str
     Of X in `fit`.
-_is_multilabel : bool
-    Of a classifier: whether y was an indicator matrix.
+_head : {"softmax", "sigmoid", "multilabel"}
+    Of a classifier: how probabilities follow from the outputs of the network; "multilabel" if y was
+    an indicator matrix.
 _is_1d : bool
     Of a regressor: whether y had the shape (n,).
 _unfinished : UnfinishedFit

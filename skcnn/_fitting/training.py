@@ -73,6 +73,9 @@ class Training:
             # A call of partial_fit cannot know the weights of the others.
             problem.weights if incremental else _with_mean_one(problem.weights, train),
         )
+        self._mean_weight = 1.0  # which the losses are divided by
+        if incremental and problem.weights is not None:
+            self._mean_weight = float(problem.weights[train].mean())
         self._validation = validation_of(work, problem, held_out, reader)
         self._stopping: EarlyStopping | None = early_stopping(settings, self._network)
         self._begin, self._n_iter = AT_THE_START, work.n_iter_
@@ -103,7 +106,7 @@ class Training:
             callbacks.begin_epoch(self.snapshot)
 
         def after_epoch(loss: float) -> bool:
-            stop = log.after_epoch(loss)
+            stop = log.after_epoch(loss / self._mean_weight)
             return callbacks.end_epoch(self.snapshot) or stop
 
         # The interrupted fit may have done the epoch at which early stopping ends the training.

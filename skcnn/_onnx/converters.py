@@ -88,7 +88,8 @@ def _classifier_shapes(operator: Any) -> None:
     text = not nocl and class_labels(estimator).dtype == TEXT
     n_classes = len(estimator.classes_)
     label_type = StringTensorType if text else Int64TensorType
-    operator.outputs[0].set_type(label_type([n, n_classes] if estimator._is_multilabel else [n]))
+    shape = [n, n_classes] if estimator._head == "multilabel" else [n]
+    operator.outputs[0].set_type(label_type(shape))
     operator.outputs[1].set_type(FloatTensorType([n, n_classes]))
 
 

@@ -135,7 +135,7 @@ def add_label(graph: Graph, z: str, estimator: Any, *, as_index: bool = False) -
 
     With `as_index`, the number of the class takes the place of its label.
     """
-    if estimator._is_multilabel:
+    if estimator._head == "multilabel":
         positive = graph.add("Greater", z, graph.constant(0, FLOAT))
         return Output(graph.add("Cast", positive, to=LABEL), LABEL, estimator.classes_.shape)
     index = graph.add("ArgMax", z, axis=1, keepdims=0)
@@ -181,8 +181,7 @@ def _is_unicode(text: str) -> bool:
 
 def add_probabilities(graph: Graph, z: str, estimator: Any) -> Output:
     """The probabilities (n, n_classes)."""
-    head = "multilabel" if estimator._is_multilabel else estimator.output_activation
-    return Output(HEADS[head](graph, z), FLOAT, estimator.classes_.shape)
+    return Output(HEADS[estimator._head](graph, z), FLOAT, estimator.classes_.shape)
 
 
 def _softmax(graph: Graph, z: str) -> str:

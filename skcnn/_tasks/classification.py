@@ -11,7 +11,7 @@ from skcnn._input.labels import check_labels, check_same_length, comparable, enc
 from skcnn._input.weights import times_class_weight
 from skcnn._tasks.task import OutputsTask, Weights
 from skcnn._warn import warn_caller
-from skcnn.engine.training.losses import Loss
+from skcnn.engine.training.losses import LOSSES
 from skcnn.engine.training.targets import ClassTargets, Targets
 
 
@@ -24,7 +24,7 @@ class Classification(OutputsTask):
         The labels, sorted.
     labels : ndarray of int of shape (n,)
         Class of each image, 0 ... n_classes - 1.
-    loss : Loss
+    output_activation : {"softmax", "sigmoid"}
     label_smoothing : float
         Share of each target that is spread evenly over all classes.
     class_weight : dict, "balanced" or None
@@ -40,15 +40,15 @@ class Classification(OutputsTask):
         classes: NDArray[Any],
         labels: NDArray[np.intp],
         *,
-        loss: Loss,
+        output_activation: str,
         label_smoothing: float,
         class_weight: dict[Any, float] | str | None = None,
     ) -> None:
         self.classes, self.label_smoothing = classes, float(label_smoothing)
         self.class_weight = class_weight
-        self.n_outputs, self.loss = len(classes), loss
+        self.n_outputs, self.loss = len(classes), LOSSES[output_activation]
         self.strata = self.key = labels
-        self.attributes = {"classes_": classes, "_is_multilabel": False}
+        self.attributes = {"classes_": classes, "_head": output_activation}
 
     def weights(self, sample_weight: Weights) -> Weights:
         return times_class_weight(sample_weight, self.class_weight, self.strata, self.classes)

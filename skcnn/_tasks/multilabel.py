@@ -35,7 +35,7 @@ class Multilabel(OutputsTask):
         self.key, self.label_smoothing = indicator, float(label_smoothing)
         self.n_outputs, self.loss = indicator.shape[1], SigmoidCrossEntropy()
         self.strata = np.zeros(len(indicator), np.intp)
-        self.attributes = {"classes_": np.arange(self.n_outputs), "_is_multilabel": True}
+        self.attributes = {"classes_": np.arange(self.n_outputs), "_head": "multilabel"}
 
     def targets(self, work: Any) -> Targets:
         rows = self.key.astype(work.network_.dtype)

@@ -1,4 +1,4 @@
-"""Sample weights, class weights and label smoothing of ConvNetClassifier."""
+"""Sample weights, class weights and label smoothing."""
 
 from copy import deepcopy
 
@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from helpers.quick import fast
 from numpy.testing import assert_allclose, assert_array_equal
+
+from skcnn import ConvAutoencoder, ConvNetClassifier, ConvNetRegressor
 
 
 def test_sample_weight_of_zero_removes_an_image(images):
@@ -117,3 +119,31 @@ def test_label_smoothing_spreads_the_targets(digits):
     assert entropy < smooth.loss_ < 1.3 * entropy
     largest = smooth.predict_proba(X[:500]).max(axis=1)
     assert np.median(largest) == pytest.approx(0.73, abs=0.05)
+
+
+@pytest.mark.parametrize("task", ["classifier", "multilabel", "regressor", "autoencoder"])
+def test_the_loss_of_partial_fit_is_a_mean_whatever_the_unit_of_the_weights(task, images):
+    """With a learning rate of 0, that of the first weights."""
+    X, y = images
+    weights = np.random.default_rng(0).integers(0, 3, len(X))
+    settings = {"n_filters": 4, "learning_rate": lambda step: 0.0, "random_state": 0}
+    kind, y, arguments = {
+        "classifier": (ConvNetClassifier, y, {"classes": range(10)}),
+        "multilabel": (ConvNetClassifier, np.stack([y < 5, y > 2], axis=1), {}),
+        "regressor": (ConvNetRegressor, y.astype(float), {}),
+        "autoencoder": (ConvAutoencoder, None, {}),
+    }[task]
+
+    def loss(weights, rows=slice(None)):
+        model, targets = kind(**settings, standardize=False), None if y is None else y[rows]
+        model.partial_fit(X[rows], targets, **arguments, sample_weight=weights)
+        assert model.loss_curve_ == [model.loss_]
+        return model.loss_
+
+    assert loss(weights * 10.0) == pytest.approx(loss(weights), rel=1e-5)
+    assert loss(weights * 0.1) == pytest.approx(loss(weights), rel=1e-5)
+    assert loss(np.full(300, 7.0)) == pytest.approx(loss(None), rel=1e-5)
+    if task == "classifier":
+        by_class = kind(**settings, standardize=False, class_weight={3: 20.0})
+        by_class.partial_fit(X, y, **arguments)
+        assert by_class.loss_ == pytest.approx(loss(np.where(y == 3, 20.0, 1.0)), rel=1e-5)
