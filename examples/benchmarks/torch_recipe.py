@@ -21,7 +21,6 @@ from skcnn._tasks.classification import Classification
 from skcnn.engine.network import Network
 from skcnn.engine.standardization import ChannelStatistics
 from skcnn.engine.training.loop import batches
-from skcnn.engine.training.losses import LOSSES
 
 # Parameters of `ConvNetClassifier` that may differ from the defaults. `predict_augment` has no
 # effect here.
@@ -70,7 +69,7 @@ class TorchClassifier:
         task = Classification(
             np.arange(n_classes),
             y,
-            loss=LOSSES["softmax"],
+            output_activation="softmax",
             label_smoothing=estimator.label_smoothing,
         )
         settings = settings_of(estimator, task, len(X), incremental=False, has_validation=False)

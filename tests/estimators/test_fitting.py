@@ -15,7 +15,6 @@ from skcnn import ConvNetClassifier
 from skcnn._fitting.settings import settings_of
 from skcnn._tasks.classification import Classification
 from skcnn.engine.layers import Dense, Dropout
-from skcnn.engine.training.losses import LOSSES
 from skcnn.engine.workspace import Workspace
 
 DIGITS = np.arange(10)
@@ -356,7 +355,7 @@ def test_automatic_schedule(images, solver):
 
 def classification(n_images):
     labels = np.arange(n_images) % 2
-    return Classification(np.arange(2), labels, loss=LOSSES["softmax"], label_smoothing=0.0)
+    return Classification(np.arange(2), labels, output_activation="softmax", label_smoothing=0.0)
 
 
 @pytest.mark.parametrize(
