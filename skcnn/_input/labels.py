@@ -255,7 +255,7 @@ def _check_dtype(array: NDArray[Any], name: str) -> None:
         fractions = array[array != np.floor(array)]
         if len(fractions):
             raise ValueError(
-                f"Unknown label type: continuous. {name} has values such as {fractions[0]:g}; "
+                f"Unknown label type: continuous. {name} has values such as {fractions[0]!s}; "
                 "expected class labels, which are str, bool or whole numbers. Divide the values "
                 f"into classes, for example with np.digitize; if they are names, use "
                 f"[str(label) for label in {name}]."

@@ -5,9 +5,11 @@ method `plot`, which draws it again. After drawing, `figure_` and `ax_` or `axes
 matplotlib objects.
 
 - `FilterDisplay` and `LossCurveDisplay` take the fitted estimators of skcnn that learn filters and
-  that have a loss, respectively, or a `Pipeline` or a search that contains one.
+  that have a loss, respectively, or a `Pipeline`, a search or an ensemble that contains one.
 - `ReconstructionDisplay` and `EmbeddingDisplay` take any fitted transformer of images.
 - `OcclusionDisplay` and `MisclassifiedDisplay` take any fitted classifier of images.
+
+Images are drawn as they are in X, before the steps of a pipeline.
 
 The displays need matplotlib (``pip install "skcnn[plot]"``), which is imported when something is
 drawn.

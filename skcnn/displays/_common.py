@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -59,13 +60,43 @@ def label_text(label: object) -> str:
 
     Characters that are not printable are replaced by escape sequences.
     """
-    characters = (
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(label)
+    return label_texts([label])[0]
+
+
+def label_texts(labels: Iterable[object]) -> list[str]:
+    """The text of each label, as `label_text`, but different for different labels.
+
+    What is long is cut at its end or, if others begin in the same way, in its middle. Labels that
+    still look alike are numbered.
+    """
+    names = [str(label) for label in labels]
+    whole = {name: _printable(name) for name in names}
+    texts = {name: _cut(text, _MOST_CHARACTERS - 1) for name, text in whole.items()}
+    for name in _alike(texts):
+        texts[name] = _cut(whole[name], _MOST_CHARACTERS // 2)
+    while alike := _alike(texts):
+        for number, name in enumerate(alike, 1):
+            texts[name] += f" ({number})"
+    return [texts[name].replace("$", r"\$") for name in names]
+
+
+def _printable(text: str) -> str:
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
     )
-    text = "".join(characters)
-    if len(text) > _MOST_CHARACTERS:
-        text = f"{text[: _MOST_CHARACTERS - 1]}…"
-    return text.replace("$", r"\$")
+
+
+def _cut(text: str, start: int) -> str:
+    """`start` characters and the last ones, if the text is too long."""
+    if len(text) <= _MOST_CHARACTERS:
+        return text
+    return f"{text[:start]}…{text[len(text) - (_MOST_CHARACTERS - 1 - start) :]}"
+
+
+def _alike(texts: dict[str, str]) -> list[str]:
+    """Names whose text is also that of another name."""
+    times = Counter(texts.values())
+    return [name for name, text in texts.items() if times[text] > 1]
 
 
 def plain_log_axis(ax: Axes) -> None:

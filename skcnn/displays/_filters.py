@@ -95,8 +95,9 @@ class FilterDisplay:
         Parameters
         ----------
         estimator : ConvNetClassifier, ConvNetRegressor, ConvAutoencoder or PatchFeatures, or a \
-                Pipeline or search that contains one
-            The fitted estimator. Its `filters_` are drawn.
+                Pipeline, search or ensemble that contains one
+            The fitted estimator. Its `filters_` are drawn; if it contains several estimators that
+            have them, those of the first.
         ax : matplotlib Axes, default=None
             Axes to draw into. None creates a new figure.
         max_filters : int or None, default=64

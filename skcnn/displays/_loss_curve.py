@@ -85,11 +85,12 @@ class LossCurveDisplay:
 
         Parameters
         ----------
-        estimator : ConvNetClassifier, ConvNetRegressor or ConvAutoencoder, or a Pipeline or \
-                search that contains one
-            The fitted network. Its `loss_curve_` is drawn, and its `validation_loss_curve_` if it
-            was fitted with a validation set (``early_stopping=True`` or ``fit(..., X_val=...)``).
-            So are the `validation_scores_` of a classifier.
+        estimator : ConvNetClassifier, ConvNetRegressor or ConvAutoencoder, or a Pipeline, \
+                search or ensemble that contains one
+            The fitted network, or the first of several. Its `loss_curve_` is drawn, and its
+            `validation_loss_curve_` if it was fitted with a validation set
+            (``early_stopping=True`` or ``fit(..., X_val=...)``). So are the `validation_scores_` of
+            a classifier.
         ax : matplotlib Axes or sequence of Axes, default=None
             Axes to draw into. A single one is divided if there are two panels. None creates a new
             figure.

@@ -18,7 +18,7 @@ from skcnn.displays._common import (
     check_total,
     columns_of,
     grid_axes,
-    label_text,
+    label_texts,
     show_image,
     view_images,
 )
@@ -41,8 +41,7 @@ class MisclassifiedDisplay:
     y_pred : array-like of shape (n_wrong,)
         Their predicted labels.
     confidence : array-like of shape (n_wrong,), default=None
-        Confidence in each prediction: the probability of the predicted class, or the difference
-        between the two largest decision values.
+        Confidence in each prediction, for example the probability of the predicted class.
     n_images : int, default=None
         Number of images that were classified, for the title.
 
@@ -104,8 +103,10 @@ class MisclassifiedDisplay:
         Parameters
         ----------
         estimator : fitted classifier
-            Any classifier of images. Its confidence is the probability of the predicted class or,
-            without `predict_proba`, the difference between the two largest decision values.
+            Any classifier of images. Its confidence is the probability of the predicted class.
+            Without `predict_proba` it is the decision value of the predicted class or, of more
+            than two classes, the difference from the largest value of the others. It is small or
+            negative if the classifier does not predict the class with the largest value.
         X : array-like of shape (n, pixels), (n, h, w) or (n, h, w, channels)
             Images, usually ones that the classifier was not trained on.
         y : array-like of shape (n,)
@@ -128,8 +129,9 @@ class MisclassifiedDisplay:
         ------
         ValueError
             If X and `y` differ in length, if `image_shape` does not fit X, if `y` does not have one
-            label for each image, if none of its labels is a class of the estimator, or if
-            `max_images` or `columns` is not positive.
+            label for each image, if none of its labels is a class of the estimator, if that does
+            not give one probability or decision value per class (as an SVC with
+            ``decision_function_shape="ovo"``), or if `max_images` or `columns` is not positive.
         ImportError
             If matplotlib is not installed.
 
@@ -155,8 +157,8 @@ class MisclassifiedDisplay:
         classes = getattr(estimator, "classes_", None)
         if classes is not None:
             _check_known(y, check_labels(classes, "classes_"))
-        y_pred = estimator.predict(X)
-        confidence = confidence_of(estimator, X)
+        y_pred = check_labels(estimator.predict(X), "y_pred")
+        confidence = confidence_of(estimator, X, y_pred)
         images = view_images(X, image_shape, estimator)
         return cls.from_predictions(
             images,
@@ -263,13 +265,14 @@ class MisclassifiedDisplay:
         rows = max(1, math.ceil(shown / columns))
         figsize = (max(1.35 * columns, 4.5), 1.75 * rows + 0.6)
         axes = grid_axes(type(self).__name__, ax, rows, columns, figsize)
+        texts = label_texts([*self.y_true, *self.y_pred])
         for index, panel in enumerate(axes.flat):
             if index >= shown:
                 panel.set_axis_off()
                 continue
             show_image(panel, self.images[index])
-            true, predicted = label_text(self.y_true[index]), label_text(self.y_pred[index])
-            if self.confidence is not None:
+            true, predicted = texts[index], texts[len(self.y_true) + index]
+            if self.confidence is not None and not np.isnan(self.confidence[index]):
                 predicted += f" ({self.confidence[index]:.2f})"
             panel.set_title(f"true {true}\npredicted {predicted}", fontsize=9)
         self.axes_, self.figure_ = axes, axes.flat[0].figure

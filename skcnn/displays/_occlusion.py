@@ -13,7 +13,8 @@ from sklearn.base import BaseEstimator
 from skcnn._input.image_lists import as_array
 from skcnn._input.labels import check_labels, encode
 from skcnn._input.settings import is_positive_int
-from skcnn.displays._common import DIVERGING, grid_axes, label_text, show_image, view_images
+from skcnn.displays._common import DIVERGING, grid_axes, label_texts, show_image, view_images
+from skcnn.displays._estimators import class_responses
 from skcnn.engine.runtime.floating_point import ignore_underflow
 
 if TYPE_CHECKING:
@@ -56,6 +57,12 @@ class OcclusionDisplay:
     See Also
     --------
     FilterDisplay : The filters of the first convolution layer.
+
+    Notes
+    -----
+    Patches hide pixels of X as it is passed. If a step of a pipeline reorders the pixels, for
+    example from channels first, the image and its map are scrambled. Reorder the pixels before the
+    pipeline, and pass only the steps that follow.
 
     References
     ----------
@@ -109,7 +116,9 @@ class OcclusionDisplay:
             The images to explain. Each becomes a column, so pass only a few. Of a DataFrame, the
             estimator receives DataFrames with the same columns.
         y : array-like of shape (n,), default=None
-            The class whose response is followed. None means the predicted class.
+            The class whose response is followed. None means the class that `estimator.predict`
+            gives. If that gives several labels for an image, None means the label with the largest
+            response, whether or not it is predicted.
         image_shape : (h, w) or (h, w, channels), default=None
             Shape of the image in one row of a 2-D X. None takes it from the network, or assumes
             square images for other classifiers.
@@ -138,8 +147,9 @@ class OcclusionDisplay:
         Raises
         ------
         ValueError
-            If `patch_size`, `stride`, `fill` or `response_method` is invalid, or if `y` does not
-            have one known class per image.
+            If `patch_size`, `stride`, `fill` or `response_method` is invalid, if `y` does not
+            have one known class per image, or if the classifier does not give one response per
+            class, as an SVC with ``decision_function_shape="ovo"``.
         TypeError
             If `estimator` does not have the method.
         ImportError
@@ -168,11 +178,15 @@ class OcclusionDisplay:
 
         def respond(images: NDArray) -> NDArray:
             """Responses (n, n_classes) to images (n, h, w, channels), passed in the form of X."""
-            return _responses(estimator, method, _in_form_of(given, images))
+            return class_responses(estimator, method, _in_form_of(given, images))
 
         values = respond(images)
         classes = np.asarray(estimator.classes_)
-        targets = values.argmax(axis=1) if y is None else _class_indices(y, classes, len(images))
+        if y is None:
+            predicted = estimator.predict(_in_form_of(given, images))
+            targets = _predicted_indices(predicted, values, classes)
+        else:
+            targets = _class_indices(y, classes, len(images))
         windows = _windows(height, width, patch_size, stride)
         maps = [
             _mean_drops(respond, image, target, before[target], windows, value)
@@ -205,11 +219,12 @@ class OcclusionDisplay:
         largest = np.abs(self.maps).max(axis=(1, 2))
         limits = np.where(largest > 0, largest, 1.0) if relative else np.ones(count)
         limit = 1.0 if relative else float(largest.max()) or 1.0
-        for image, drops, label, (above, below) in zip(
-            self.images, self.maps / limits[:, None, None], self.labels, axes.T, strict=True
+        texts = label_texts(self.labels)
+        for image, drops, text, (above, below) in zip(
+            self.images, self.maps / limits[:, None, None], texts, axes.T, strict=True
         ):
             show_image(above, image)
-            above.set_title(label_text(label))
+            above.set_title(text)
             drawn = below.imshow(drops, cmap=DIVERGING, vmin=-limit, vmax=limit)
             below.set_xticks([])
             below.set_yticks([])
@@ -283,20 +298,20 @@ def _choose_method(estimator: BaseEstimator, response_method: str) -> str:
     )
 
 
-def _responses(estimator: BaseEstimator, method: str, X: NDArray) -> NDArray:
-    """Responses (n, n_classes) of the estimator's method."""
-    values = np.asarray(getattr(estimator, method)(X))
-    if values.ndim == 1:  # two classes: a positive value means the second
-        values = np.column_stack([-values, values])
-    return values
-
-
 def _in_form_of(X: Any, images: NDArray) -> Any:
     """The images (n, h, w, channels) in the shape of X, with the columns of a DataFrame."""
     rows = images.reshape(len(images), *np.shape(X)[1:])
     if hasattr(X, "iloc"):
         return type(X)(rows, columns=X.columns)
     return type(X)(rows, schema=X.columns) if hasattr(X, "schema") else rows  # polars
+
+
+def _predicted_indices(predicted: Any, values: NDArray, classes: NDArray) -> NDArray[np.intp]:
+    """Index in `classes` of each prediction, which may not be the class of the largest value."""
+    shape = np.shape(predicted)
+    if len(shape) == 2 and shape[1] > 1:  # an indicator matrix, in which a row may have no label
+        return values.argmax(axis=1)
+    return encode(check_labels(np.ravel(predicted)), classes, "predict(X)")
 
 
 def _class_indices(y: ArrayLike, classes: NDArray, n_images: int) -> NDArray[np.intp]:

@@ -18,7 +18,7 @@ from skcnn.displays._common import (
     PURPLE,
     SKY,
     VERMILION,
-    label_text,
+    label_texts,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _MARKERS = ("o", "^", "s", "v", "D", "P", "X")
 # Both change from class to class, so that this many have a look of their own.
 _MOST_CLASSES = math.lcm(len(_COLOURS), len(_MARKERS))
 _MOST_CHARACTERS = 2000  # points that can be read as characters
+_MOST_DIGITS = 1e16  # from here on, an exponent is shorter
 
 
 def draw_classes(
@@ -38,7 +39,7 @@ def draw_classes(
 ) -> dict[str, PathCollection]:
     """Draw the points of each class, and a legend unless they are characters."""
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
-    labels = [f"{label:g}" if classes.dtype.kind == "f" else f"{label}" for label in classes]
+    labels = [_name(label) for label in classes]
     characters = len(codes) <= _MOST_CHARACTERS and all(
         len(label) == 1 and label.isascii() and label.isalnum() for label in labels
     )
@@ -61,11 +62,20 @@ def draw_classes(
     others = ~np.isin(codes, own)
     if others.any():
         label = f"{len(classes) - len(own)} other classes"
+        while label in points:  # a class of this name
+            label = f"({label})"
         light = settings | {"color": "lightgrey", "zorder": 0.5}  # behind the others
         points[label] = scatter(ax, places[others], **light)
     if not characters:
         _legend(ax, points)
     return points
+
+
+def _name(label: Any) -> str:
+    """A label as text that no other label of its array has; whole numbers without a fraction."""
+    if isinstance(label, np.floating) and abs(label) < _MOST_DIGITS:
+        return f"{int(label)}"
+    return str(label)
 
 
 def scatter(ax: Axes, places: NDArray, **settings: Any) -> PathCollection:
@@ -78,8 +88,8 @@ def class_legend(place: Axes | Figure, points: dict[str, PathCollection], **sett
     numbers = list(map(str, range(len(points))))
     legend = place.legend(list(points.values()), numbers, **settings)
     # Set afterwards, since Matplotlib leaves out labels that begin with an underscore.
-    for text, label in zip(legend.get_texts(), points, strict=True):
-        text.set_text(label_text(label))
+    for text, label in zip(legend.get_texts(), label_texts(points), strict=True):
+        text.set_text(label)
 
 
 def _legend(ax: Axes, points: dict[str, PathCollection]) -> None:

@@ -169,16 +169,6 @@ def test_misclassified_images_are_sorted_by_confidence(digits, network):
     )
 
 
-def test_misclassified_confidence_from_decision_values(digits):
-    X, y = digits
-    rows = X.reshape(len(X), -1).astype(float)
-    svc = SVC().fit(rows[:300], y[:300])
-    display = MisclassifiedDisplay.from_estimator(svc, rows[300:], y[300:])
-    values = np.sort(svc.decision_function(rows[300:]), axis=1)
-    lead = (values[:, -1] - values[:, -2])[svc.predict(rows[300:]) != y[300:]]
-    np.testing.assert_allclose(display.confidence, np.sort(lead)[::-1])
-
-
 def test_misclassified_without_mistakes_and_in_colour():
     images = np.random.default_rng(0).integers(0, 255, (3, 6, 5, 3), dtype=np.uint8)
     display = MisclassifiedDisplay.from_predictions(images, ["a", "b", "a"], ["a", "b", "a"])

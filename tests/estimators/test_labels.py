@@ -81,6 +81,7 @@ REFUSED = {
     "bool and int": (np.array([True, 2, 3] * 20, dtype=object), "y mixes types, such as True"),
     "str and bytes": (["a", b"b", "c"] * 20, "y mixes types"),
     "fractions": (DIGITS + 0.5, "Unknown label type: continuous. y has values such as 0.5"),
+    "large fractions": (DIGITS + 1000000.5, r"continuous. y has values such as 1000000.5;"),
     "continuous": (np.linspace(0, 1, 60), "continuous.*expected class labels.*np.digitize"),
     "bytes": (TEXT.astype("S"), r"such as b'0' \(bytes\); .* \[label.decode\(\) for label in y\]"),
     "StringDType": (TEXT.astype(np.dtypes.StringDType()), r"StringDType.* y.astype\(object\)"),

@@ -3,13 +3,18 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.compose import TransformedTargetRegressor
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import RidgeClassifier
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline, make_union
+from sklearn.pipeline import Pipeline, make_pipeline, make_union
+from sklearn.preprocessing import MinMaxScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -22,7 +27,7 @@ from skcnn import (  # noqa: E402
     HOGTransformer,
     PatchFeatures,
 )
-from skcnn.displays import FilterDisplay, LossCurveDisplay  # noqa: E402
+from skcnn.displays import FilterDisplay, LossCurveDisplay, MisclassifiedDisplay  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +86,87 @@ def test_filters_in_other_estimators(images):
     half = SelfTrainingClassifier(ConvNetClassifier(**NETWORK), max_iter=1)
     half.fit(X.reshape(100, 64), partly)
     assert_array_equal(FilterDisplay.from_estimator(half).filters, half.estimator_.filters_)
+
+
+FITTED = {  # the first fitted network in a meta-estimator
+    "calibrated": (
+        lambda net: CalibratedClassifierCV(net, cv=2),
+        lambda model: model.calibrated_classifiers_[0].estimator,
+    ),
+    "calibrated once": (
+        lambda net: CalibratedClassifierCV(net, cv=2, ensemble=False),
+        lambda model: model.calibrated_classifiers_[0].estimator,
+    ),
+    "threshold": (lambda net: FixedThresholdClassifier(net), lambda model: model.estimator_),
+    "voting": (
+        lambda net: VotingClassifier([("tree", DecisionTreeClassifier()), ("net", net)]),
+        lambda model: model.estimators_[1],
+    ),
+    "stacking": (
+        lambda net: StackingClassifier([("net", net)], cv=2),
+        lambda model: model.estimators_[0],
+    ),
+    "bagging": (
+        lambda net: BaggingClassifier(net, n_estimators=2),
+        lambda model: model.estimators_[0],
+    ),
+    "one of each class": (OneVsRestClassifier, lambda model: model.estimators_[0]),
+    "chosen columns": (
+        lambda net: ColumnTransformer([("net", net, slice(0, 64))]),
+        lambda model: model.transformers_[0][1],
+    ),
+    "search over networks": (
+        lambda net: GridSearchCV(Pipeline([("net", net)]), {"net": [net]}, cv=2),
+        lambda model: model.best_estimator_["net"],
+    ),
+    "pipeline of a search": (
+        lambda net: make_pipeline(
+            MinMaxScaler(), GridSearchCV(CalibratedClassifierCV(net, cv=2), {}, cv=2)
+        ),
+        lambda model: model[1].best_estimator_.calibrated_classifiers_[0].estimator,
+    ),
+}
+
+
+@pytest.fixture
+def other_network(images):
+    """Fitted on other images, of another shape, with the parameters for those of 8 x 8 pixels."""
+    network = ConvNetClassifier(**NETWORK, image_shape=(4, 16))
+    return network.fit(images[0][200:].reshape(100, 64), images[1][200:]).set_params(
+        image_shape=None
+    )
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_networks_that_meta_estimators_have_fitted(images, other_network, name):
+    """Not those that were passed to them, which may be fitted on something else."""
+    make, find_network = FITTED[name]
+    X, y = images[0][:100].reshape(100, 64), images[1][:100] > 4
+    model = make(other_network)
+    with pytest.raises(AttributeError, match=r"pipeline, search or ensemble that .* Call fit"):
+        FilterDisplay.from_estimator(model)
+    network = find_network(model.fit(X, y))
+    assert (network.filters_ != other_network.filters_).any()
+    for fitted in (model, FrozenEstimator(model)):
+        assert_array_equal(FilterDisplay.from_estimator(fitted).filters, network.filters_)
+    assert_allclose(LossCurveDisplay.from_estimator(model).loss_curve, network.loss_curve_)
+
+
+def test_networks_that_were_fitted_before(images, other_network):
+    X, y = images[0][:100].reshape(100, 64), images[1][:100]
+    frozen = FrozenEstimator(other_network)
+    for model in (frozen, CalibratedClassifierCV(frozen, cv=2).fit(X, y), make_pipeline(frozen)):
+        assert_array_equal(FilterDisplay.from_estimator(model).filters, other_network.filters_)
+    search = GridSearchCV(other_network, {}, cv=2, refit=False).fit(X, y)
+    with pytest.raises(AttributeError, match="Call fit first"):
+        FilterDisplay.from_estimator(search)
+
+
+def test_the_shape_of_images_is_that_of_the_fitted_network(images, other_network):
+    X, y = images[0][:100].reshape(100, 64), images[1][:100]
+    model = CalibratedClassifierCV(other_network.set_params(image_shape=(2, 32)), cv=2).fit(X, y)
+    display = MisclassifiedDisplay.from_estimator(model, X, y, max_images=2)
+    assert display.images.shape[1:] == (2, 32, 1)
 
 
 def test_of_many_filters_the_first_are_drawn(images):
