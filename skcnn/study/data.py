@@ -210,7 +210,7 @@ def _from_arrays(data: Any) -> Images:
         ) from None
     X_train, train_shape = _check_images(X_train, "X_train")
     X_test, test_shape = _check_images(X_test, "X_test")
-    y_train, y_test = check_labels(y_train, "y_train"), check_labels(y_test, "y_test")
+    y_train, y_test = _check_labels(y_train, "y_train"), _check_labels(y_test, "y_test")
     if train_shape != test_shape:
         raise ValueError(
             f"Images have the shape {train_shape} in X_train and {test_shape} in X_test; expected "
@@ -249,6 +249,22 @@ def _check_images(X: Any, name: str) -> tuple[NDArray, ImageShape]:
         return array, resolve_image_shape(array.shape)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
+
+
+def _check_labels(y: Any, name: str) -> NDArray:
+    """Labels that scikit-learn can score and a JSON file can hold: no dates, no huge numbers."""
+    labels = check_labels(y, name)
+    # A long double does not fit into 64 bits.
+    large = labels.dtype.kind == "f" and (
+        labels.dtype.itemsize > 8 or bool((np.abs(labels.astype(float)) >= 2.0**63).any())
+    )
+    if len(labels) and (labels.dtype.kind in "mM" or large):
+        raise ValueError(
+            f"{name} has labels of type {labels.dtype}, such as {labels[0]}; expected str, bool "
+            "or whole numbers of at most 64 bits. Convert them, for example with "
+            f"np.asarray({name}).astype(str)."
+        )
+    return labels
 
 
 def _check_known_labels(y_train: NDArray, y_test: NDArray) -> None:

@@ -61,9 +61,13 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 
 
 def standard_error(values: ArrayLike) -> float:
-    """Standard error of the mean; NaN for a single value."""
+    """Standard error of the mean; NaN for a single value, exactly 0 for equal values."""
     values = np.asarray(values, dtype=np.float64)
-    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
+    if len(values) < 2:
+        return math.nan
+    if values.min() == values.max():  # their mean may be rounded
+        return 0.0
+    return float(values.std(ddof=1) / math.sqrt(len(values)))
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,10 @@ class PairedDifference:
 
 
 def paired_difference(a: Sequence[float], b: Sequence[float]) -> PairedDifference:
-    """The difference ``a - b`` over the seeds; with a single seed it is never clear."""
+    """The difference ``a - b`` over the seeds; with a single seed it is never clear.
+
+    Pass numbers of mistakes rather than errors: their differences and ties are not rounded.
+    """
     difference = np.subtract(a, b)
     mean, error = float(difference.mean()), standard_error(difference)
     reach = error * float(t.ppf(0.975, len(difference) - 1)) if len(difference) > 1 else math.inf

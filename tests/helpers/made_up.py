@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from skcnn.study.comparison.results import FinalFit, Fit, FitKey, Results, Search
+from skcnn.study.comparison.measured import FinalFit, Fit, FitKey, Search
+from skcnn.study.comparison.results import Results
 from skcnn.study.comparison.settings import Settings
 from skcnn.study.data import Images
 from skcnn.study.provenance import Environment
 
 LABELS = np.zeros(100, dtype=int)
+TESTED = 10_000  # images of the made-up errors of learning curves
 CONTENDERS = ("cnn", "hog_svc", "cnn_svc")  # of the made-up results
 
 
@@ -18,11 +20,12 @@ def final_fit(wrong=(), fit_seconds=1.0):
     predicted = LABELS.copy()
     predicted[list(wrong)] = 1
     return FinalFit(
-        test_error=len(wrong) / 100,
-        train_error=0.0,
+        wrong=len(wrong),
+        tested=100,
+        train_wrong=0,
+        train_tested=1000,
         fit_seconds=fit_seconds,
         seconds=fit_seconds,
-        wrong=len(wrong),
         predict_seconds=0.1,
         single_predict_seconds=0.001,
         peak_bytes=2**20,
@@ -30,6 +33,11 @@ def final_fit(wrong=(), fit_seconds=1.0):
         predicted=predicted.tolist(),
         confidence=[1.0] * 100,
     )
+
+
+def fit(error, seconds=1.0):
+    """A fit of a learning curve with this test error."""
+    return Fit(round(error * TESTED), TESTED, 0, 1000, seconds, seconds)
 
 
 def made_up(
@@ -45,7 +53,7 @@ def made_up(
     images = images or Images("made up", "None.", np.zeros((1000, 4)), np.arange(1000) % 10,
                               np.zeros((100, 4)), LABELS)  # fmt: skip
     curves = {
-        FitKey(key, share, 10 * share, seed): Fit(error, 0.0, 1.0, 1.0)
+        FitKey(key, share, 10 * share, seed): fit(error)
         for key, errors in (("cnn", cnn), ("hog_svc", hog), ("cnn_svc", cnn))
         for share, by_seed in zip((10, 100), errors, strict=True)
         for seed, error in enumerate(by_seed)

@@ -4,16 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.made_up import CONTENDERS, LABELS, final_fit, made_up
+from helpers.made_up import CONTENDERS, LABELS, TESTED, final_fit, fit, made_up
 
 from skcnn.study.comparison.conclusions import brief, conclude, verdict
-from skcnn.study.comparison.results import (
-    Candidate,
-    Fit,
-    FitKey,
-    Pair,
-    Search,
-)
+from skcnn.study.comparison.measured import Candidate, FitKey, Search
+from skcnn.study.comparison.results import Pair
 from skcnn.study.data import MNIST_TRAIN_IMAGES, Images
 
 
@@ -164,6 +159,82 @@ def test_nobody_is_ahead_where_not_all_were_run():
     assert second.winners == both
 
 
+def by_mistakes(mistakes, **settings):
+    """Results of the CNN and HOG + SVC with these numbers of mistakes by contender, share, seed."""
+    curves = {
+        FitKey(key, share, 10 * share, seed): fit(wrong / TESTED)
+        for key, shares in mistakes.items()
+        for share, by_seed in shares.items()
+        for seed, wrong in enumerate(by_seed)
+    }
+    results = made_up(cnn=((0.1,) * 3,) * 2, **settings)
+    return replace(results, final=dict.fromkeys(mistakes, final_fit()), curves=curves)
+
+
+def test_equal_numbers_of_mistakes_are_ties():
+    """Means of rounded errors would differ in their last digits, and the curves would cross."""
+    tied = by_mistakes(
+        {
+            "cnn": {10: (10, 11, 12), 30: (7, 8, 9), 100: (3, 3, 3)},
+            "hog_svc": {10: (20, 20, 19), 30: (8, 8, 8), 100: (3, 3, 3)},
+        }
+    )
+    both = ["cnn", "hog_svc"]
+    assert [row.winners for row in tied.by_share] == [["cnn"], both, both]
+    assert [row.clear for row in tied.by_share] == [True, False, False]
+    found = tied.crossing("cnn", "hog_svc")
+    assert [lead.mean == 0 for lead in found.differences] == [False, True, True]
+    assert found.crossings == []
+    text = conclude(replace(tied, final={key: final_fit() for key in CONTENDERS}))[2]
+    assert "on 100 % of the training images (1,000), the test errors of the CNN and HOG" in text
+    assert "The CNN has the lower or an equal error at every share." in text
+
+
+def test_ties_of_all_small_numbers_of_mistakes():
+    """Whatever the seeds and the mistakes, the leader is the one with fewer of them in all."""
+    rng = np.random.default_rng(0)
+    for a, b in rng.integers(0, 9, (500, 2, 3)).tolist():
+        row = by_mistakes({"cnn": {10: a}, "hog_svc": {10: b}}).by_share[0]
+        ahead = {"cnn": sum(a) <= sum(b), "hog_svc": sum(b) <= sum(a)}
+        assert set(row.winners) == {key for key in ahead if ahead[key]}
+
+
+@pytest.mark.parametrize("wrong", [(3, 2), (22, 4), (6, 2), (7, 4), (5, 4), (9, 3)])
+def test_a_lead_that_is_the_same_for_all_seeds_is_not_clear(wrong):
+    """Also not if the seeds differ, but not their difference."""
+    for shift in ((0, 0, 0), (0, 1, 4)):
+        a, b = ([n + more for more in shift] for n in wrong)
+        results = by_mistakes({"hog_svc": {10: a, 100: b}, "cnn": {10: b, 100: a}}, features=True)
+        assert not any(row.clear for row in results.by_share)
+        found = results.crossing("hog_svc", "cnn")
+        assert not found.is_clear
+        assert {lead.standard_error for lead in found.differences} == {0.0}
+        assert not results.decreases("hog_svc", 10, 100)
+        errors = [e for row in results.by_share for e in row.errors.values()]
+        assert all((e.test_error_se == 0) is (shift[1] == 0) for e in errors)
+        results = replace(results, final={key: final_fit() for key in CONTENDERS})
+        text = " ".join(conclude(results))
+        assert "still falls" not in text
+        assert "lead of the first is clear" not in text
+        assert "(not clear, as it is the same for all seeds)" in text
+
+
+def test_a_lead_is_clear_only_for_the_winner():
+    """Over the seeds that both have, HOG + SVC is clearly ahead; over all seeds, the CNN is."""
+    results = by_mistakes({"cnn": {10: (100, 101)}, "hog_svc": {10: (90, 92, 200)}})
+    (row,) = results.by_share
+    assert row.winners == ["cnn"]
+    assert not row.clear
+
+
+def test_large_labels_are_not_rounded():
+    """A list of integers below and above 2 ** 63 would become an array of floats."""
+    labels = np.array([1, 2**63, 2**63 + 1], dtype=np.uint64)
+    images = Images("large", "", np.zeros((3, 4)), labels, np.zeros((3, 4)), labels)
+    said = replace(final_fit(), predicted=labels[[0, 2, 1]].tolist())
+    assert (said.labels(images) != labels).tolist() == [False, True, True]
+
+
 def test_a_comparison_of_features_tells_the_errors_with_few_labels():
     curves = {"cnn": [[0.2, 0.21], [0.1, 0.1]], "hog": [[0.1, 0.11], [0.05, 0.05]]}
     few = "With 100 labels the test errors are 10.5 % for HOG + SVC, 20.5 % for the CNN and"
@@ -175,7 +246,7 @@ def test_a_comparison_of_features_tells_the_errors_with_few_labels():
 
 def test_limits_mention_an_incomplete_search_and_a_quick_run():
     def limits(tried, quick):
-        rows = [Candidate(0.1, 0.0, 1.0, 1.0, 1000, {}, order) for order in range(tried)]
+        rows = [Candidate(100, 1000, 0.0, 1.0, 1.0, 1000, 3.0, {}, order) for order in range(tried)]
         search = {key: Search(rows, 4, 1000, 3, 15) for key in CONTENDERS}
         return conclude(replace(made_up(quick=quick), search=search))[-1]
 
@@ -188,7 +259,7 @@ def test_limits_mention_an_incomplete_search_and_a_quick_run():
 
 def test_shares_that_were_not_measured_are_not_part_of_a_conclusion():
     results = made_up(cnn=[[0.05, 0.06], [0.01, 0.012]], hog=[[0.10, 0.11], [0.03, 0.03]])
-    only_cnn = {FitKey("cnn", 50, 500, seed): Fit(0.02, 0.0, 1.0, 1.0) for seed in (0, 1)}
+    only_cnn = {FitKey("cnn", 50, 500, seed): fit(0.02) for seed in (0, 1)}
     text = " ".join(conclude(replace(results, curves={**results.curves, **only_cnn})))
     assert "The CNN has the lower error at every share at which both were measured." in text
 

@@ -1,8 +1,11 @@
 """The contenders of a comparison: their settings, features and seeds; the time of their fits."""
 
+from dataclasses import replace
+
 import joblib
 import numpy as np
 import pytest
+from helpers.made_up import fit
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 
@@ -10,7 +13,7 @@ pytest.importorskip("matplotlib")
 
 from skcnn.study.comparison import measure
 from skcnn.study.comparison.contenders import CONTENDERS, Components, build, grid_of
-from skcnn.study.comparison.results import Fit, FitKey
+from skcnn.study.comparison.measured import FitKey
 from skcnn.study.comparison.search import order_candidates
 from skcnn.study.comparison.settings import Settings
 from skcnn.study.data import Images, load_images, nested_order
@@ -110,25 +113,22 @@ def test_a_failing_fit_reports_its_error(tmp_path, digits):
 
 
 def test_expected_seconds_of_a_fit():
-    def fit(seconds):
-        return Fit(test_error=0.1, train_error=0.0, fit_seconds=seconds, seconds=seconds)
-
     def expected(fits, *keys):
         return measure._expected_seconds(keys, fits)
 
-    fits = {FitKey("cnn", 20, 200, 0): fit(10.0), FitKey("cnn", 100, 1000, 0): fit(40.0)}
+    fits = {FitKey("cnn", 20, 200, 0): fit(0.1, 10.0), FitKey("cnn", 100, 1000, 0): fit(0.1, 40.0)}
     assert expected(fits, FitKey("cnn", 20, 200, 1)) == 10.0  # that of another seed
     assert expected(fits, FitKey("cnn", 30, 300, 1)) == 22.5  # the square of the ratio of images
     assert expected(fits, FitKey("cnn", 50, 500, 1)) == 40.0  # at most that of more images
     assert expected(fits, FitKey("hog_svc", 20, 200, 1)) == 0  # nothing known
-    fits[FitKey("cnn_svc", 20, 200, 0)] = fit(1.0)
+    fits[FitKey("cnn_svc", 20, 200, 0)] = fit(0.1, 1.0)
     assert expected(fits, FitKey("cnn", 20, 200, 1), FitKey("cnn_svc", 20, 200, 1)) == 11.0
 
 
 def test_time_to_learn_features_is_not_expected_of_a_classifier_on_them():
     fits = {
-        FitKey("patches", 100, 1000, 0): Fit(0.1, 0.0, 60.0, np.inf),
-        FitKey("patches", 10, 100, 0): Fit(0.1, 0.0, 0.1, 0.5),
+        FitKey("patches", 100, 1000, 0): replace(fit(0.1, 60.0), seconds=np.inf),
+        FitKey("patches", 10, 100, 0): fit(0.1, 0.5),
     }
     assert measure._expected_seconds((FitKey("patches", 10, 100, 1),), fits) == 0.5
     assert measure._expected_seconds((FitKey("patches", 20, 200, 1),), fits) == 2.0

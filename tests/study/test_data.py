@@ -7,6 +7,7 @@ import pytest
 from helpers.idx import small_data_set, write_data_set
 from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
+from sklearn.exceptions import DataConversionWarning
 
 from skcnn.__main__ import main
 from skcnn.study.comparison.settings import Settings
@@ -176,3 +177,21 @@ def test_errors_name_the_array(arrays, name):
         data[0 if name == "X_train" else 2] = wrong
         with pytest.raises(ValueError, match=rf"^{name}\b.*{message}"):
             load_images(data)
+
+
+def test_columns_of_labels_are_flattened_with_one_warning_each(digits):
+    X, y = digits[0][:100], digits[1][:100].astype(str)
+    with pytest.warns(DataConversionWarning) as caught:
+        images = load_images((X, y[:, None], X, y[:, None].tolist()))
+    messages = [str(warning.message).partition(" was")[0] for warning in caught]
+    assert messages == ["A column-vector y_train", "A column-vector y_test"]
+    assert {warning.filename for warning in caught} == {__file__}
+    assert_array_equal(images.y_train, y)
+    assert_array_equal(images.y_test, y)
+    assert images.classes.tolist() == list("0123456789")
+
+
+@pytest.mark.parametrize("kind", ["bool", "float64", "float16", "uint64", "str"])
+def test_labels_of_these_types_are_accepted(digits, kind):
+    X, y = digits[0][:100], (digits[1][:100] % 2).astype(kind)
+    assert_array_equal(load_images((X, y, X, y)).y_train, y)

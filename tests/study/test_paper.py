@@ -159,7 +159,7 @@ def _captions(page):
 
 
 def test_captions_state_the_seeds(few, tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "train", lambda run, *_: FitResult(1.0, run.seed, 3.0, 4))
+    monkeypatch.setattr(runs, "train", lambda run, *_: FitResult(run.seed, 100, 1, 100, 3.0, 4))
     data = (few.X_train, few.y_train, few.X_test, few.y_test)
     names = ["sec5.5", "reasons"]
     rerun = run(names, data=data, out=tmp_path, seeds=2, n_jobs=1, verbose=False)
@@ -171,7 +171,7 @@ def test_captions_state_the_seeds(few, tmp_path, monkeypatch):
     )
     assert all(expected in caption for caption in captions)
     (verdicts,) = (caption for caption in captions if "Verdicts on" in caption)
-    assert "the 100 test images (training errors: 50 images)" in verdicts
+    assert "the training images on which they are measured, at most 50)." in verdicts
     assert "estimated from 2 seeds" in verdicts
 
 
@@ -238,7 +238,7 @@ def test_tables_have_means_over_seeds():
     results = {
         point.run: TimingResult(0.1)
         if point.series == "seconds"
-        else FitResult(1.0, 2.0 + 2 * point.run.seed, 5.0, 1)
+        else FitResult(2 + 2 * point.run.seed, 100, 1, 50, fit_seconds=5.0, images=1)
         for point in points
     }
     rows = make_table("fig6", points, results)
@@ -246,6 +246,22 @@ def test_tables_have_means_over_seeds():
     assert curve(rows, "published") == dict.fromkeys(published.FIG6, 3.0)
     assert_allclose(list(curve(rows, "today", "test_error_sd").values()), np.sqrt(2))
     assert set(curve(rows, "published", "seconds_per_iteration").values()) == {0.1}
+
+
+def test_tables_have_equal_means_of_equal_numbers_of_mistakes():
+    """The means of rounded errors in percent would differ in their last digits."""
+    by_seed = {"10": (26, 27, 28), "16": (27, 27, 27), "32": (30, 30, 21)}
+    assert np.std([27 / 599] * 3) > 0
+    points = [point for point in list_points("table2", seeds=3) if point.series != "seconds"]
+    results = {
+        point.run: FitResult(*[by_seed.get(point.x, (9, 9, 9))[point.run.seed], 599] * 2, 5.0, 1)
+        for point in points
+    }
+    rows = make_table("table2", points, results)
+    for column in ("test_error", "train_error"):
+        errors = curve(rows, "today", column)
+        assert errors["10"] == errors["16"] == errors["32"] == 2700 / 599
+        assert curve(rows, "today", f"{column}_sd")["16"] == 0.0
 
 
 def test_neighbour_correlation_tells_shapes_from_noise():

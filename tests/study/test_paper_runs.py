@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skcnn.study.paper2014 import paper_classifier, run, runner, runs
-from skcnn.study.paper2014.experiments import COMPARED, list_points
+from skcnn.study.paper2014.experiments import COMPARED, Point, list_points
 from skcnn.study.paper2014.runs import (
     HOG_2014,
     HOG_TUNED,
@@ -19,6 +19,7 @@ from skcnn.study.paper2014.runs import (
     TimingRun,
 )
 from skcnn.study.paper2014.settings import paper_pixels
+from skcnn.study.paper2014.tables import make_table
 from skcnn.study.progress import Reporter
 from skcnn.study.store import Session, remember_interrupts
 
@@ -77,6 +78,27 @@ def test_epochs_use_every_image_once_before_any_is_repeated():
     assert len(drawn) == 7
 
 
+@pytest.mark.parametrize("share", [5, 50])
+def test_training_errors_of_small_shares_have_their_number_of_images(few, share, monkeypatch):
+    """10 and 100 training images; at most 50 are tested, of the tuned SVC here at most 20."""
+    monkeypatch.setattr(runs, "TUNED_TRAIN_ERROR_IMAGES", 20)
+    features = tuple(X.reshape(len(X), -1) for X in (few.X_train, few.X_test))
+    n = 2 * share
+    found = {
+        runs.train(CNNRun("today", 3, 2, iterations=1, share=share), few): min(n, 50),
+        runs.fit_svc(HOGRun(HOG_2014, share), features, few): min(n, 50),
+        runs.fit_svc(HOGRun(HOG_TUNED, share), features, few): min(n, 20),
+    }
+    for result, expected in found.items():
+        assert result.train_tested == expected
+        assert result.tested == 100
+        assert 0 <= result.train_wrong <= expected
+    points = [Point("today", share, run) for run in (CNNRun("today", share=share),)]
+    (network, *_) = found
+    row = make_table("fig11", points, {points[0].run: network})[-1]
+    assert row.train_images == min(n, 50)
+
+
 def test_interrupted_training_is_no_result(few, monkeypatch):
     partial_fit, calls = runs.ConvNetClassifier.partial_fit, []
 
@@ -98,7 +120,7 @@ def _execute(wanted, images, folder, check=lambda: None):
     return runner.execute(wanted, images, session)
 
 
-RESULT = FitResult(train_error=1.0, test_error=2.0, fit_seconds=3.0, images=4)
+RESULT = FitResult(2, 100, 1, 100, fit_seconds=3.0, images=4)
 
 
 def test_runs_are_stored_and_not_repeated(few, tmp_path, monkeypatch):

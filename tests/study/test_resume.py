@@ -12,7 +12,7 @@ pytest.importorskip("matplotlib")
 from helpers.comparisons import SMALL
 
 from skcnn.study.comparison import run, runner, search
-from skcnn.study.comparison.results import Scores
+from skcnn.study.comparison.measured import Scores
 from skcnn.study.comparison.settings import Budget
 from skcnn.study.progress import Reporter
 from skcnn.study.store import Part, Session
@@ -73,7 +73,7 @@ class _Task:
 def test_an_ended_search_is_taken_up_with_exactly_its_candidates(tmp_path, monkeypatch):
     """Results can be stored out of order: 0, 1 and 3, when there was no time for 2."""
     one = session(tmp_path)
-    scores = Scores(error=0.1, spread=0.0, fit_seconds=1.0, score_seconds=1.0, images=10)
+    scores = Scores(1, 10, 0.0, fit_seconds=1.0, score_seconds=1.0, images=10, total_seconds=3.0)
     for order in (0, 1, 3):
         identity = {**_Task.identity, "params": _Task.candidates[order]}
         one.save(Part("search", identity, Scores), scores)
@@ -89,7 +89,7 @@ def test_an_ended_search_is_taken_up_with_exactly_its_candidates(tmp_path, monke
 def test_the_time_of_a_candidate_includes_scoring(tmp_path, monkeypatch):
     """Three folds with a fit of one second and a prediction of nine do not fit into 20 seconds."""
     one = session(tmp_path)
-    scores = Scores(error=0.1, spread=0.0, fit_seconds=1.0, score_seconds=9.0, images=10)
+    scores = Scores(1, 10, 0.0, fit_seconds=1.0, score_seconds=9.0, images=10, total_seconds=3.0)
     one.save(Part("search", {**_Task.identity, "params": _Task.candidates[0]}, Scores), scores)
     monkeypatch.setattr(search, "_cross_validate", lambda task, orders: [scores])
     assert sorted(search._grid_search(_Task, 60.0, Budget(20.0), one)) == [0]
@@ -109,7 +109,7 @@ def test_a_halving_search_of_another_budget_is_made_anew(tmp_path):
             raise InterruptedError("made anew")
 
     one, task = session(tmp_path), Task()
-    scores = Scores(error=0.1, spread=0.0, fit_seconds=1.0, score_seconds=1.0, images=10)
+    scores = Scores(1, 10, 0.0, fit_seconds=1.0, score_seconds=1.0, images=10, total_seconds=3.0)
     key = {**task.identity, "candidates": task.candidates, "budget": 60.0}
     one.save(Part("halving", key, dict), {"2": asdict(scores)})
     assert search._halving_search(task, 60.0, Budget(60.0), one) == {2: scores}

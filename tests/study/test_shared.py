@@ -112,9 +112,20 @@ def test_paired_difference_by_hand():
     assert not single.clear
 
 
+def test_a_difference_that_is_the_same_for_all_seeds_is_not_clear():
+    assert not any(
+        paired_difference([a / 599] * 3, [b / 599] * 3).clear
+        for a, b in [(3, 2), (22, 4), (6, 2), (7, 4), (5, 4), (9, 3)]
+    )
+    assert not paired_difference([3, 4, 5], [2, 3, 4]).clear
+    assert not paired_difference([0.04] * 3, [0.03] * 3).clear
+    assert paired_difference([0.04, 0.041, 0.039], [0.03] * 3).clear
+
+
 def test_noise_of_images_and_seeds():
     assert standard_error([1.0, 3.0]) == pytest.approx(1.0)
     assert math.isnan(standard_error([1.0]))
+    assert standard_error([3 / 599] * 3) == 0.0  # the mean of three is another number
     assert error_standard_error(0.02, 10_000) == pytest.approx(0.0014)
     with_seeds = error_standard_error(0.02, 10_000, spread=0.01, n_seeds=4)
     assert with_seeds == pytest.approx(math.hypot(0.0014, 0.005))

@@ -35,11 +35,11 @@ KILL = Path(__file__).parents[2] / "examples" / "benchmarks" / "kill.py"
 def quick_paper(monkeypatch, tmp_path):
     """A function that makes a report in which nothing is computed."""
     X, y = load_digits_images()
-    result = FitResult(train_error=1.0, test_error=2.0, fit_seconds=3.0, images=4)
+    result = FitResult(2, 100, 1, 100, fit_seconds=3.0, images=4)
 
     def train(run, *_):
         made.append(run)
-        return replace(result, test_error=float(run.seed), filters=FILTERS)
+        return replace(result, wrong=run.seed, filters=FILTERS)
 
     class Picture:
         def savefig(self, file, **_):

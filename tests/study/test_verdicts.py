@@ -9,8 +9,8 @@ from skcnn.study.paper2014.tables import Row, paper_rows
 from skcnn.study.paper2014.verdicts import FAILS, HOLDS, UNCLEAR, Errors, judge
 
 
-def _row(series, x, test, train, **more):
-    return Row(series, x, test_error=test, train_error=train, **more)
+def _row(series, x, test, train, train_images=5_000, **more):
+    return Row(series, x, test_error=test, train_error=train, train_images=train_images, **more)
 
 
 def _series(tests, trains=None):
@@ -114,6 +114,39 @@ def test_noise_of_seeds_and_test_images():
     assert not errors.worse(2, 1)
     assert not errors.worse(3, 1)
     assert Errors({"fig6": rows}, "fig6", "today", 1_000_000).worse(2, 1)
+
+
+def test_noise_of_training_images():
+    """The errors of a small share of the training images are measured on all of them."""
+    rows = [_row("today", 10, 20.9, 7.5, train_images=120), _row("today", 100, 17.0, 14.05, 299)]
+    errors = Errors({"fig11": rows}, "fig11", "today", 599)
+    assert errors.standard_error(10, "train_error") == pytest.approx(2.404, abs=1e-3)
+    assert errors.standard_error(100, "train_error") == pytest.approx(2.010, abs=1e-3)
+    assert errors.standard_error(10) == pytest.approx(1.661, abs=1e-3)
+    assert errors.worse(100, 10, "train_error")
+    rows[1] = _row("today", 100, 17.0, 13.0, 299)  # significant if both were of 299 images
+    assert not Errors({"fig11": rows}, "fig11", "today", 599).worse(100, 10, "train_error")
+
+
+def test_the_lowest_error_at_several_settings():
+    """A minimum at the end of a curve denies a claim only if it is nowhere else."""
+    level = dict.fromkeys(published.FIG6, 4.0)
+    (tied,) = judge({"fig6": _series({**level, 1: 1.0, 2: 1.0})}, n_test=10_000)
+    assert tied.today.status == UNCLEAR
+    assert "; lowest at 1 and 2; significantly higher only at 6" in tied.today.text
+    assert _statuses("fig6", {**level, 2: 1.0, 3: 1.0}) == [HOLDS]
+    assert _statuses("fig6", {**level, 1: 1.0, 6: 1.0}) == [FAILS]
+
+
+def test_bounds_are_not_exceeded_by_rounding():
+    assert 3.39 - published.DEFAULT_TEST_ERROR > 0.7
+    paper = {**published.TABLE2, "none": 3.39}
+    assert _statuses("table2", paper)[0] == HOLDS
+    assert _statuses("table2", {**paper, "none": 3.393})[0] == FAILS
+    assert 2.1 > 3 * 0.7
+    assert _statuses("sec5.5", {**published.SEC55, "softmax": 0.7, "sigmoid": 2.1})[0] == FAILS
+    assert 1.0 - 0.7 > 0.7 - 0.4
+    assert _statuses("fig8", {1: 1.0, 2: 0.7, 3: 0.4}) == [FAILS]
 
 
 def test_errors_of_the_paper():

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from skcnn._text import count
 from skcnn.study import published
 from skcnn.study.comparison.contenders import CONTENDERS
-from skcnn.study.comparison.results import Crossing, FinalFit, Lead, Pair, Results
+from skcnn.study.comparison.measured import FinalFit
+from skcnn.study.comparison.results import Crossing, Lead, Pair, Results
 from skcnn.study.formatting import listing, p_statement, percent, seconds, size
 
 ALIKE = 1.1  # training times that differ by less than this factor count as equal
@@ -100,7 +101,7 @@ def _errors(results: Results) -> str:
     each = " each" if len(tied) > 1 else ""
     text = sentence(
         f"{nouns(tied)} {'make' if each else 'makes'} the fewest mistakes on the "
-        f"{len(first.predicted):,} test images: {first.wrong:,}{each}, a test error of "
+        f"{first.tested:,} test images: {first.wrong:,}{each}, a test error of "
         f"{percent(first.test_error)} (95 % interval {percent(low)} to {percent(high)})."
     )
     others = [
@@ -129,6 +130,8 @@ def _curves(results: Results) -> str:
             doubt = ""
         elif math.isnan(point.standard_error):
             doubt = " (one seed only)"
+        elif point.standard_error == 0:
+            doubt = " (not clear, as it is the same for all seeds)"
         else:
             doubt = " (not clear, given the spread over the seeds)"
         return f"on {where}, the test error of {noun(leader)} is {lead}{doubt}"

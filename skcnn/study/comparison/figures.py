@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import joblib
 import numpy as np
 
 from skcnn.displays import FilterDisplay, LossCurveDisplay, MisclassifiedDisplay
-from skcnn.displays._common import GREY, label_text, show_image
+from skcnn.displays._common import GREY, label_texts, show_image
 from skcnn.study import published
 from skcnn.study.comparison.contenders import CONTENDERS
 from skcnn.study.comparison.figures_learned import (
@@ -21,7 +22,8 @@ from skcnn.study.comparison.figures_learned import (
     reconstructions,
     to_explain,
 )
-from skcnn.study.comparison.results import FinalFit, Results, Search, ShareErrors
+from skcnn.study.comparison.measured import FinalFit, Search
+from skcnn.study.comparison.results import Results, ShareErrors
 from skcnn.study.data import MNIST_TRAIN_IMAGES, Images, share_of
 from skcnn.study.figures import (
     PANELS_PER_ROW,
@@ -85,9 +87,9 @@ def examples(images: Images) -> Any:
         0.8 * len(labels) + 0.2, 0.8 * IMAGES_PER_CLASS + 0.4, IMAGES_PER_CLASS, len(labels)
     )
     low, high = images.X_train.min(), images.X_train.max()
-    for column, label in zip(axes.T, labels, strict=True):
+    for column, label, text in zip(axes.T, labels, label_texts(labels), strict=True):
         members = np.flatnonzero(images.y_train == label)[:IMAGES_PER_CLASS]
-        column[0].set_title(label_text(label), fontsize=10)
+        column[0].set_title(text, fontsize=10)
         for panel in column[len(members) :]:
             panel.set_axis_off()
         for panel, index in zip(column, members, strict=False):
@@ -96,21 +98,27 @@ def examples(images: Images) -> Any:
 
 
 def search_errors(searches: dict[str, Search]) -> Any:
-    """Cross-validated error of every candidate, a panel for each contender."""
+    """Cross-validated error of every candidate, a panel for each contender.
+
+    Markers of candidates that were tried only with fewer images than the best are hollow.
+    """
     figure, panels = panels_for(searches, 3.4, 3.2, sharey=True)
     for panel, (key, found) in zip(panels, searches.items(), strict=True):
-        plot_series(
-            panel,
-            CONTENDERS[key].look,
-            range(1, len(found.rows) + 1),
-            [100 * row.error for row in found.rows],
-            [100 * row.spread for row in found.rows],
-            markersize=4,
-            linestyle="none",
-            elinewidth=0.8,
-            capsize=0,
-            alpha=0.85,
-        )
+        ranked = list(enumerate(found.rows, start=1))
+        for images in found.sizes:
+            rows = {rank: row for rank, row in ranked if row.images == images}
+            plot_series(
+                panel,
+                replace(CONTENDERS[key].look, hollow=images < found.sizes[0]),
+                [*rows],
+                [100 * row.error for row in rows.values()],
+                [100 * row.spread for row in rows.values()],
+                markersize=4,
+                linestyle="none",
+                elinewidth=0.8,
+                capsize=0,
+                alpha=0.85,
+            )
         panel.set_title(CONTENDERS[key].look.label)
         panel.set_xlabel("rank of the candidate")
         panel.xaxis.get_major_locator().set_params(integer=True)
@@ -188,7 +196,7 @@ def learning_curves(
 def costs(final: dict[str, FinalFit]) -> Any:
     """Bars of the time, memory and model size of every contender."""
     fits = final.values()
-    per_image = [fit.predict_seconds / len(fit.predicted) for fit in fits]
+    per_image = [fit.predict_seconds / fit.tested for fit in fits]
     kinds: list[tuple[str, list[Any], Callable[[Any], str]]] = [
         ("training time", [fit.fit_seconds for fit in fits], seconds),
         ("prediction time per image", per_image, seconds),
@@ -218,10 +226,10 @@ def confusions(final: dict[str, FinalFit], images: Images) -> Any:
     side = max(3.2, 0.33 * len(classes) + 0.3)
     figure, panels = panels_for(final, side, side + 0.7, layout="compressed")
     for number, (panel, (key, fit)) in enumerate(zip(panels, final.items(), strict=True)):
-        matrix = confusion_matrix(images.y_test, np.asarray(fit.predicted), labels=classes)
+        matrix = confusion_matrix(images.y_test, fit.labels(images), labels=classes)
         mistakes = int((matrix - np.diag(np.diag(matrix))).max())
         # On a scale up to the correct answers the few mistakes would all look like zero.
-        ConfusionMatrixDisplay(matrix, display_labels=[*map(label_text, classes)]).plot(
+        ConfusionMatrixDisplay(matrix, display_labels=label_texts(classes)).plot(
             ax=panel,
             colorbar=False,
             cmap="Blues",
@@ -248,7 +256,7 @@ def mistakes(fit: FinalFit, images: Images) -> Any:
     MisclassifiedDisplay.from_predictions(
         images.X_test,
         images.y_test,
-        np.asarray(fit.predicted),
+        fit.labels(images),
         confidence=fit.confidence,
         image_shape=images.image_shape,
         ax=axes[0, 0],

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skcnn.displays import EmbeddingDisplay, OcclusionDisplay, ReconstructionDisplay
-from skcnn.displays._common import label_text
+from skcnn.displays._common import label_texts
 from skcnn.displays._points import class_legend
 from skcnn.study.comparison.contenders import CONTENDERS
-from skcnn.study.comparison.results import FinalFit
+from skcnn.study.comparison.measured import FinalFit
 from skcnn.study.data import Images, nested_order
 from skcnn.study.figures import new_figure, panels_for
 
@@ -29,7 +29,7 @@ def learned(display: Any, model: Any, height: float) -> Any:
 
 def to_explain(final: dict[str, FinalFit], images: Images) -> NDArray:
     """Test images for occlusion maps: first some that CNN and HOG + SVC label differently."""
-    differ = np.asarray(final["cnn"].predicted) != np.asarray(final["hog_svc"].predicted)
+    differ = final["cnn"].labels(images) != final["hog_svc"].labels(images)
     first = [np.flatnonzero(images.y_test == label)[0] for label in np.unique(images.y_test)]
     chosen = [*np.flatnonzero(differ)[: N_EXPLAINED // 2], *first]
     return np.array(chosen[:N_EXPLAINED], dtype=int)
@@ -49,9 +49,11 @@ def occlusion(key: str, model: Any, chosen: NDArray, images: Images) -> Any:
         relative=True,
         ax=axes,
     )
-    for panel, label, predicted in zip(axes[0], y, model.predict(X), strict=True):
-        wrong = "" if predicted == label else f", predicted {label_text(predicted)}"
-        panel.set_title(f"{label_text(label)}{wrong}", fontsize=10)
+    predicted = model.predict(X)
+    texts = label_texts([*y, *predicted])
+    for number, panel in enumerate(axes[0]):
+        wrong = "" if predicted[number] == y[number] else f", predicted {texts[len(y) + number]}"
+        panel.set_title(f"{texts[number]}{wrong}", fontsize=10)
     figure.suptitle(CONTENDERS[key].look.label, fontsize=11)
     return figure
 

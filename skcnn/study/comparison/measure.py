@@ -29,9 +29,10 @@ from sklearn.pipeline import Pipeline
 from skcnn._files.paths import replacing
 from skcnn.displays._estimators import confidence_of
 from skcnn.study.comparison.contenders import CONTENDERS, Params, build
-from skcnn.study.comparison.results import FinalFit, Fit, FitKey
+from skcnn.study.comparison.measured import FinalFit, Fit, FitKey
 from skcnn.study.comparison.settings import TRAIN_ERROR_IMAGES, Budget, Settings
 from skcnn.study.data import Images, nested_order, subset_sizes
+from skcnn.study.mistakes import count_mistakes
 from skcnn.study.store import Part, Session
 
 SINGLE_IMAGES = 50  # predicted one at a time
@@ -39,7 +40,7 @@ _RUN_JOB = "import sys; from skcnn.study.comparison.measure import run_job; run_
 
 
 def fit_and_test(pipeline: Pipeline, images: Images) -> Fit:
-    """Fit a pipeline and measure its errors."""
+    """Fit a pipeline and count its mistakes."""
     start = time.perf_counter()
     with warnings.catch_warnings():
         # On the smallest subsets the epochs may not suffice; the learning curve shows it.
@@ -50,8 +51,10 @@ def fit_and_test(pipeline: Pipeline, images: Images) -> Fit:
     # Evenly spaced, as the training images may be sorted by class.
     some = np.linspace(0, n - 1, min(TRAIN_ERROR_IMAGES, n)).astype(int)
     return Fit(
-        test_error=float(1.0 - pipeline.score(images.X_test, images.y_test)),
-        train_error=float(1.0 - pipeline.score(images.X_train[some], images.y_train[some])),
+        wrong=count_mistakes(pipeline, images.X_test, images.y_test),
+        tested=len(images.y_test),
+        train_wrong=count_mistakes(pipeline, images.X_train[some], images.y_train[some]),
+        train_tested=len(some),
         fit_seconds=fit_seconds,
         seconds=time.perf_counter() - start,
     )
@@ -101,7 +104,14 @@ def learning_curves(
             seconds = fit.seconds * settings.workers
             if settings.label_free(key.contender):
                 seconds = math.inf
-            fits[key] = Fit(fit.test_error, fit.train_error, fit.fit_seconds, seconds)
+            fits[key] = Fit(
+                fit.wrong,
+                fit.tested,
+                fit.train_wrong,
+                fit.train_tested,
+                fit.fit_seconds,
+                seconds,
+            )
     fits |= session.load_all([key for key in keys if key not in fits], part_of)
     # Contenders that share their network are one job.
     jobs: dict[tuple, tuple[FitKey, ...]] = {}
@@ -252,13 +262,13 @@ def run_job(job: str | Path) -> None:
         start = time.perf_counter()
         pipeline.predict(X_test[index : index + 1])
         singles.append(time.perf_counter() - start)
-    wrong = predicted != images.y_test
     result = FinalFit(
-        test_error=float(wrong.mean()),
-        train_error=fit.train_error,
+        wrong=int((predicted != images.y_test).sum()),
+        tested=len(images.y_test),
+        train_wrong=fit.train_wrong,
+        train_tested=fit.train_tested,
         fit_seconds=fit.fit_seconds,
         seconds=fit.seconds + predict_seconds,
-        wrong=int(wrong.sum()),
         predict_seconds=predict_seconds,
         single_predict_seconds=float(np.median(singles)),
         peak_bytes=after[1] - before[0] if after and before else None,

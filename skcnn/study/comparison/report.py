@@ -122,30 +122,48 @@ def _tuning(page: Page, results: Results, figures: Figures) -> None:
         f"{len(found.rows)} of {found.total} for {escape(name(key))}"
         for key, found in results.search.items()
     ]
+    order, rounds = "in ascending order", ""
+    if results.settings.search == "halving":
+        sizes = {
+            f"{escape(name(key))}: {listing([f'{n:,}' for n in found.sizes])}": found.sizes
+            for key, found in results.search.items()
+        }
+        alike = all(found == searched.sizes for found in sizes.values())
+        images = listing([f"{n:,}" for n in searched.sizes]) if alike else "; ".join(sizes)
+        order = (
+            "those of the last round first, then those that the rounds before it left out, each "
+            "round in ascending order"
+        )
+        rounds = (
+            " A setting has the error of the last round that it reached. Errors of rounds with "
+            "fewer images cannot be compared with those of the last; their markers are hollow. "
+            f"Training images per fit, last round first: {images}."
+        )
     page.section("Hyperparameter search")
     page.figure(
         figures["search"],
-        "Cross-validated errors of all settings that were tried, in ascending order. Bars show the "
-        "standard deviation over the folds. The flatter the curve, the less the contender depends "
+        f"Cross-validated errors of all settings that were tried, {order}. Bars show the standard "
+        f"deviation over the folds.{rounds} The flatter the curve, the less the contender depends "
         f"on tuning. Settings tried, those closest to the defaults first: {listing(tried)}; "
         f"{searched.folds} folds of {searched.images:,} images, seed 0.",
     )
     page.table(
         f"The {CANDIDATES_SHOWN} best settings of each contender. All that follows uses the first. "
         "Errors are means ± standard deviations over the folds. Times were measured while other "
-        "fits ran in parallel.",
-        ["", "settings", "cross-validated error (%)", "time per fit"],
+        "fits ran in parallel. Images are those of a fit.",
+        ["", "settings", "images", "cross-validated error (%)", "time per fit"],
         [
             [
                 f"<b>{escape(name(key))}</b>" if rank == 0 else "",
                 escape(setting(row.params)),
+                f"{row.images:,}",
                 plus_minus(100 * row.error, 100 * row.spread),
                 seconds(row.fit_seconds),
             ]
             for key, found in results.search.items()
             for rank, row in enumerate(found.rows[:CANDIDATES_SHOWN])
         ],
-        numbers={2, 3},
+        numbers={2, 3, 4},
     )
 
 

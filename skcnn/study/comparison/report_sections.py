@@ -110,7 +110,8 @@ def learning_curves(page: Page, results: Results, figures: Figures) -> None:
     page.table(
         "Test error in percent: mean ± standard error over the seeds (omitted if all seeds agree). "
         "A lead is clear if it exceeds the variation between seeds: the 95 % interval of the "
-        "paired difference to the second best (Student's t over the seeds) excludes zero. "
+        "paired difference to the second best (Student's t over the seeds) excludes zero; one that "
+        "is the same for all seeds has no interval and is not clear. "
         f"{SCOPE_OF_SEEDS}",
         ["share", unit, *map(name, contenders), "ahead"],
         [
@@ -176,7 +177,8 @@ def costs(page: Page, results: Results, figures: Figures) -> None:
         "fit (Python, the libraries and the images), plus the peaks of its "
         "worker processes. Worker "
         "processes also load the libraries; their memory counts in full. Model size is that "
-        "of <code>pickle.dumps</code>. Search time is the sum over all fits of the search. "
+        "of <code>pickle.dumps</code>. Search time is the sum over all fits of the search, "
+        "in all its rounds if there are several. "
         "Features that are in a cache count as zero.",
         {
             "training": lambda key: seconds(final[key].fit_seconds),

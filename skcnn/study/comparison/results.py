@@ -1,113 +1,29 @@
-"""What a comparison measures, and what follows from it."""
+"""The results of a comparison: what was measured, and what follows from it."""
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skcnn.study.comparison.contenders import Params
+from skcnn.study.comparison.measured import FinalFit, Fit, FitKey, Search
 from skcnn.study.comparison.settings import TRAIN_ERROR_IMAGES, Settings
 from skcnn.study.data import Images, subset_sizes
+from skcnn.study.mistakes import mean_error
 from skcnn.study.provenance import Environment
 from skcnn.study.statistics import (
     McNemar,
     PairedDifference,
     crossings,
-    error_interval,
     holm,
     mcnemar,
     paired_difference,
     standard_error,
 )
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Mean error of a setting over the folds, its standard deviation, times and size of a fit."""
-
-    error: float
-    spread: float
-    fit_seconds: float
-    score_seconds: float
-    images: int
-
-
-@dataclass(frozen=True)
-class Candidate(Scores):
-    """A setting that a search tried; `order` is its position in the search."""
-
-    params: Params
-    order: int
-
-
-@dataclass(frozen=True)
-class Search:
-    """The search of a contender: its candidates, best first, of `total` in the grid.
-
-    `images` is the number of images to search on, `epochs` that of a network's fit.
-    """
-
-    rows: list[Candidate]
-    total: int
-    images: int
-    folds: int
-    epochs: int
-
-    @property
-    def seconds(self) -> float:
-        """Time of all fits together."""
-        return sum(row.fit_seconds * self.folds for row in self.rows)
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Errors (shares of images) and times of one fit; `seconds` includes its predictions.
-
-    Where features were learned before, `fit_seconds` is the time of the classifier alone.
-    """
-
-    test_error: float
-    train_error: float
-    fit_seconds: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class FinalFit(Fit):
-    """A fit on all training images, with its costs and its predictions of the test images.
-
-    `predict_seconds` is for all test images, `single_predict_seconds` for one; `peak_bytes` is the
-    memory beyond that of the process before the fit, None if the system does not tell;
-    `confidence` belongs to the predicted label: its probability, or the lead of its decision
-    value.
-    """
-
-    wrong: int
-    predict_seconds: float
-    single_predict_seconds: float
-    peak_bytes: int | None
-    model_bytes: int
-    predicted: list
-    confidence: list[float]
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 % interval of the test error."""
-        return error_interval(self.wrong, len(self.predicted))
-
-
-class FitKey(NamedTuple):
-    """A fit of the learning curves; `share` is in percent of the training images."""
-
-    contender: str
-    share: float
-    images: int
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -215,8 +131,8 @@ class Results:
     @cached_property
     def _wrong(self) -> dict[str, NDArray]:
         """Which test images each contender gets wrong."""
-        y = self.images.y_test
-        return {key: np.asarray(fit.predicted) != y for key, fit in self.final.items()}
+        images = self.images
+        return {key: fit.labels(images) != images.y_test for key, fit in self.final.items()}
 
     @cached_property
     def pairs(self) -> list[Pair]:
@@ -258,7 +174,8 @@ class Results:
                 lowest = errors[ranked[0]].test_error
                 winners = [key for key in ranked if errors[key].test_error == lowest]
                 lead = _paired(fits[ranked[1]], fits[ranked[0]])
-            clear = lead is not None and lead.clear
+            # Over the seeds of both, another one than over the seeds of each may be ahead.
+            clear = lead is not None and lead.clear and lead.mean > 0
             rows.append(ShareErrors(share, images, errors, winners, clear))
         return rows
 
@@ -299,18 +216,19 @@ def _paired(a: dict[int, Fit], b: dict[int, Fit]) -> PairedDifference | None:
     seeds = sorted(a.keys() & b.keys())
     if not seeds:
         return None
-    return paired_difference(
-        [a[seed].test_error for seed in seeds], [b[seed].test_error for seed in seeds]
-    )
+    found = paired_difference([a[seed].wrong for seed in seeds], [b[seed].wrong for seed in seeds])
+    tested = a[seeds[0]].tested
+    return replace(found, mean=found.mean / tested, standard_error=found.standard_error / tested)
 
 
 def _means(fits: dict[int, Fit]) -> MeanErrors:
-    test = [fit.test_error for fit in fits.values()]
-    train = [fit.train_error for fit in fits.values()]
+    first = next(iter(fits.values()))
+    test = [fit.wrong for fit in fits.values()]
+    train = [fit.train_wrong for fit in fits.values()]
     return MeanErrors(
         seeds=sorted(fits),
-        test_error=float(np.mean(test)),
-        test_error_se=standard_error(test),
-        train_error=float(np.mean(train)),
-        train_error_se=standard_error(train),
+        test_error=mean_error(test, first.tested),
+        test_error_se=standard_error(test) / first.tested,
+        train_error=mean_error(train, first.train_tested),
+        train_error_se=standard_error(train) / first.train_tested,
     )

@@ -17,8 +17,9 @@ from skcnn.study.comparison.conclusions import brief, conclude
 from skcnn.study.comparison.contenders import CONTENDERS, Params, build
 from skcnn.study.comparison.figures import FEATURE_FIGURES, draw
 from skcnn.study.comparison.measure import learning_curves, measure_alone
+from skcnn.study.comparison.measured import FinalFit
 from skcnn.study.comparison.report import write_report
-from skcnn.study.comparison.results import FinalFit, Results
+from skcnn.study.comparison.results import Results
 from skcnn.study.comparison.search import search_all
 from skcnn.study.comparison.settings import SEARCHES, Budget, Settings
 from skcnn.study.comparison.tables import as_dict, write_results

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from skcnn.study.comparison.contenders import (
     grid_of,
 )
 from skcnn.study.comparison.grids import Grid
-from skcnn.study.comparison.results import Candidate, Scores, Search
+from skcnn.study.comparison.measured import Candidate, Scores, Search
 from skcnn.study.comparison.settings import Budget, Settings
 from skcnn.study.data import Images, nested_order
 from skcnn.study.store import Part, Session
@@ -96,7 +96,7 @@ def search_all(
             else:
                 scores = _halving_search(task, float(settings.time_budget), share, session)
         rows = [Candidate(**vars(s), params=every[i], order=i) for i, s in scores.items()]
-        rows.sort(key=lambda row: (-row.images, row.error, row.order))
+        rows.sort(key=lambda row: (*_rank(row), row.order))
         found[key] = Search(rows, len(every), n, folds, epochs)
         params[key] = {**common, **rows[0].params}
     in_order = settings.contenders
@@ -116,10 +116,9 @@ class _Task:
 
     def fit(self, kind: Any, orders: Any, images: int | None = None, **settings: Any) -> Any:
         """A fitted search of this kind over the candidates at these places."""
-        folds = StratifiedKFold(self.folds, shuffle=True, random_state=SEED)
         grids = [{k: [v] for k, v in self.candidates[order].items()} for order in orders]
         searched = kind(
-            self.pipeline, grids, cv=folds, refit=False, error_score="raise", **settings
+            self.pipeline, grids, cv=self._split(), refit=False, error_score="raise", **settings
         )
         with warnings.catch_warnings():  # few epochs and images are intended
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -127,14 +126,23 @@ class _Task:
 
     def scores(self, searched: Any, row: int, images: int) -> Scores:
         """A row of `cv_results_`, which is about this number of images."""
-        results = searched.cv_results_
+        results, part, wrong, tested = searched.cv_results_, images / len(self.y), 0, 0
+        for fold, (_, held_out) in enumerate(self._split().split(self.X, self.y)):
+            n = int(part * len(held_out))  # as a halving search draws them
+            wrong += round((1.0 - results[f"split{fold}_test_score"][row]) * n)
+            tested += n
         return Scores(
-            error=1.0 - float(results["mean_test_score"][row]),
+            wrong=wrong,
+            tested=tested,
             spread=float(results["std_test_score"][row]),
             fit_seconds=float(results["mean_fit_time"][row]),
             score_seconds=float(results["mean_score_time"][row]),
             images=images - images // self.folds,
+            total_seconds=float(results["mean_fit_time"][row]) * self.folds,
         )
+
+    def _split(self) -> StratifiedKFold:
+        return StratifiedKFold(self.folds, shuffle=True, random_state=SEED)
 
 
 def _grid_search(
@@ -196,6 +204,7 @@ def _halving_search(
 ) -> dict[int, Scores]:
     """The scores of the candidates by their order, each from the last rung that it reached.
 
+    `total_seconds` includes the rungs before it, not the probe that measures how long a fit takes.
     A halving search cannot be interrupted, so the budget limits the number of its candidates.
     """
     from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -221,18 +230,26 @@ def _halving_search(
             n_jobs=session.workers,
         )
         results = searched.cv_results_
+        rows: dict[int, Scores] = {}
         sizes = zip(results["params"], results["n_resources"].tolist(), strict=True)
-        return {
-            str(task.candidates.index(params)): vars(task.scores(searched, row, size))
-            for row, (params, size) in enumerate(sizes)  # the last rung comes last
-        }
+        for row, (params, size) in enumerate(sizes):  # the last rung comes last
+            order, scores = task.candidates.index(params), task.scores(searched, row, size)
+            before = rows[order].total_seconds if order in rows else 0.0
+            rows[order] = replace(scores, total_seconds=before + scores.total_seconds)
+        return {str(order): vars(scores) for order, scores in rows.items()}
 
     with session.reporter.stage(f"Halving search, {task.identity['contender']}", 1) as stage:
         key = {**task.identity, "candidates": task.candidates, "budget": time_budget}
         part: Part[dict[str, Any]] = Part("halving", key, dict)
-        rows = session.load(part)
-        if rows is None:
-            rows = halve()
-            session.save(part, rows)
-        stage.advance(f"{min(fields['error'] for fields in rows.values()):.2%} error")
-    return {int(order): Scores(**fields) for order, fields in rows.items()}
+        stored = session.load(part)
+        if stored is None:
+            stored = halve()
+            session.save(part, stored)
+        rows = {int(order): Scores(**fields) for order, fields in stored.items()}
+        stage.advance(f"{min(map(_rank, rows.values()))[1]:.2%} error")
+    return rows
+
+
+def _rank(scores: Scores) -> tuple[int, float]:
+    """The key by which settings are sorted, best first: errors on fewer images come later."""
+    return -scores.images, scores.error

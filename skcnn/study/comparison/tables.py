@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from skcnn.study.comparison.measured import Fit
 from skcnn.study.comparison.results import Results
 from skcnn.study.data import Images
 from skcnn.study.provenance import reproducing_command
@@ -45,19 +46,23 @@ def as_dict(results: Results, conclusions: list[str]) -> dict[str, Any]:
         "search": {
             key: {
                 **asdict(found),
-                "rows": [_without(asdict(row), "score_seconds") for row in found.rows],
+                "rows": [
+                    {"error": row.error, **_without(asdict(row), "score_seconds")}
+                    for row in found.rows
+                ],
             }
             for key, found in results.search.items()
         },
         "final": {
-            key: {**asdict(fit), "interval": fit.interval} for key, fit in results.final.items()
+            key: {**_with_errors(fit), "interval": fit.interval}
+            for key, fit in results.final.items()
         },
         "pairs": [asdict(pair) for pair in results.pairs],
         "shared_mistakes": [
             {"contenders": group, "images": n} for group, n in results.shared_mistakes
         ],
         "curves": [
-            {**key._asdict(), **_without(asdict(fit), "seconds")}
+            {**key._asdict(), **_without(_with_errors(fit), "seconds")}
             for key, fit in results.curves.items()
         ],
         "by_share": [asdict(row) for row in results.by_share],
@@ -107,6 +112,10 @@ def write_results(results: dict[str, Any], images: Images, out: Path) -> None:
         predictions |= {f"{key}_said": fit["predicted"], f"{key}_confidence": fit["confidence"]}
     lines = ((i, *values) for i, values in enumerate(zip(*predictions.values(), strict=True)))
     write_csv(out / "tables" / "predictions.csv", ["image", *predictions], lines)
+
+
+def _with_errors(fit: Fit) -> dict[str, Any]:
+    return {"test_error": fit.test_error, "train_error": fit.train_error, **asdict(fit)}
 
 
 def _without(fields: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -171,8 +171,9 @@ def _verdicts(page: Page, verdicts: Sequence[Verdict], settings: Settings, image
     page.section("The paper's conclusions")
     page.table(
         "Verdicts on the paper's conclusions. A difference is significant if it exceeds two "
-        f"of its standard errors, computed from the {n_test:,} test images (training errors: "
-        f"{n_watched(n_test):,} images). Both errors of a difference are measured on the same "
+        f"of its standard errors, computed from the {n_test:,} test images (training errors: from "
+        "the training images on which they are measured, at most "
+        f"{n_watched(n_test):,}). Both test errors of a difference are measured on the same "
         "images, but their standard errors are combined as if they were independent, which is "
         f"conservative. {seeds} {_origin(settings, images)}",
         ["in the paper", "conclusion", "as published", "trained today"],

@@ -134,7 +134,7 @@ def run(
         results = execute(runs, images, session)
         tables = {name: make_table(name, found, results) for name, found in points.items()}
         most_frequent = np.unique(images.y_test, return_counts=True)[1].max()
-        chance = 100 * (1 - most_frequent / len(images.y_test))
+        chance = float(100 * (len(images.y_test) - most_frequent) / len(images.y_test))
         verdicts = judge(tables, len(images.y_test), chance)
         figures = save_figures(figure_makers(tables), settings.out / "pictures", reporter, dpi=DPI)
         write_tables(tables, settings.out / "tables")

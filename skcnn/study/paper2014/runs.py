@@ -17,6 +17,7 @@ from skcnn.engine.standardization import ChannelStatistics
 from skcnn.engine.training.schedules import one_cycle
 from skcnn.hog import HOGTransformer, make_hog_svc
 from skcnn.study.data import Images, nested_order, share_of
+from skcnn.study.mistakes import Mistakes, count_mistakes
 from skcnn.study.paper2014.settings import (
     BATCH,
     NETWORK,
@@ -40,21 +41,17 @@ HOG_SETTINGS: dict[str, Any] = {"pixels_per_cell": 8, "cells_per_block": 2, "ori
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """Errors in percent after some iterations; seconds of training so far."""
+class Checkpoint(Mistakes):
+    """Mistakes after some iterations; seconds of training so far."""
 
     iteration: int
-    train_error: float
-    test_error: float
     seconds: float
 
 
 @dataclass(frozen=True)
-class FitResult:
-    """Result of a training."""
+class FitResult(Mistakes):
+    """Result of a training; training images are tested on at most `n_watched` of them."""
 
-    train_error: float  # percent, of at most `n_watched` images
-    test_error: float  # percent
     fit_seconds: float  # without the measurement of errors
     images: int  # seen, with repetitions
     parameters: int | None = None  # of a network
@@ -62,7 +59,7 @@ class FitResult:
     filters: list[Any] | None = None  # (filters, height, width, channels), of a run with a curve
 
     def __str__(self) -> str:
-        return f"{self.test_error:.2f} % test error"
+        return f"{100 * self.test_error:.2f} % test error"
 
     @classmethod
     def restore(cls, curve: Iterable[Mapping[str, Any]], **fields: Any) -> FitResult:
@@ -226,17 +223,20 @@ def train(run: CNNRun, images: Images, checkpoints: Sequence[int] = ()) -> FitRe
         if net.t_ != seen:  # on Ctrl-C, partial_fit keeps the weights so far and returns
             raise KeyboardInterrupt(f"Training ended after {net.t_:,} of {seen:,} images.")
         if done == until:
-            train_error = 100 * (1 - net.score(X_watched, y_watched))
-            test_error = 100 * (1 - net.score(X_test, images.y_test))
-            curve.append(Checkpoint(done, train_error, test_error, seconds))
+            mistakes = Mistakes(
+                wrong=count_mistakes(net, X_test, images.y_test),
+                tested=len(X_test),
+                train_wrong=count_mistakes(net, X_watched, y_watched),
+                train_tested=len(X_watched),
+            )
+            curve.append(Checkpoint(**vars(mistakes), iteration=done, seconds=seconds))
     return FitResult(
-        curve[-1].train_error,
-        curve[-1].test_error,
-        seconds,
-        seen,
-        int(net.network_.parameters.size),
-        tuple(curve),
-        net.filters_.astype(float).round(5).tolist() if run.curve else None,
+        **vars(mistakes),
+        fit_seconds=seconds,
+        images=seen,
+        parameters=int(net.network_.parameters.size),
+        curve=tuple(curve),
+        filters=net.filters_.astype(float).round(5).tolist() if run.curve else None,
     )
 
 
@@ -279,10 +279,12 @@ def fit_svc(run: HOGRun, features: tuple[NDArray, NDArray], images: Images) -> F
     most = TUNED_TRAIN_ERROR_IMAGES if tuned else len(order)
     watched = order[: min(most, n_watched(len(images.y_test)))]
     return FitResult(
-        100 * (1 - svc.score(train[watched], images.y_train[watched])),
-        100 * (1 - svc.score(test, images.y_test)),
-        seconds,
-        len(order),
+        wrong=count_mistakes(svc, test, images.y_test),
+        tested=len(test),
+        train_wrong=count_mistakes(svc, train[watched], images.y_train[watched]),
+        train_tested=len(watched),
+        fit_seconds=seconds,
+        images=len(order),
     )
 
 

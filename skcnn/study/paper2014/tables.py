@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from skcnn.study.mistakes import mean_error
 from skcnn.study.paper2014.experiments import EXPERIMENTS, Point
 from skcnn.study.paper2014.runs import Checkpoint, FitResult, Results, TimingResult
 from skcnn.study.store import write_csv
@@ -29,6 +30,7 @@ class Row:
     test_error_sd: float | None = None
     train_error: float | None = None
     train_error_sd: float | None = None
+    train_images: int | None = None  # on which the training error is measured
     seconds_per_iteration: float | None = None
     fit_seconds: float | None = None
     neighbour_correlation: float | None = None  # of the filters, in Fig. 9
@@ -65,17 +67,20 @@ def make_table(experiment: str, points: Iterable[Point], results: Results) -> li
 
 def _row(series: str, x: Any, found: Sequence[FitResult | Checkpoint], **others: Any) -> Row:
     """Means and standard deviations over the seeds."""
-    for name in ("test_error", "train_error"):
-        errors = [getattr(result, name) for result in found]
-        others[name] = float(np.mean(errors))
+    counts = {
+        "test_error": ([result.wrong for result in found], found[0].tested),
+        "train_error": ([result.train_wrong for result in found], found[0].train_tested),
+    }
+    for name, (wrong, n_images) in counts.items():
+        others[name] = 100 * mean_error(wrong, n_images)
         if len(found) > 1:
-            others[f"{name}_sd"] = float(np.std(errors, ddof=1))
-    return Row(series, x, len(found), **others)
+            others[f"{name}_sd"] = 100 * float(np.std(wrong, ddof=1)) / n_images
+    return Row(series, x, len(found), train_images=found[0].train_tested, **others)
 
 
 def paper_rows(experiment: str) -> list[Row]:
     """The paper's values for an experiment."""
-    columns = EXPERIMENTS[experiment].published
+    columns: Mapping[str, Mapping[Any, Any]] = EXPERIMENTS[experiment].published
     xs = dict.fromkeys(x for values in columns.values() for x in values)
     return [Row("paper", x, 1, **{name: v.get(x) for name, v in columns.items()}) for x in xs]
 
