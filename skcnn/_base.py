@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -31,6 +32,7 @@ from skcnn.engine.reader import ImageReader
 from skcnn.engine.runtime.blas import single_threaded_blas
 from skcnn.engine.runtime.floating_point import ignore_underflow
 from skcnn.engine.runtime.threads import Threads
+from skcnn.engine.training.settings import TrainingState
 
 Compute = Callable[[Network, ImageReader, Threads], NDArray[Any]]
 
@@ -150,7 +152,8 @@ class BaseConvNet(CallbackSupportMixin, ImageFeaturesOutMixin, Estimator, ABC):
         True
         """
         check_is_fitted(self)
-        self._state.moments = []
+        state: TrainingState = vars(self)["_state"]
+        self._state = replace(state, moments=[])  # a copy of the estimator may share the other
         self.__dict__.pop("_unfinished", None)
         return self
 

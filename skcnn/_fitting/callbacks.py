@@ -5,6 +5,7 @@ The protocol came with scikit-learn 1.9. Earlier versions have no callbacks.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
@@ -97,7 +98,7 @@ class FitCallbacks:
         if self._fit is None:
             return
         estimator = self._arguments["estimator"]
-        attributes = (lambda: vars(estimator)) if complete else None
+        attributes = partial(state_of, estimator) if complete else None
         if self._epoch is not None:  # begun, but not done
             self._tell(self._epoch.call_on_fit_task_end, attributes)
         self._tell(self._fit.call_on_fit_task_end, attributes)
@@ -108,19 +109,20 @@ class FitCallbacks:
         attributes: Callable[[], Attributes] | None,
     ) -> Any:
         """Call a hook, under the settings of `numpy.seterr` that `fit` was called with."""
-        state = None if attributes is None else partial(_state_with, attributes)
+        state = None if attributes is None else lambda: {"__dict__": attributes()}
         with np.errstate(**self._errors):
             return hook(**self._arguments, reconstruction_attributes=state)
 
 
-def _state_with(attributes: Callable[[], Attributes]) -> Attributes:
-    """What scikit-learn sets in a copy of the estimator: all of its state.
+def state_of(estimator: Any) -> Attributes:
+    """What scikit-learn sets in the copy that callbacks receive: all that the estimator has.
 
-    The copy then has neither an attribute of an earlier fit, such as `feature_names_in_`, nor
-    callbacks, which pickle may not be able to store.
+    What it has fitted is copied, so that callbacks cannot change it. The copy has neither an
+    attribute of an earlier fit, such as `feature_names_in_`, nor callbacks, which pickle may not be
+    able to store.
     """
     return {
-        "__dict__": {
-            name: value for name, value in attributes().items() if name not in OF_CALLBACKS
-        }
+        name: copy.deepcopy(value) if name.startswith("_") or name.endswith("_") else value
+        for name, value in vars(estimator).items()
+        if name not in OF_CALLBACKS
     }

@@ -56,7 +56,7 @@ def fit_estimator(
     With `finish`, do the rest of an unfinished fit: the estimator is then what a callback finds
     after an epoch.
     """
-    names_before = set(vars(estimator))
+    before = dict(vars(estimator))
     work = estimator._copy()
     training = _prepare(
         work,
@@ -71,9 +71,11 @@ def fit_estimator(
     callbacks = FitCallbacks(estimator, X, y, sample_weight, training.n_epochs)
     with single_threaded_blas(), Threads(training.settings.n_threads) as threads:
         notices = training.run(threads, callbacks)
-    # In this order, neither Ctrl-C nor another thread ever finds an estimator without weights.
-    vars(estimator).update(vars(work))
-    for name in names_before - vars(work).keys():
+    # Only what is new, since a callback may have set parameters. In this order, neither Ctrl-C nor
+    # another thread ever finds an estimator without weights.
+    new = {name: v for name, v in vars(work).items() if name not in before or v is not before[name]}
+    vars(estimator).update(new)
+    for name in before.keys() - vars(work).keys():
         delattr(estimator, name)
     callbacks.end(complete=not training.interrupted)
     for notice in notices:  # if warnings are errors, the estimator has been fitted

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skcnn._fitting.callbacks import FitCallbacks
+from skcnn._fitting.callbacks import FitCallbacks, state_of
 from skcnn._fitting.monitoring import EpochLog, early_stopping, validation_of
 from skcnn._fitting.notices import Notice, no_better_than_constant, not_converged, of_interruption
 from skcnn._fitting.problem import Problem
@@ -134,9 +134,8 @@ class Training:
         return notices
 
     def snapshot(self) -> dict[str, Any]:
-        """The fitted attributes as if the training had ended now; they are copies where needed."""
-        attributes = vars(self.work).copy()
-        attributes.update({name: copy.deepcopy(attributes[name]) for name in CHANGING})
+        """The attributes as if the training had ended now; the fitted ones are copies."""
+        attributes = state_of(self.work)
         attributes.update(self._results())
         if self._incremental:  # a call of partial_fit ends after its epoch
             return attributes

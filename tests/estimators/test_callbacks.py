@@ -27,6 +27,28 @@ def digits():
     return X[:N], y[:N]
 
 
+def arrays_in(value, seen=None):
+    """All arrays that can be reached from an object and written to."""
+    seen = {} if seen is None else seen
+    if id(value) in seen:
+        return
+    seen[id(value)] = value
+    if isinstance(value, np.ndarray):
+        if value.flags.writeable and value.dtype != object:
+            yield value
+        return
+    if isinstance(value, dict):
+        parts = list(value.values())
+    elif isinstance(value, list | tuple | set):
+        parts = list(value)
+    else:
+        parts = [*vars(value).values()] if hasattr(value, "__dict__") else []
+        parts += [getattr(value, name, None) for name in getattr(value, "__slots__", ())]
+    for part in parts:
+        if not callable(part) and not isinstance(part, type):
+            yield from arrays_in(part, seen)
+
+
 @pytest.mark.skipif(HAS_CALLBACKS, reason="scikit-learn has callbacks")
 def test_before_scikit_learn_1_9_the_error_says_so(digits):
     with pytest.raises(NotImplementedError, match=r"needs scikit-learn 1\.9.*found 1\."):
@@ -74,17 +96,43 @@ class TestProtocol:
         for n, fitted in enumerate(recorder.fitted(), start=1):
             same(fitted, fast(**settings, max_iter=n).fit(*digits))
 
-    def test_it_is_a_copy(self, digits):
+    @pytest.mark.parametrize("task", ["epoch", "fit"])
+    def test_it_is_a_copy(self, digits, task):
         recorder = Recorder()
-        cnn = fast().set_callbacks(recorder).fit(*digits)
-        first = recorder.fitted()[0]
-        before = cnn.predict_proba(digits[0])
-        first.network_.parameters[:] = 0
-        first._state.moments[0][:] = 0
-        first.loss_curve_.clear()
-        assert_array_equal(cnn.predict_proba(digits[0]), before)
-        assert len(cnn.loss_curve_) == 3
-        assert not np.array_equal(cnn._state.moments[0], first._state.moments[0])
+        settings = {
+            "normalization": "batch",
+            "early_stopping": True,
+            "learning_rate": constant_rate,
+        }
+        cnn = fast(**settings).set_callbacks(recorder).fit(*digits)
+        before = state_of(cnn)
+        for fitted in recorder.fitted(task):
+            fitted.drop_optimizer_state()
+            for array in arrays_in(fitted):
+                array.fill(0)
+            fitted.loss_curve_.clear()
+            fitted.validation_scores_.append(2.0)
+        assert state_of(cnn) == before
+
+    def test_what_a_callback_drops_the_estimator_keeps(self, digits):
+        class Dropper(Recorder):
+            def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+                fitted_estimator.drop_optimizer_state()
+
+        cnn = fast().set_callbacks(Dropper()).fit(*digits)
+        same(cnn.partial_fit(*digits), fast().fit(*digits).partial_fit(*digits))
+
+    def test_parameters_that_a_callback_sets_stay_set(self, digits):
+        class Setter(Recorder):
+            def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+                if context.task_name == "epoch":
+                    estimator.set_params(max_iter=50)
+                    estimator.note = "seen"
+
+        cnn = fast()
+        cnn.note = "new"
+        cnn.set_callbacks(Setter()).fit(*digits)
+        assert (cnn.max_iter, cnn.note, cnn.n_iter_) == (50, "seen", 3)
 
     def test_the_copy_has_nothing_of_an_earlier_fit(self, digits):
         pandas = pytest.importorskip("pandas")
