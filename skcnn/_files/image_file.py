@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from skcnn._files.paths import is_special
+from skcnn._files.pixel_formats import load_8_bits
 
 _ENDINGS = {  # by format; a file may be in any of these formats, whatever its ending
     "BMP": (".bmp",),
@@ -69,9 +70,9 @@ def read_pixels(
     if size is not None:
         # A JPEG is decoded at 1/2, 1/4 or 1/8 of its size, if that is at least twice `size`.
         image.draft(None, (2 * max(size), 2 * max(size)))
-    image.load()
+    loaded = load_8_bits(image)
     turn = _TO_UPRIGHT.get(_orientation(image))  # Pillow itself turns a TIFF when it is loaded
-    image = _opaque(_with_8_bits(image)).convert("RGB")
+    image = _opaque(loaded).convert("RGB")
     if grayscale:
         image = image.convert("L")
     if turn is not None:
@@ -88,17 +89,6 @@ def _orientation(image: Image.Image) -> int:
         return image.getexif().get(_ORIENTATION, 1)
     except Exception:  # Pillow raises errors of many types; the pixels may be in order
         return 1
-
-
-def _with_8_bits(image: Image.Image) -> Image.Image:
-    """A grey image of 16 bits reduced to 8. (Of colour images, Pillow reduces all.)"""
-    is_16_bit = image.mode == "I" and image.format in ("PNG", "PPM")
-    if is_16_bit or image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode in ("I", "F"):
-        kind = {"I": "integers of 32 bits", "F": "floating-point numbers"}[image.mode]
-        raise ValueError(f"its pixels are {kind}, not 8 or 16 bits per channel")
-    return image
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -144,8 +144,10 @@ def load_image_folder(
 
     - Images are turned upright if their EXIF data state how the camera was held.
     - Transparent parts are put on a white background.
-    - Of 16 bits per channel, the upper 8 are used. Pixels of 32 bits are refused.
-    - Animations and TIFF files with several pages are refused.
+    - Of 12 or 16 bits per channel, the upper 8 are used. Signed integers, integers of 32 bits and
+      floating-point numbers are refused.
+    - Animations and TIFF files with several pages are refused, as are TIFF files that Pillow does
+      not decode correctly, such as uncompressed 16-bit colours in separate planes.
     - Images of more pixels than twice ``PIL.Image.MAX_IMAGE_PIXELS`` are refused.
     - Colour profiles are ignored.
     - Images are resized with bilinear interpolation, in which, to prevent aliasing, the filter

@@ -230,8 +230,10 @@ def test_all_unreadable_files_are_named(animals):
         assert lines[0] == "cat/0.jpg: empty file"
         assert lines[1].startswith("cat/cut.png: ")
         assert lines[2] == "cat/text.png: damaged, or not in one of these formats"
-        assert lines[3].startswith("dog/c.tif: its pixels are floating-point numbers, not 8")
-        assert lines[4].startswith("dog/d.tif: its pixels are integers of 32 bits, not 8")
+        assert lines[3].startswith(
+            "dog/c.tif: its pixels are floating-point numbers of 32 bits, no"
+        )
+        assert lines[4].startswith("dog/d.tif: its pixels are signed integers of 32 bits, not uns")
         assert lines[5:9] == [
             f"dog/e.{ending}: it has 5 frames or pages, not one"
             for ending in ("gif", "png", "tif", "webp")
