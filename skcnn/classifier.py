@@ -85,11 +85,13 @@ class ConvNetClassifier(ClassifierMixin, SupervisedConvNet):
         and normalization; or filters of shape
         ``(n_filters, filter_size, filter_size, channels)`` for the first layer, or a list of such
         arrays, one for each layer. They must have the sizes that `n_filters` and `filter_size` ask
-        for. A search and a cross-validation clone an estimator without its fit: wrap it in
-        `sklearn.frozen.FrozenEstimator`.
+        for. `mean_` and `scale_` are not taken over, but those of the training images: the filters
+        see other images than before if these differ. A search and a cross-validation clone an
+        estimator without its fit: wrap it in `sklearn.frozen.FrozenEstimator`.
     freeze : bool, default=False
         Whether the pretrained layers keep their weights; gradients are then not propagated back
-        through them. With `warm_start`, a second `fit` with ``freeze=False`` trains them, too.
+        through them. Their normalization keeps its mean and standard deviation (0 and 1 for filters
+        that are arrays). With `warm_start`, a second `fit` with ``freeze=False`` trains them, too.
     solver : {"muon", "adam", "sgd", "gd"}, default="muon"
         "muon" [9]_ moves the weights of each hidden layer as one matrix, so that small gradients
         count, too. Each of its steps costs matrix products, which take long if hidden layers are
@@ -124,8 +126,8 @@ default="auto"
         images, but between 64 and 256; for "adam" and "sgd" 64. "gd" always uses all images. If
         less than a quarter as many are left for the last mini-batch, the last two share them.
     max_iter : int or "auto", default="auto"
-        Number of epochs: how often each training image is used. "auto": enough epochs for 600,000
-        images in total, but between 8 and 100 epochs and at least 300 steps.
+        Number of epochs: how often each training image is used. "auto": as many as are at most
+        600,000 images in total, but between 8 and 100 epochs and at least 300 steps.
     max_time : float, default=None
         Stop training after this many seconds, even before `max_iter` epochs are done. "one_cycle"
         and "linear" then follow the clock, so that the rate is zero when the time is up. The result

@@ -64,7 +64,7 @@ class PatchFeatures(ImageFeaturesOutMixin, Estimator):
         Responses are averaged over this many regions per side of the image, as equal as possible.
         It and `threshold` have no part in `fit`: a change of them acts at once.
     random_state : int, RandomState instance or None, default=None
-        Seed of the patches and of the clusters.
+        Seed of the patches and of the clusters, which also depend on the version of scikit-learn.
     n_jobs : int or None, default=None
         Number of threads in `transform`. None: all cores that this process may use. The result
         does not depend on it.

@@ -95,9 +95,11 @@ def _opening(page: Page, settings: Settings, images: Images, made: Environment) 
         "F. Bastani and Z. Wang, <em>Convolutional Neural Networks for Classifying Handwritten "
         "Digits</em> (2014), trained each network for three or ten hours. This report repeats "
         "their experiments in two ways: <b>as published</b>, with the paper's initial weights and "
-        "learning rates, for as many iterations as the paper's code completed in these hours; and "
-        "<b>trained today</b>, the same networks on the same number of images with today's "
-        "training methods. Headings name the tables, figures and sections of the paper."
+        "learning rates, for as many iterations as the paper's code completed in these hours with "
+        "its default network; and <b>trained today</b>, the same networks on the same number of "
+        "images with today's training methods. (In the paper, larger networks completed fewer "
+        "iterations in this time, smaller ones more.) Headings name the tables, figures and "
+        "sections of the paper."
     )
     if settings.quick:
         page.box(
