@@ -122,7 +122,14 @@ def state_of(estimator: Any) -> Attributes:
     able to store.
     """
     return {
-        name: copy.deepcopy(value) if name.startswith("_") or name.endswith("_") else value
+        name: _copied(value) if name.startswith("_") or name.endswith("_") else value
         for name, value in vars(estimator).items()
         if name not in OF_CALLBACKS
     }
+
+
+def _copied(value: Any) -> Any:
+    try:
+        return copy.deepcopy(value)
+    except TypeError:  # what a user has added, such as a lock or an open file
+        return value

@@ -137,6 +137,7 @@ def _prepare(
     )
     if not resume:
         _start(work, problem, Network(layers, problem.shape, n_frozen=n_frozen))
+    vars(work).update(task.attributes)  # also on resume, as the loss is that of the present task
     if problem.validation is not None:
         warn_if_other_range(problem.images, problem.validation.images)
     set_mean_and_scale(work, problem, train, incremental=incremental, resume=resume)
@@ -179,7 +180,6 @@ def _n_frozen(work: Any, resume: bool) -> int:
 
 def _start(work: Any, problem: Problem, network: Network) -> None:
     """Set the fitted attributes as they are before the first step."""
-    vars(work).update(problem.task.attributes)
     work.image_shape_ = problem.shape
     work.network_ = network
     work.n_iter_ = work.t_ = 0

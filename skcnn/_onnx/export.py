@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from sklearn.base import is_classifier
-from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC
 
@@ -14,7 +14,7 @@ from skcnn._onnx.estimators import Features, add_outputs, class_labels, features
 from skcnn._onnx.graph import Graph
 from skcnn._onnx.model import describe, make_model, tensor_info
 from skcnn._onnx.packages import required
-from skcnn._onnx.pipelines import input_of, is_ours, prepared
+from skcnn._onnx.pipelines import brightest_pixels, input_of, is_ours, prepared
 from skcnn.autoencoder import ConvAutoencoder
 from skcnn.patches import PatchFeatures
 
@@ -38,18 +38,22 @@ TYPES = {
     "float64": "DoubleTensorType",
 }
 
-NO_ZIPMAP = (LinearSVC, MultiOutputClassifier)
+LONGEST = 200  # characters of another package's message in an error
 
 
 def export(estimator: Any, *, opset: int, zipmap: bool, version: str) -> ModelProto:
     """The model, checked by onnx."""
     whole = prepared(estimator)
     last = _last(whole)
-    if zipmap and (not is_classifier(last) or isinstance(last, NO_ZIPMAP)):
+    classes = getattr(last, "classes_", None)
+    has_probabilities = hasattr(last, "predict_proba") and isinstance(classes, np.ndarray)
+    if zipmap and not (is_classifier(last) and has_probabilities):
         raise ValueError(
             f"zipmap is True, but {type(last).__name__} predicts no probabilities of one set of "
             "classes; expected a classifier that does. Set zipmap=False."
         )
+    if isinstance(classes, np.ndarray):
+        class_labels(last)  # an error that is clearer than that of skl2onnx
     if is_ours(whole):
         model = _export_ours(whole, opset, zipmap)
     else:
@@ -91,22 +95,23 @@ def _export_others(estimator: Any, opset: int, zipmap: bool, original: Any) -> M
     from skcnn._onnx.converters import register
 
     register()
+    dtype, form = input_of(estimator)
+    x = ("X", getattr(skl2onnx.common.data_types, TYPES[dtype.name])([None, *form]))
     try:
-        dtype, form = input_of(estimator)
-        types = skl2onnx.common.data_types
-        x = ("X", getattr(types, TYPES[dtype.name])([None, *form]))
         model = _convert(estimator, name, x, opset, zipmap=False)
         check_model(model)
-        check_results(model, original, dtype, form)
+        brightest = brightest_pixels(estimator, dtype, form)
+        check_results(model, original, dtype, form, brightest)
         if zipmap:
             model = _convert(estimator, name, x, opset, zipmap=True)
     except (MemoryError, NotImplementedError):
         raise
     except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+        text = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
         raise NotImplementedError(
-            f"skl2onnx {skl2onnx.__version__} does not convert this {name} correctly "
-            f"({type(error).__name__}: {error}); expected one that it converts. Export the "
-            "networks in it alone, and compute the rest after the model."
+            f"skl2onnx {skl2onnx.__version__} does not convert this {name} correctly. Export the "
+            f"networks in it alone, and compute the rest after the model. {text}"
         ) from error
     _rename_outputs(model, _output_names(estimator))
     return model

@@ -13,7 +13,7 @@ from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from skcnn._base import BaseConvNet
@@ -102,7 +102,8 @@ def _with_int64_classes(estimator: Any) -> Any:
     changed = copy.copy(estimator)
     for name, value in vars(estimator).items():
         if name == "classes_" and isinstance(value, np.ndarray) and value.dtype.kind in "biu":
-            changed.classes_ = value.astype(np.int64)
+            if (value <= np.iinfo(np.int64).max).all():
+                changed.classes_ = value.astype(np.int64)
         elif name == "label_binarizer_":  # which has the classes of a OneVsRestClassifier
             changed.label_binarizer_ = _with_int64_classes(value)
     return changed
@@ -156,13 +157,40 @@ def input_of(estimator: Any) -> tuple[np.dtype[Any], tuple[int, ...]]:
         return FLOAT, (estimator.n_features_in_,)
     if members := _members(estimator):
         return FLOAT, input_of(members[0])[1]
-    fitted = estimator.estimator if isinstance(estimator, Features) else estimator
-    if not is_ours(fitted):
-        return FLOAT, (fitted.n_features_in_,)
-    dtype = np.dtype(getattr(fitted, "_dtype_name", FLOAT))
+    first = _receiver(estimator)
+    if not is_ours(first):
+        return FLOAT, (first.n_features_in_,)
+    dtype = np.dtype(getattr(first, "_dtype_name", FLOAT))
     if dtype.kind == "f" and dtype.itemsize > 8:  # ONNX has no longdouble
         dtype = np.dtype(np.float64)
-    return dtype, fitted._form
+    return dtype, first._form
+
+
+def brightest_pixels(estimator: Any, dtype: np.dtype[Any], form: tuple[int, ...]) -> NDArray[Any]:
+    """About the largest pixel, or that of each column, in the X of `fit`; 255 if unknown."""
+    first, found = _receiver(estimator), np.array(0.0)
+    if isinstance(first, MinMaxScaler):
+        found = first.data_max_
+    elif isinstance(first, StandardScaler) and first.var_ is not None:
+        found = first.mean_ + 2 * np.sqrt(first.var_)
+    elif isinstance(first, BaseConvNet | PatchFeatures):
+        found = first.mean_ + 2 * first.scale_
+    if found.shape != form:  # of channels, or of the columns of a member of bagging
+        found = np.max(found)
+    # Without standardization, the mean is 0 and the scale 1.
+    is_known = found.any() and not (dtype.kind in "iu" and found.max() <= 2)
+    return found if is_known else np.array(255.0)
+
+
+def _receiver(estimator: Any) -> Any:
+    """The estimator that X reaches first: a step of a pipeline, a member of an ensemble."""
+    if isinstance(estimator, Pipeline):
+        return _receiver(estimator.steps[0][1])
+    if isinstance(estimator, FeatureUnion):
+        return _receiver(estimator.transformer_list[0][1])
+    if members := _members(estimator):
+        return _receiver(members[0])
+    return estimator.estimator if isinstance(estimator, Features) else estimator
 
 
 def _members(estimator: Any) -> list[Any]:

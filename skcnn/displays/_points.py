@@ -72,8 +72,8 @@ def draw_classes(
 
 
 def _name(label: Any) -> str:
-    """A label as text that no other label of its array has; whole numbers without a fraction."""
-    if isinstance(label, np.floating) and abs(label) < _MOST_DIGITS:
+    """A label as text that no other label has; floats are whole numbers, without a fraction."""
+    if isinstance(label, np.floating) and abs(float(label)) < _MOST_DIGITS:
         return f"{int(label)}"
     return str(label)
 

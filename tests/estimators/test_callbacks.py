@@ -4,6 +4,7 @@
 """
 
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -121,6 +122,13 @@ class TestProtocol:
 
         cnn = fast().set_callbacks(Dropper()).fit(*digits)
         same(cnn.partial_fit(*digits), fast().fit(*digits).partial_fit(*digits))
+
+    def test_what_cannot_be_copied_is_shared(self, digits):
+        cnn = fast(max_iter=1)
+        cnn._lock = threading.Lock()
+        recorder = Recorder()
+        cnn.set_callbacks(recorder).fit(*digits)
+        assert recorder.fitted("fit")[0]._lock is cnn._lock
 
     def test_parameters_that_a_callback_sets_stay_set(self, digits):
         class Setter(Recorder):

@@ -116,6 +116,7 @@ def test_texts_are_in_the_order_of_the_labels():
 CLASSES = {
     "float": [1000001.0, 1000002.0, 1000003.0],
     "large float": [1e16, np.nextafter(1e16, np.inf), 1e300],
+    "float16": np.float16([0, 1, 2048]),
     "float32": np.float32([2**24 - 1, 2**24, 2**60]),
     "negative zero": [-0.0, 1.0],
     "int": [10**15, 10**15 + 1, -(10**15)],

@@ -29,7 +29,7 @@ from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
 from skcnn import ConvNetClassifier, ConvNetRegressor, to_onnx
@@ -79,6 +79,9 @@ CLASSIFIERS = {
     ),
     "stacking": StackingClassifier([("cnn", CNN), ("linear", LINEAR)], cv=2),
     "bagging": BaggingClassifier(HALF, n_estimators=2, max_features=32, random_state=0),
+    "bagging of pipelines": BaggingClassifier(
+        make_pipeline(StandardScaler(), HALF), n_estimators=2, max_features=32, random_state=0
+    ),
     "boosting": AdaBoostClassifier(CNN, n_estimators=2, random_state=0),
     "one against the rest": OneVsRestClassifier(CNN),
 }
@@ -249,6 +252,31 @@ def test_estimators_that_refuse_random_images(rows):
 def test_images_of_other_forms(ensemble, dtype, images):
     X, y = images[0].astype(dtype), images[1]
     check_classifier(ensemble.fit(X, y), X.astype(np.float32))
+
+
+@pytest.mark.parametrize("scale", [1 / 4096, 1 / 255, 1 / 16, 1000])
+def test_pixels_of_any_range(scale, rows):
+    """The check must not use pixels that are far from those of the training images."""
+    X, y = rows[0] * np.float32(scale), rows[1]
+    check_classifier(OneVsRestClassifier(CNN).fit(X, y), X)
+    for scaler in (MinMaxScaler(), StandardScaler()):
+        check_classifier(make_pipeline(scaler, OneVsRestClassifier(CNN)).fit(X, y), X)
+    for name in ("calibrated decision function", "of a member", "one against one"):
+        with pytest.raises(NotImplementedError):
+            to_onnx(clone(WRONG[name]).fit(X, y % 3))
+
+
+def test_long_messages_of_skl2onnx_are_cut(rows, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("no " * 1000)
+
+    pipeline = make_pipeline(CNN, GaussianNB()).fit(*rows)
+    monkeypatch.setattr(skl2onnx, "to_onnx", fail)
+    with pytest.raises(
+        NotImplementedError, match=r"Export the networks .* RuntimeError: no"
+    ) as error:
+        to_onnx(pipeline)
+    assert len(str(error.value)) < 500
 
 
 def test_multioutput(rows):

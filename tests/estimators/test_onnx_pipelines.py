@@ -50,10 +50,21 @@ def test_search_and_frozen_estimator(rows):
 PIPELINES = {
     "scaled": (StandardScaler(), ConvNetClassifier(**QUICK)),
     "scaled, PCA": (MinMaxScaler(), PCA(49), "passthrough", ConvNetClassifier(**QUICK)),
-    "features": (ConvNetClassifier(**QUICK), StandardScaler(), LogisticRegression()),
-    "scaled features": (StandardScaler(), ConvNetRegressor(**QUICK), LogisticRegression()),
-    "codes": (ConvAutoencoder(n_filters=6, max_iter=1), LogisticRegression()),
-    "patches": (PatchFeatures(n_filters=9, n_patches=200), None, LogisticRegression()),
+    "features": (ConvNetClassifier(**QUICK), StandardScaler(), LogisticRegression(max_iter=1000)),
+    "scaled features": (
+        StandardScaler(),
+        ConvNetRegressor(**QUICK),
+        LogisticRegression(max_iter=1000),
+    ),
+    "codes": (
+        ConvAutoencoder(n_filters=6, max_iter=1, random_state=0),
+        LogisticRegression(max_iter=1000),
+    ),
+    "patches": (
+        PatchFeatures(n_filters=9, n_patches=200, random_state=0),
+        None,
+        LogisticRegression(max_iter=1000),
+    ),
 }
 
 
@@ -83,7 +94,9 @@ def test_other_labels_in_a_pipeline(rows):
     X, y = rows
     bools = make_pipeline(StandardScaler(), ConvNetClassifier(**QUICK)).fit(X, y > 4)
     check_classifier(bools, X)
-    floats = make_pipeline(ConvNetClassifier(**QUICK), LogisticRegression()).fit(X, y.astype(float))
+    floats = make_pipeline(ConvNetClassifier(**QUICK), LogisticRegression(max_iter=1000)).fit(
+        X, y.astype(float)
+    )
     check_classifier(floats, X)
     indicator = make_pipeline(StandardScaler(), ConvNetClassifier(**QUICK))
     check_classifier(indicator.fit(X, np.stack([y > 4, y % 2], axis=1).astype(int)), X)
@@ -95,7 +108,9 @@ def test_pipelines_that_do_not_classify(rows):
     assert_allclose(run(to_onnx(scaled), X)["variable"][:, 0], scaled.predict(X), atol=1e-4)
     ridge = make_pipeline(ConvNetRegressor(**QUICK), Ridge()).fit(X, y)
     assert_allclose(run(to_onnx(ridge), X)["variable"][:, 0], ridge.predict(X), atol=1e-4)
-    codes = make_pipeline(StandardScaler(), ConvAutoencoder(n_filters=6, max_iter=1)).fit(X)
+    codes = make_pipeline(
+        StandardScaler(), ConvAutoencoder(n_filters=6, max_iter=1, random_state=0)
+    ).fit(X)
     model = check_features(codes, X, "codes")
     assert len(model.graph.output) == 1
     features = make_pipeline(StandardScaler(), ConvNetClassifier(**QUICK), "passthrough")
@@ -105,17 +120,19 @@ def test_pipelines_that_do_not_classify(rows):
 def test_unions_and_columns(rows):
     X, y = rows
     networks = [
-        ("codes", ConvAutoencoder(n_filters=6, max_iter=1)),
+        ("codes", ConvAutoencoder(n_filters=6, max_iter=1, random_state=0)),
         ("nothing", "drop"),
         ("features", ConvNetClassifier(**QUICK)),
-        ("patches", PatchFeatures(n_filters=9, n_patches=200)),
+        ("patches", PatchFeatures(n_filters=9, n_patches=200, random_state=0)),
     ]
-    check_classifier(make_pipeline(FeatureUnion(networks), LogisticRegression()).fit(X, y), X)
+    check_classifier(
+        make_pipeline(FeatureUnion(networks), LogisticRegression(max_iter=1000)).fit(X, y), X
+    )
     left = ConvNetClassifier(image_shape=(4, 8), **QUICK)
     columns = ColumnTransformer(
         [("image", left, slice(32)), ("numbers", StandardScaler(), slice(32, 64))]
     )
-    check_classifier(make_pipeline(columns, LogisticRegression()).fit(X, y), X)
+    check_classifier(make_pipeline(columns, LogisticRegression(max_iter=1000)).fit(X, y), X)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -149,8 +149,8 @@ def _tuning(page: Page, results: Results, figures: Figures) -> None:
     )
     page.table(
         f"The {CANDIDATES_SHOWN} best settings of each contender. All that follows uses the first. "
-        "Errors are means ± standard deviations over the folds. Times were measured while other "
-        "fits ran in parallel. Images are those of a fit.",
+        "Errors are shares of all images of the folds, ± the standard deviation over the folds. "
+        "Times were measured while other fits ran in parallel. Images are those of a fit.",
         ["", "settings", "images", "cross-validated error (%)", "time per fit"],
         [
             [

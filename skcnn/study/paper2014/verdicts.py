@@ -73,7 +73,8 @@ class Errors:
         """Standard error, in points, of the test or the training error at x."""
         row = self.rows[x]
         n_images = self.n_test if column == "test_error" else row.train_images
-        assert n_images is not None, "the paper does not tell"
+        if n_images is None:
+            raise ValueError(f"There is no number of images of the {column} at {x}.")
         spread = getattr(row, f"{column}_sd") or 0.0
         share = getattr(row, column) / 100
         return 100 * error_standard_error(share, n_images, spread / 100, row.seeds)
