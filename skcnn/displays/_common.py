@@ -55,19 +55,12 @@ def single_axes(display: str, ax: Axes | None, figsize: tuple[float, float]) -> 
     return cast("Axes", ax)
 
 
-def label_text(label: object) -> str:
-    """A class label as text of a figure: on one line, of limited length, and not as a formula.
-
-    Characters that are not printable are replaced by escape sequences.
-    """
-    return label_texts([label])[0]
-
-
 def label_texts(labels: Iterable[object]) -> list[str]:
-    """The text of each label, as `label_text`, but different for different labels.
+    """Class labels as texts of a figure: on one line, of limited length, and not as formulas.
 
-    What is long is cut at its end or, if others begin in the same way, in its middle. Labels that
-    still look alike are numbered.
+    Characters that are not printable are replaced by escape sequences. What is long is cut at its
+    end or, if others begin in the same way, in its middle. Different labels that still look alike
+    are numbered.
     """
     names = [str(label) for label in labels]
     whole = {name: _printable(name) for name in names}

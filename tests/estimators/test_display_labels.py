@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import ConfusionMatrixDisplay
 
 from skcnn.displays import EmbeddingDisplay, MisclassifiedDisplay, OcclusionDisplay
-from skcnn.displays._common import label_text, label_texts
+from skcnn.displays._common import label_texts
 from skcnn.displays._points import class_legend
 
 X = np.random.default_rng(0).random((3, 8, 8, 1))
@@ -48,7 +48,7 @@ def drawn(place):
 @pytest.mark.parametrize(("label", "shown"), LABELS.items(), ids=range(len(LABELS)))
 def test_labels_are_shown_as_they_are(label, shown):
     y = np.array([label, 8 if label == 7 else "ok"])
-    other = label_text(y[1])
+    (other,) = label_texts(y[1:])
     wrong = MisclassifiedDisplay.from_predictions(X[:2], y, y[::-1], confidence=[0.5, 0.4])
     title = drawn(wrong.axes_[0, 0].title)
     assert title == f"true {shown}\npredicted {other} (0.50)"
@@ -63,7 +63,7 @@ def test_labels_are_shown_as_they_are(label, shown):
 def test_labels_on_axes():
     """As the report of a comparison has them."""
     figure = Figure()
-    display = ConfusionMatrixDisplay(np.eye(len(LABELS)), display_labels=[*map(label_text, LABELS)])
+    display = ConfusionMatrixDisplay(np.eye(len(LABELS)), display_labels=label_texts(LABELS))
     axis = display.plot(ax=figure.subplots(), include_values=False).ax_.xaxis
     assert [drawn(label) for label in axis.get_ticklabels()] == list(LABELS.values())
 

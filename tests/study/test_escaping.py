@@ -13,7 +13,7 @@ from helpers.made_up import CONTENDERS, final_fit, made_up
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skcnn.displays._common import label_text
+from skcnn.displays._common import label_texts
 from skcnn.study import paper2014
 from skcnn.study.comparison.figures import examples
 from skcnn.study.comparison.report import write_report
@@ -201,4 +201,4 @@ def test_labels_above_examples():
     images = hostile_images(text)
     title = examples(images).axes[0].title
     title.get_window_extent()
-    assert label_text(text) == title.get_text()
+    assert label_texts([text]) == [title.get_text()]
